@@ -1,0 +1,3 @@
+"""agpt-server: run agents, drawn as graphs of typed blocks, durably."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,142 @@
+"""What the engine knows of a block: its identity, pins, effect. Data only, no code of the block."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from functools import cached_property
+from typing import Any
+
+from backend.core.ids import BlockId
+from backend.core.json import Json, JsonObject
+from backend.core.schema import PinSchema
+
+
+class BlockType(StrEnum):
+    """The kind of a block; the value is ``uiType`` on the wire."""
+
+    STANDARD = "Standard"
+    INPUT = "Input"
+    OUTPUT = "Output"
+    NOTE = "Note"
+    WEBHOOK = "Webhook"
+    WEBHOOK_MANUAL = "Webhook (manual)"
+    AGENT = "Agent"
+    AI = "AI"
+    AYRSHARE = "Ayrshare"
+    HUMAN_IN_THE_LOOP = "Human In The Loop"
+
+
+class Category(Enum):
+    """A group of blocks in the builder's menu; the value is its text on the wire."""
+
+    AI = "Block that leverages AI to perform a task."
+    SOCIAL = "Block that interacts with social media platforms."
+    TEXT = "Block that processes text data."
+    SEARCH = "Block that searches or extracts information from the internet."
+    BASIC = "Block that performs basic operations."
+    INPUT = "Block that interacts with input of the graph."
+    OUTPUT = "Block that interacts with output of the graph."
+    LOGIC = "Programming logic to control the flow of your agent"
+    COMMUNICATION = "Block that interacts with communication platforms."
+    DEVELOPER_TOOLS = "Developer tools such as GitHub blocks."
+    DATA = "Block that interacts with structured data."
+    HARDWARE = "Block that interacts with hardware."
+    AGENT = "Block that interacts with other agents."
+    CRM = "Block that interacts with CRM services."
+    SAFETY = "Block that provides AI safety mechanisms such as detecting harmful content"
+    PRODUCTIVITY = "Block that helps with productivity"
+    ISSUE_TRACKING = "Block that helps with issue tracking"
+    MULTIMEDIA = "Block that interacts with multimedia content"
+    MARKETING = "Block that helps with marketing"
+
+
+class Effect(StrEnum):
+    """What running a block twice would do (design decision 4)."""
+
+    PURE = "pure"  #: depends on its inputs only; may run before its cause is on disk
+    READ = "read"  #: looks at the outside, changes nothing
+    IDEMPOTENT = "idempotent"  #: twice is the same as once
+    KEYED = "keyed"  #: takes an idempotency key: the same key twice is the same as once
+    AT_MOST_ONCE = "at_most_once"  #: must not be repeated when its outcome is unknown
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectRule:
+    """The effect of a block whose inputs decide it."""
+
+    pin: str
+    effects: Mapping[str, Effect]  #: by the value of the pin
+    otherwise: Effect
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockSpec:
+    """
+    A block as the rest of the program sees it.
+
+    Loaded from an index: listing, checking and planning never import the block's module.
+    """
+
+    id: BlockId
+    name: str
+    description: str = ""
+    categories: tuple[Category, ...] = ()
+    contributors: tuple[str, ...] = ()
+    block_type: BlockType = BlockType.STANDARD
+    static_output: bool = False
+    sensitive: bool = False  #: may need a person's approval before it runs
+    disabled: bool = False
+    placeholder: bool = False  #: known, with its pins, but not built: it never runs
+    effect: Effect | EffectRule = Effect.READ
+    inputs: JsonObject = field(default_factory=dict)  #: JSON schema of all input pins
+    outputs: JsonObject = field(default_factory=dict)  #: JSON schema of all output pins
+    costs: tuple[JsonObject, ...] = ()
+
+    @cached_property
+    def input_schema(self) -> PinSchema:
+        """The input pins, compiled."""
+        return PinSchema(self.inputs)
+
+    @cached_property
+    def output_schema(self) -> PinSchema:
+        """The output pins, compiled."""
+        return PinSchema(self.outputs)
+
+    @cached_property
+    def credentials(self) -> Mapping[str, Mapping[str, Any]]:
+        """Schemas of the pins that take credentials, by name."""
+        return {
+            name: pin
+            for name, pin in self.input_schema.properties.items()
+            if is_credentials_pin(name)
+        }
+
+    def effect_with(self, inputs: Mapping[str, Any]) -> Effect:
+        """Return the effect of running this block with *inputs*."""
+        if isinstance(self.effect, Effect):
+            return self.effect
+        return self.effect.effects.get(str(inputs.get(self.effect.pin)), self.effect.otherwise)
+
+
+def is_credentials_pin(name: str) -> bool:
+    """Say whether a pin of this name takes credentials; such names are reserved."""
+    return name == "credentials" or name.endswith("_credentials")
+
+
+def wire_form(spec: BlockSpec) -> dict[str, Json]:
+    """Return *spec* as ``GET /api/blocks`` lists it (spec/semantics.md 1.6)."""
+    return {
+        "id": spec.id,
+        "name": spec.name,
+        "inputSchema": spec.inputs,
+        "outputSchema": spec.outputs,
+        "description": spec.description,
+        "categories": [
+            {"category": category.name, "description": category.value}
+            for category in spec.categories
+        ],
+        "contributors": [{"name": name} for name in spec.contributors],
+        "staticOutput": spec.static_output,
+        "uiType": spec.block_type.value,
+        "costs": list(spec.costs),
+    }

@@ -1,0 +1,129 @@
+"""Every error of ours, in one tree. HTTP statuses are not here: they stand in api/errors.py.
+
+AgentServerError
+├── NotFound             what was asked for is not there, or not yours
+├── NotAllowed           you may not do this
+├── BadRequest           the input cannot be used; says what and where
+│   ├── GraphInvalid     problems of a graph, by node
+│   └── BlockError       a block refused its input, its output, or reported an error
+├── Conflict             the thing is in a state in which this cannot be done
+├── Unavailable          a part that is needed does not answer now; try again
+├── BadSetting           a setting has a value that cannot be used
+├── CannotStart          the program cannot start here; says why
+├── StaleAttempt         somebody else owns this run now
+└── IllegalTransition    a status was asked for that cannot follow the present one
+"""
+
+from collections.abc import Mapping
+
+
+class AgentServerError(Exception):
+    """Something went wrong in the agent server."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class NotFound(AgentServerError):
+    """There is no such thing here."""
+
+
+class NotAllowed(AgentServerError):
+    """You may not do this."""
+
+
+class BadRequest(AgentServerError):
+    """This input cannot be used."""
+
+
+class TooLarge(BadRequest):
+    """This is larger than the limit."""
+
+
+class ConversionFailed(BadRequest):
+    """A value cannot be converted to the type of its pin."""
+
+
+class GraphInvalid(BadRequest):
+    """
+    A graph has problems.
+
+    Attributes:
+        problems: Texts by node id, then by field. Empty when the structure itself is broken.
+    """
+
+    def __init__(
+        self, message: str, problems: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.problems: dict[str, dict[str, str]] = {
+            node: dict(fields) for node, fields in (problems or {}).items()
+        }
+
+
+class BlockError(BadRequest):
+    """
+    A block failed.
+
+    The text on the ``error`` pin is this message, with the name and id of the block around what
+    the block itself said (spec/semantics.md 1.10).
+    """
+
+    def __init__(self, reason: str, *, block_name: str, block_id: str) -> None:
+        super().__init__(f"raised by {block_name} with message: {reason}. block_id: {block_id}")
+        self.reason = reason
+        self.block_name = block_name
+        self.block_id = block_id
+
+
+class BlockInputError(BlockError):
+    """A block cannot work with this input."""
+
+
+class BlockOutputError(BlockError):
+    """A block yielded what its output pins do not declare."""
+
+
+class BlockExecutionError(BlockError):
+    """A block reported an error."""
+
+
+class BlockUnknownError(BlockError):
+    """A block raised something that nobody expected."""
+
+
+class Conflict(AgentServerError):
+    """This cannot be done in the present state."""
+
+
+class StillStopping(AgentServerError):
+    """The run needs longer to stop than the caller waits. It will stop."""
+
+
+class Unavailable(AgentServerError):
+    """A part of the server that is needed for this does not answer now."""
+
+
+class NotConfigured(AgentServerError):
+    """The server lacks a setting that is needed for this."""
+
+
+class BadSetting(AgentServerError):
+    """A setting has a value that cannot be used."""
+
+
+class CannotStart(AgentServerError):
+    """The program cannot start."""
+
+
+class StaleAttempt(AgentServerError):
+    """Somebody else owns this run now."""
+
+
+class IllegalTransition(AgentServerError):
+    """A status was asked for that cannot follow the present one."""
+
+    def __init__(self, now: str, wanted: str) -> None:
+        super().__init__(f"{wanted} cannot follow {now}")
+        self.now = now
+        self.wanted = wanted

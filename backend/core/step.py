@@ -1,0 +1,360 @@
+"""The run semantics: what happens in a run when something happened. Pure and deterministic.
+
+Rules: spec/semantics.md 3.6-3.8, 3.14 and appendix C. Where two attempts at the same run see the
+same events they come to the same state, node execution ids included.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias, assert_never
+
+from backend.core import pins
+from backend.core.block import BlockType
+from backend.core.execution import Execution, NodeExecution, NodeState
+from backend.core.plan import Inputs, NodePlan, Refusal, Route
+from backend.core.status import FINAL, Status, advance
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunStarted:
+    """The run's owner begins it."""
+
+    at_us: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeStarted:
+    """A node runs now."""
+
+    ordinal: int
+    at_us: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeYielded:
+    """A node produced a value."""
+
+    ordinal: int
+    name: str
+    value: Any
+    at_us: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeEnded:
+    """A node came to its end; *error* is None, or what it failed with."""
+
+    ordinal: int
+    at_us: int
+    error: str | None = None
+    cpu_s: float = 0.0
+    cost: int = 0
+    extra_steps: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeCancelled:
+    """A node was cancelled and has cleaned up."""
+
+    ordinal: int
+    at_us: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StopAsked:
+    """Somebody who may asks to stop the run."""
+
+    at_us: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunBroken:
+    """The run cannot go on: *error* says why."""
+
+    error: str
+    at_us: int
+
+
+Event: TypeAlias = (
+    RunStarted | NodeStarted | NodeYielded | NodeEnded | NodeCancelled | StopAsked | RunBroken
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StartNode:
+    """Run the block of this node execution."""
+
+    execution: NodeExecution
+
+
+@dataclass(frozen=True, slots=True)
+class CancelNode:
+    """Cancel this node execution; report NodeCancelled when it has cleaned up."""
+
+    execution: NodeExecution
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """Nothing more will happen in this run."""
+
+    status: Status
+
+
+Effect: TypeAlias = StartNode | CancelNode | RunEnded
+
+
+def step(run: Execution, event: Event) -> tuple[Execution, list[Effect]]:
+    """
+    Return the run after *event*, and what must be done about it.
+
+    Takes the run over: the one passed in must not be used any more. Does nothing itself. Events
+    about nodes that do not run any more are ignored: after a stop they are late, not wrong.
+    """
+    if run.status in FINAL:
+        return run, []
+    match event:
+        case RunStarted():
+            _start(run, event.at_us)
+        case NodeStarted():
+            _node_started(run, event)
+        case NodeYielded():
+            _node_yielded(run, event)
+        case NodeEnded():
+            _node_ended(run, event)
+        case NodeCancelled():
+            _node_cancelled(run, event)
+        case StopAsked():
+            return run, _stop(run, event.at_us, Status.TERMINATED)
+        case RunBroken():
+            run.stats.error = event.error
+            return run, _stop(run, event.at_us, Status.FAILED)
+        case _:
+            assert_never(event)
+    return run, _follow_up(run, event.at_us)
+
+
+def _start(run: Execution, at_us: int) -> None:
+    if run.status is Status.RUNNING:
+        return  # picked up again after a crash: core/restore.py has rebuilt its state
+    run.status = advance(run.status, Status.RUNNING)
+    run.started_us = run.started_us or at_us
+    run.changed = True
+    for node, inputs in run.plan.starting_nodes(run.inputs, run.masks):
+        if node.id not in run.skipped:
+            _queue(run, run.new_node_execution(node, at_us), inputs, at_us)
+
+
+def _queue(run: Execution, execution: NodeExecution, inputs: Inputs, at_us: int) -> None:
+    execution.input = inputs
+    execution.queue_us = at_us
+    execution.queue_no = run.next_queue_no
+    run.next_queue_no += 1
+    execution.advance(Status.QUEUED)
+    run.touch(execution)
+    node = execution.node
+    run.state_of(node).latest_input = inputs
+    if node.block.block_type is BlockType.OUTPUT:
+        run.outputs.setdefault(str(inputs.get("name")), []).append(inputs.get("value"))
+    run.ready.append(execution)
+
+
+def _node_started(run: Execution, event: NodeStarted) -> None:
+    execution = run.running.get(event.ordinal)
+    if execution is None or execution.status is Status.RUNNING:
+        return
+    execution.advance(Status.RUNNING)
+    execution.start_us = event.at_us
+    run.touch(execution)
+
+
+def _node_yielded(run: Execution, event: NodeYielded) -> None:
+    execution = run.running.get(event.ordinal)
+    if execution is None or run.stop_as is not None:
+        return
+    execution.outputs.append((event.name, event.value))
+    run.touch(execution)
+    if run.state_of(execution.node).in_flight[0] is execution:
+        _route_outputs(run, execution, event.at_us)
+
+
+def _node_ended(run: Execution, event: NodeEnded) -> None:
+    execution = run.running.pop(event.ordinal, None)
+    if execution is None:
+        return
+    if event.error is None:
+        execution.advance(Status.COMPLETED)
+    else:
+        _fail(run, execution, event.error)
+    execution.cpu_s = event.cpu_s
+    run.stats.node_count += 1 + event.extra_steps
+    run.stats.cost += event.cost
+    run.stats.node_cpu_s += event.cpu_s
+    if execution.start_us is not None:
+        run.stats.node_time_s += (event.at_us - execution.start_us) / 1e6
+    _leave_flight(run, execution, event.at_us)
+
+
+def _fail(run: Execution, execution: NodeExecution, error: str) -> None:
+    execution.advance(Status.FAILED)
+    execution.error = error
+    run.stats.node_error_count += 1
+    if run.stop_as is None:
+        execution.outputs.append(("error", error))
+
+
+def _node_cancelled(run: Execution, event: NodeCancelled) -> None:
+    execution = run.running.pop(event.ordinal, None)
+    if execution is None:
+        return
+    execution.advance(Status.TERMINATED)
+    _leave_flight(run, execution, event.at_us)
+
+
+def _leave_flight(run: Execution, execution: NodeExecution, at_us: int) -> None:
+    """Note the end of *execution* and route what waited for it."""
+    execution.end_us = at_us
+    run.touch(execution)
+    if run.stop_as is not None:
+        run.live.pop(execution.ordinal, None)
+        return
+    in_flight = run.state_of(execution.node).in_flight
+    while in_flight:
+        head = in_flight[0]
+        _route_outputs(run, head, at_us)
+        if head.status not in FINAL:
+            return
+        in_flight.popleft()
+        run.live.pop(head.ordinal, None)
+
+
+def _route_outputs(run: Execution, execution: NodeExecution, at_us: int) -> None:
+    while execution.routed < len(execution.outputs):
+        name, value = execution.outputs[execution.routed]
+        execution.routed += 1
+        run.touch(execution)
+        for route in execution.node.routes(name):
+            read = value if route.whole else pins.read(value, route.path)
+            if read is not None or route.whole:
+                _deliver(run, route, read, at_us)
+
+
+def _deliver(run: Execution, route: Route, value: Any, at_us: int) -> None:
+    """Give *value* to the oldest waiting execution of the sink that lacks the pin, or a new one."""
+    sink = route.sink
+    if sink.id in run.skipped:
+        return
+    state = run.state_of(sink)
+    slot = _slot_for(run, state, sink, route.sink_name, at_us)
+    slot.received[route.sink_name] = value
+    run.touch(slot)
+    inputs = _try_input(run, state, slot)
+    if inputs is None:
+        return
+    del state.waiting[slot.ordinal]
+    _queue(run, slot, inputs, at_us)
+    if route.is_static:
+        _release_waiting(run, state, at_us)
+
+
+def _slot_for(
+    run: Execution, state: NodeState, sink: NodePlan, pin: str, at_us: int
+) -> NodeExecution:
+    lacking = state.lacking.get(pin)
+    while lacking:
+        slot = lacking.popleft()
+        if slot.ordinal in state.waiting and pin not in slot.received:
+            return slot
+    slot = run.new_node_execution(sink, at_us)
+    state.wait(slot)
+    state.lacking[pin].pop()
+    return slot
+
+
+def _try_input(run: Execution, state: NodeState, slot: NodeExecution) -> Inputs | None:
+    """
+    Return the whole input of *slot*; None when it has to wait on.
+
+    A pin of a static link that is missing takes the value that the node's newest execution had. A
+    slot whose pins all have values that the block can never take is refused: it would wait for
+    ever, and nobody would know why.
+    """
+    received = slot.received
+    if state.latest_input is not None:
+        missing = [pin for pin in slot.node.static if pin not in received]
+        if missing:
+            received = {**received, **{pin: state.latest_input.get(pin) for pin in missing}}
+    prepared = slot.node.prepare(received, run.masks.get(slot.node.id))
+    if not isinstance(prepared, Refusal):
+        return prepared
+    if not prepared.may_heal:
+        run.refused.append((slot, prepared.reason))
+    return None
+
+
+def _release_waiting(run: Execution, state: NodeState, at_us: int) -> None:
+    """A static pin has a value now: let all go that waited for nothing else."""
+    for slot in list(state.waiting.values()):
+        inputs = _try_input(run, state, slot)
+        if inputs is not None:
+            del state.waiting[slot.ordinal]
+            _queue(run, slot, inputs, at_us)
+
+
+def _refuse(run: Execution, slot: NodeExecution, reason: str, at_us: int) -> None:
+    state = run.state_of(slot.node)
+    if state.waiting.pop(slot.ordinal, None) is None:
+        return
+    slot.input = dict(slot.received)
+    _fail(run, slot, reason)
+    run.stats.node_count += 1
+    state.in_flight.append(slot)
+    _leave_flight(run, slot, at_us)
+
+
+def _stop(run: Execution, at_us: int, status: Status) -> list[Effect]:
+    if run.stop_as is None:
+        run.stop_as = status
+        run.ready.clear()
+    if run.running:
+        return [CancelNode(run.running[ordinal]) for ordinal in sorted(run.running)]
+    return _follow_up(run, at_us)
+
+
+def _follow_up(run: Execution, at_us: int) -> list[Effect]:
+    """Start what is ready; end the run when nothing is left."""
+    effects: list[Effect] = []
+    if run.stop_as is None:
+        while run.refused:
+            slot, reason = run.refused.popleft()
+            _refuse(run, slot, reason, at_us)
+        if run.next_ordinal > run.max_executions:
+            run.stats.error = (
+                f"the run reached its limit of {run.max_executions} node executions "
+                "(setting MAX_NODE_EXECUTIONS_PER_RUN)"
+            )
+            return _stop(run, at_us, Status.FAILED)
+        while run.ready and len(run.running) < run.parallel:
+            execution = run.ready.popleft()
+            run.running[execution.ordinal] = execution
+            run.state_of(execution.node).in_flight.append(execution)
+            effects.append(StartNode(execution))
+    if not run.running:
+        effects.append(_end(run, run.stop_as or Status.COMPLETED, at_us))
+    return effects
+
+
+def _end(run: Execution, status: Status, at_us: int) -> RunEnded:
+    if run.stop_as is not None:
+        for execution in list(run.live.values()):
+            if execution.status is Status.QUEUED:
+                execution.advance(status)
+                execution.end_us = at_us
+                run.touch(execution)
+    run.status = advance(run.status, status)
+    run.ended_us = at_us
+    run.changed = True
+    run.live.clear()
+    run.nodes.clear()
+    if run.started_us is not None:
+        run.stats.duration_s = (at_us - run.started_us) / 1e6
+    return RunEnded(status)
