@@ -1,0 +1,247 @@
+"""One SQLite file, two threads: one that writes, one that reads. Functions go in, rows come out.
+
+A function takes a SQLAlchemy Connection and runs in a transaction of its own; a call costs one
+hop to the thread and back. The same functions serve PostgreSQL through `run_sync`.
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+from sqlalchemy.sql.expression import Executable
+
+from backend.core.errors import Unavailable
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+#: How long a writer waits for the other writers before it gives up.
+BUSY_LIMIT_S: Final = 10.0
+#: Works that are committed together at most: a transaction must stay short.
+GROUP_LIMIT: Final = 64
+
+
+class Prepared:
+    """A statement, compiled once; runs with dictionaries of its parameters, past all overhead."""
+
+    def __init__(self, statement: Executable, *columns: str) -> None:
+        """*columns*: the parameters, in the order in which rows give them."""
+        self._statement = statement
+        self._columns = columns
+        self._sql: dict[str, str] = {}
+
+    def run(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> int:
+        """Run once for each of *rows*; return how many rows of the table were touched."""
+        if not rows:
+            return 0
+        dialect = connection.dialect
+        sql = self._sql.get(dialect.name)
+        if sql is None:
+            compiled = self._statement.compile(dialect=dialect, column_keys=list(self._columns))
+            order = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]  # SQLCompiler has it
+            if order != self._columns:
+                raise AssertionError(f"parameters come as {order}, not as {self._columns}")
+            sql = self._sql[dialect.name] = str(compiled)
+        return connection.exec_driver_sql(sql, [tuple(row) for row in rows]).rowcount
+
+
+class Database:
+    """
+    The database of one process.
+
+    Attributes:
+        busy_waits: How often a writer found another writer's lock.
+    """
+
+    def __init__(self, path: Path | str, *, synchronous: str = "FULL") -> None:
+        self.path = str(path)
+        self._synchronous = synchronous
+        self._writer = _Thread(self._open(write=True), "agpt-db-write")
+        self._reader = _Thread(self._open(write=False), "agpt-db-read")
+        self._queue: list[tuple[Work[Any], asyncio.Future[Any]]] = []
+        self._committer: asyncio.Task[None] | None = None
+        self.busy_waits = 0
+        self.commits = 0
+        self.grouped = 0
+        self._closed = False
+
+    async def read(self, work: Work[T]) -> T:
+        """Run *work* against a consistent snapshot."""
+        return await self._reader.call(lambda connection: _in_snapshot(connection, work))
+
+    async def write(self, work: Work[T]) -> T:
+        """Run *work* in a transaction; commit it, or roll it back when it raises."""
+        return await self._writer.call(lambda connection: self._in_transaction(connection, work))
+
+    async def write_grouped(self, work: Work[T]) -> T:
+        """
+        Like `write`, but committed together with what others ask for at the same time.
+
+        A work that raises harms only itself. Order among works of one group is the order of the
+        calls.
+        """
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.append((work, future))
+        if self._committer is None:
+            self._committer = asyncio.create_task(self._commit_groups())
+        return await future
+
+    async def close(self) -> None:
+        """Wait for what is under way, then close both connections; twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        while self._committer is not None:
+            await asyncio.wait([self._committer])
+        await self._writer.close()
+        await self._reader.close()
+
+    async def _commit_groups(self) -> None:
+        try:
+            while self._queue:
+                group, self._queue = self._queue[:GROUP_LIMIT], self._queue[GROUP_LIMIT:]
+                works = [work for work, _ in group]
+                outcomes = await self._writer.call(
+                    lambda connection, works=works: self._run_group(connection, works)
+                )
+                self.grouped += len(group)
+                for (_, future), (result, error) in zip(group, outcomes, strict=True):
+                    if future.done():
+                        continue  # its caller was cancelled; the row is there all the same
+                    if error is not None:
+                        future.set_exception(error)
+                    else:
+                        future.set_result(result)
+        finally:
+            self._committer = None
+
+    def _run_group(
+        self, connection: Connection, works: Sequence[Work[Any]]
+    ) -> list[tuple[Any, BaseException | None]]:
+        try:
+            results = self._in_transaction(connection, lambda c: [work(c) for work in works])
+            return [(result, None) for result in results]
+        except Exception as exc:  # border: one work's error must not be another's
+            if len(works) == 1:
+                return [(None, exc)]
+        return [self._run_group(connection, [work])[0] for work in works]
+
+    def _in_transaction(self, connection: Connection, work: Work[T]) -> T:
+        self._begin(connection)
+        try:
+            result = work(connection)
+            connection.exec_driver_sql("COMMIT")
+        except BaseException as exc:
+            _roll_back(connection)
+            if isinstance(exc, OperationalError):
+                raise Unavailable(f"the database does not answer: {exc.orig}") from exc
+            raise
+        self.commits += 1
+        return result
+
+    def _begin(self, connection: Connection) -> None:
+        """Take the write lock, waiting for other processes in short sleeps, not SQLite's long."""
+        limit = time.monotonic() + BUSY_LIMIT_S
+        pause_s = 0.0002
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            except OperationalError as exc:
+                if not _is_busy(exc) or time.monotonic() > limit:
+                    raise Unavailable(f"the database does not answer: {exc.orig}") from exc
+                self.busy_waits += 1
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 1.5, 0.005)
+            else:
+                return
+
+    def _open(self, *, write: bool) -> Callable[[], Connection]:
+        def connect() -> Connection:
+            engine = create_engine(
+                f"sqlite:///{self.path}",
+                poolclass=NullPool,
+                isolation_level="AUTOCOMMIT",  # transactions are begun and ended here
+                connect_args={"check_same_thread": False, "timeout": 0},
+            )
+            event.listen(engine, "connect", _pragmas(self._synchronous, write=write))
+            return engine.connect()
+
+        return connect
+
+
+def _pragmas(synchronous: str, *, write: bool) -> Callable[[sqlite3.Connection, Any], None]:
+    def apply(connection: sqlite3.Connection, _record: Any) -> None:
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={synchronous}",
+            "wal_autocheckpoint=0",  # the DatabaseManager checkpoints
+            "foreign_keys=ON",
+            "temp_store=MEMORY",
+            f"busy_timeout={0 if write else 2000}",
+            "cache_size=-4096",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return apply
+
+
+def _in_snapshot(connection: Connection, work: Work[T]) -> T:
+    try:
+        connection.exec_driver_sql("BEGIN")
+        try:
+            return work(connection)
+        finally:
+            _roll_back(connection)
+    except OperationalError as exc:
+        raise Unavailable(f"the database does not answer: {exc.orig}") from exc
+
+
+def _roll_back(connection: Connection) -> None:
+    raw: Any = connection.connection.dbapi_connection
+    if raw.in_transaction:
+        raw.rollback()
+
+
+def _is_busy(error: OperationalError) -> bool:
+    return isinstance(error.orig, sqlite3.OperationalError) and (
+        error.orig.sqlite_errorcode & 0xFF
+    ) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+class _Thread:
+    """One thread with one connection, opened on first use."""
+
+    def __init__(self, connect: Callable[[], Connection], name: str) -> None:
+        self._connect = connect
+        self._connection: Connection | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+
+    async def call(self, work: Work[T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._run, work)
+
+    def _run(self, work: Work[T]) -> T:
+        if self._connection is None:
+            try:
+                self._connection = self._connect()
+            except OperationalError as exc:
+                raise Unavailable(f"the database cannot be opened: {exc.orig}") from exc
+        return work(self._connection)
+
+    async def close(self) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._pool, self._shut)
+        self._pool.shutdown(wait=False)
+
+    def _shut(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection.engine.dispose()
+            self._connection = None

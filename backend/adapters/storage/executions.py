@@ -1,0 +1,281 @@
+"""Runs: added, read, stopped, deleted. Functions over a connection; owners are always named."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+
+from backend.adapters.storage import rows
+from backend.adapters.storage.database import Prepared
+from backend.adapters.storage.tables import executions, graphs, node_executions, node_outputs
+from backend.core import json
+from backend.core.errors import NotFound
+from backend.core.ids import ExecutionId, GraphId, UserId
+from backend.core.records import ExecutionRecord, NewExecution, NodeRecord
+from backend.core.status import Status
+
+_E: Final = executions.c
+_N: Final = node_executions.c
+_UNFINISHED: Final = ("QUEUED", "RUNNING")
+
+_ADD_COLUMNS: Final = (
+    "id",
+    "user_id",
+    "graph_id",
+    "graph_version",
+    "preset_id",
+    "parent_id",
+    "root_id",
+    "depth",
+    "trigger",
+    "status",
+    "attempt",
+    "revision",
+    "created_us",
+    "updated_us",
+    "inputs",
+    "credential_inputs",
+    "masks",
+    "skipped",
+)
+_ADD: Final = Prepared(
+    insert(executions).values({name: bindparam(name) for name in _ADD_COLUMNS}), *_ADD_COLUMNS
+)
+_OWNED: Final = select(graphs.c.id).where(
+    graphs.c.id == bindparam("graph_id"),
+    graphs.c.version == bindparam("version"),
+    graphs.c.user_id == bindparam("user_id"),
+)
+
+
+def submit(connection: Connection, run: NewExecution) -> ExecutionRecord:
+    """Add *run*; see SystemStorage.submit."""
+    known = connection.execute(select(executions).where(_E.id == run.id)).one_or_none()
+    if known is not None and known.user_id == run.user_id:
+        return rows.execution_record(known)
+    owned = connection.execute(
+        _OWNED,
+        {"graph_id": run.graph_id, "version": run.graph_version, "user_id": run.user_id},
+    ).first()
+    if owned is None:
+        raise NotFound(f"Graph #{run.graph_id} version {run.graph_version} not found.")
+    add(connection, [run])
+    return as_record(run)
+
+
+def add(connection: Connection, new: Sequence[NewExecution]) -> None:
+    """Add runs, QUEUED."""
+    _ADD.run(connection, [_new_row(run) for run in new])
+
+
+def add_missing(connection: Connection, new: Sequence[NewExecution]) -> None:
+    """Add those of *new* that are not there yet: a child run is asked for again after a crash."""
+    for run in new:
+        if connection.execute(select(_E.id).where(_E.id == run.id)).first() is None:
+            add(connection, [run])
+
+
+def _new_row(run: NewExecution) -> tuple[Any, ...]:
+    return (
+        run.id,
+        run.user_id,
+        run.graph_id,
+        run.graph_version,
+        run.preset_id,
+        run.parent_id,
+        run.root_id or run.id,
+        run.depth,
+        run.trigger,
+        Status.QUEUED.value,
+        0,
+        1,
+        run.created_us,
+        run.created_us,
+        json.text(run.inputs),
+        rows.optional_json(run.credential_inputs),
+        rows.optional_json(run.masks),
+        rows.optional_json(run.skipped),
+    )
+
+
+def as_record(run: NewExecution) -> ExecutionRecord:
+    """Return *run* as it is right after it was added."""
+    return ExecutionRecord(
+        id=run.id,
+        user_id=run.user_id,
+        graph_id=run.graph_id,
+        graph_version=run.graph_version,
+        status=Status.QUEUED,
+        inputs=run.inputs,
+        credential_inputs=run.credential_inputs,
+        masks=run.masks,
+        preset_id=run.preset_id,
+        parent_id=run.parent_id,
+        created_us=run.created_us,
+        revision=1,
+    )
+
+
+def get(
+    connection: Connection, user_id: UserId, run_id: ExecutionId, *, with_outputs: bool
+) -> ExecutionRecord | None:
+    """Return a run of this user."""
+    row = connection.execute(
+        select(executions).where(_E.id == run_id, _E.user_id == user_id, _E.is_deleted.is_(False))
+    ).one_or_none()
+    if row is None:
+        return None
+    return rows.execution_record(row, outputs_of(connection, run_id) if with_outputs else None)
+
+
+def outputs_of(connection: Connection, run_id: ExecutionId) -> dict[str, list[Any]]:
+    """
+    Return a run's outputs: what its output blocks were given, by their names, in order.
+
+    The input value, before a block's `format` is applied (spec/semantics.md 3.13).
+    """
+    found = connection.execute(
+        select(_N.input)
+        .where(_N.run_id == run_id, _N.kind == "Output", _N.input.is_not(None))
+        .order_by(_N.queue_no)
+    )
+    outputs: dict[str, list[Any]] = {}
+    for (text,) in found:
+        data = json.loads(text)
+        outputs.setdefault(str(data.get("name")), []).append(data.get("value"))
+    return outputs
+
+
+def newest(connection: Connection, user_id: UserId, limit: int) -> list[ExecutionRecord]:
+    """Return the newest runs of a user that no other run started."""
+    found = connection.execute(
+        select(executions)
+        .where(_E.user_id == user_id, _E.is_deleted.is_(False), _E.parent_id.is_(None))
+        .order_by(_E.created_us.desc(), _E.id.desc())
+        .limit(limit)
+    )
+    return [rows.execution_record(row) for row in found]
+
+
+def page(
+    connection: Connection, user_id: UserId, graph_id: GraphId, number: int, size: int
+) -> tuple[list[ExecutionRecord], int]:
+    """Return a page of a graph's runs, and how many there are."""
+    mine = (
+        _E.graph_id == graph_id,
+        _E.user_id == user_id,
+        _E.is_deleted.is_(False),
+    )
+    total = connection.execute(select(func.count()).select_from(executions).where(*mine)).scalar()
+    found = connection.execute(
+        select(executions)
+        .where(*mine)
+        .order_by(_E.created_us.desc(), _E.id.desc())
+        .offset((number - 1) * size)
+        .limit(size)
+    )
+    return [rows.execution_record(row) for row in found], int(total or 0)
+
+
+def nodes(
+    connection: Connection,
+    user_id: UserId,
+    run_id: ExecutionId,
+    *,
+    limit: int,
+    after_revision: int,
+) -> list[NodeRecord]:
+    """Return node executions; see UserStorage.node_executions."""
+    mine = select(_E.id).where(_E.id == run_id, _E.user_id == user_id, _E.is_deleted.is_(False))
+    if connection.execute(mine).first() is None:
+        return []
+    query = select(node_executions).where(_N.run_id == run_id)
+    if after_revision:
+        query = query.where(_N.revision > after_revision).order_by(_N.revision).limit(limit)
+        found: list[Row[Any]] = list(connection.execute(query))
+    else:
+        # The newest, and then in the order people expect: by queueing, the unqueued last.
+        newest_first = (_N.queue_no.is_(None).desc(), _N.queue_no.desc(), _N.ordinal.desc())
+        found = list(connection.execute(query.order_by(*newest_first).limit(limit)))[::-1]
+    streamed = streamed_outputs(connection, run_id, [row for row in found if row.saved_outputs])
+    return [rows.node_record(row, streamed.get(row.ordinal, ())) for row in found]
+
+
+def streamed_outputs(
+    connection: Connection, run_id: ExecutionId, found: Sequence[Row[Any]]
+) -> dict[int, list[Any]]:
+    """Return the outputs in node_outputs of the node executions *found*, by ordinal."""
+    outputs: dict[int, list[Any]] = {}
+    if not found:
+        return outputs
+    chunks = connection.execute(
+        select(node_outputs)
+        .where(
+            node_outputs.c.run_id == run_id,
+            node_outputs.c.ordinal.in_([row.ordinal for row in found]),
+        )
+        .order_by(node_outputs.c.ordinal, node_outputs.c.first)
+    )
+    for chunk in chunks:
+        outputs.setdefault(chunk.ordinal, []).extend(json.loads(chunk.items))
+    return outputs
+
+
+def ask_stop(connection: Connection, user_id: UserId, run_id: ExecutionId, now_us: int) -> bool:
+    """Note that a run and those it started must stop."""
+    mine = select(_E.status).where(_E.id == run_id, _E.user_id == user_id, _E.is_deleted.is_(False))
+    row = connection.execute(mine).one_or_none()
+    if row is None or row.status not in _UNFINISHED:
+        return False
+    waiting = [run_id]
+    while waiting:
+        connection.execute(
+            update(executions)
+            .where(_E.id.in_(waiting), _E.status.in_(_UNFINISHED), _E.stop_us.is_(None))
+            .values(stop_us=now_us)
+        )
+        children = select(_E.id).where(
+            _E.parent_id.in_(waiting), _E.status.in_(_UNFINISHED), _E.stop_us.is_(None)
+        )
+        waiting = [ExecutionId(child.id) for child in connection.execute(children)]
+    return True
+
+
+def hide(connection: Connection, user_id: UserId, run_id: ExecutionId, now_us: int) -> bool:
+    """Hide a run for ever; what is unfinished is stopped."""
+    ask_stop(connection, user_id, run_id, now_us)
+    result = connection.execute(
+        update(executions)
+        .where(_E.id == run_id, _E.user_id == user_id, _E.is_deleted.is_(False))
+        .values(is_deleted=True)
+    )
+    return result.rowcount > 0
+
+
+def delete_ended_before(connection: Connection, ended_before_us: int, limit: int) -> int:
+    """Delete old finished runs with their rows; return how many."""
+    ids = [
+        row.id
+        for row in connection.execute(
+            select(_E.id)
+            .where(_E.ended_us < ended_before_us, _E.status.not_in(_UNFINISHED))
+            .order_by(_E.ended_us)
+            .limit(limit)
+        )
+    ]
+    if ids:
+        connection.execute(delete(node_outputs).where(node_outputs.c.run_id.in_(ids)))
+        connection.execute(delete(node_executions).where(_N.run_id.in_(ids)))
+        connection.execute(delete(executions).where(_E.id.in_(ids)))
+    return len(ids)
+
+
+def stuck(connection: Connection, before_us: int, limit: int) -> list[ExecutionRecord]:
+    """Return unfinished runs that have not changed since *before_us*."""
+    found = connection.execute(
+        select(executions)
+        .where(_E.status.in_(_UNFINISHED), _E.updated_us < before_us)
+        .order_by(_E.updated_us)
+        .limit(limit)
+    )
+    return [rows.execution_record(row) for row in found]

@@ -1,0 +1,146 @@
+"""Graphs, their versions, and the library entries that come with them."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from backend.adapters.storage import rows
+from backend.adapters.storage.tables import graphs, library_agents, schedules
+from backend.core.errors import NotFound
+from backend.core.graph import Graph
+from backend.core.ids import GraphId, UserId
+
+_G: Final = graphs.c
+_L: Final = library_agents.c
+
+
+def add(connection: Connection, user_id: UserId, new: Sequence[Graph], now_us: int) -> None:
+    """Save *new*, each with its library entry."""
+    for graph in new:
+        _insert(connection, user_id, graph, now_us)
+        _enter_library(connection, user_id, graph, now_us)
+
+
+def add_version(
+    connection: Connection, user_id: UserId, graph: Graph, subs: Sequence[Graph], now_us: int
+) -> Graph:
+    """Save the next version of *graph*; the write lock makes the number unique."""
+    highest = connection.execute(
+        select(func.max(_G.version)).where(_G.id == graph.id, _G.user_id == user_id)
+    ).scalar()
+    if highest is None:
+        raise NotFound(f"Graph #{graph.id} not found")
+    numbered = replace(graph, version=highest + 1)
+    add(connection, user_id, subs, now_us)
+    _insert(connection, user_id, numbered, now_us)
+    if numbered.is_active:
+        activate(connection, user_id, numbered.id, numbered.version, now_us)
+    return numbered
+
+
+def _insert(connection: Connection, user_id: UserId, graph: Graph, now_us: int) -> None:
+    connection.execute(
+        insert(graphs).values(
+            id=graph.id,
+            version=graph.version,
+            user_id=user_id,
+            name=graph.name,
+            description=graph.description,
+            instructions=graph.instructions,
+            recommended_schedule_cron=graph.recommended_schedule_cron,
+            is_active=graph.is_active,
+            forked_from_id=graph.forked_from_id,
+            forked_from_version=graph.forked_from_version,
+            created_us=graph.created_at_us or now_us,
+            body=rows.graph_body(graph),
+        )
+    )
+
+
+def _enter_library(connection: Connection, user_id: UserId, graph: Graph, now_us: int) -> None:
+    connection.execute(
+        insert(library_agents).values(
+            id=str(uuid.uuid4()),
+            user_id=user_id,
+            graph_id=graph.id,
+            graph_version=graph.version,
+            created_us=now_us,
+            updated_us=now_us,
+        )
+    )
+
+
+def get(
+    connection: Connection, user_id: UserId, graph_id: GraphId, version: int | None
+) -> Graph | None:
+    """Return a version, or the highest."""
+    query = select(graphs).where(_G.id == graph_id, _G.user_id == user_id)
+    if version is not None:
+        query = query.where(_G.version == version)
+    row = connection.execute(query.order_by(_G.version.desc()).limit(1)).one_or_none()
+    return None if row is None else rows.graph_record(row)
+
+
+def active_version(connection: Connection, user_id: UserId, graph_id: GraphId) -> int | None:
+    """Return the active version, else the highest."""
+    row = connection.execute(
+        select(_G.version)
+        .where(_G.id == graph_id, _G.user_id == user_id)
+        .order_by(_G.is_active.desc(), _G.version.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else int(row.version)
+
+
+def active(connection: Connection, user_id: UserId, limit: int) -> list[Graph]:
+    """Return active versions, one a graph, newest graph first."""
+    found = connection.execute(
+        select(graphs)
+        .where(_G.user_id == user_id, _G.is_active.is_(True))
+        .order_by(_G.created_us.desc(), _G.id, _G.version.desc())
+        .limit(limit)
+    )
+    return [rows.graph_record(row) for row in found]
+
+
+def versions(connection: Connection, user_id: UserId, graph_id: GraphId, limit: int) -> list[Graph]:
+    """Return versions, highest first."""
+    found = connection.execute(
+        select(graphs)
+        .where(_G.id == graph_id, _G.user_id == user_id)
+        .order_by(_G.version.desc())
+        .limit(limit)
+    )
+    return [rows.graph_record(row) for row in found]
+
+
+def activate(
+    connection: Connection, user_id: UserId, graph_id: GraphId, version: int, now_us: int
+) -> None:
+    """Make *version* the only active one."""
+    mine = (_G.id == graph_id, _G.user_id == user_id)
+    known = connection.execute(select(_G.version).where(*mine, _G.version == version)).first()
+    if known is None:
+        raise NotFound(f"Graph #{graph_id} v{version} not found")
+    connection.execute(update(graphs).where(*mine).values(is_active=_G.version == version))
+    connection.execute(
+        update(library_agents)
+        .where(_L.user_id == user_id, _L.graph_id == graph_id)
+        .values(graph_version=version, updated_us=now_us)
+    )
+
+
+def remove(connection: Connection, user_id: UserId, graph_id: GraphId) -> int:
+    """Delete all versions with what belongs to them; return how many."""
+    gone = connection.execute(
+        delete(graphs).where(_G.id == graph_id, _G.user_id == user_id)
+    ).rowcount
+    if gone:
+        for table in (library_agents, schedules):
+            connection.execute(
+                delete(table).where(table.c.user_id == user_id, table.c.graph_id == graph_id)
+            )
+    return gone

@@ -1,0 +1,258 @@
+"""The engine's side: unfinished runs are loaded, and batches of their changes are committed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.expression import Executable
+
+from backend.adapters.storage import executions as runs
+from backend.adapters.storage import notices, rows
+from backend.adapters.storage.database import Prepared
+from backend.adapters.storage.tables import executions, graphs, node_executions, node_outputs
+from backend.core import json
+from backend.core.errors import NotFound
+from backend.core.execution import NodeExecution
+from backend.core.graph import Graph
+from backend.core.ids import ExecutionId, GraphId
+from backend.core.plan import NodePlan
+from backend.core.records import NewExecution, NoticeRecord
+from backend.core.status import FINAL, Status
+from backend.ports.storage import JournalBatch, RunChange, StoredRun
+
+_E: Final = executions.c
+_N: Final = node_executions.c
+_UNFINISHED: Final = ("QUEUED", "RUNNING")
+
+#: What of a run's row changes while it runs.
+RUN_COLUMNS: Final = ("status", "revision", "updated_us", "started_us", "ended_us", "stats")
+_NODE_COLUMNS: Final = tuple(column.name for column in node_executions.columns)
+_OUTPUT_COLUMNS: Final = ("run_id", "ordinal", "first", "items")
+
+
+def _run_update() -> Executable:
+    values = {name: bindparam(name) for name in (*RUN_COLUMNS, "attempt", "owner")}
+    return (
+        update(executions)
+        .where(_E.id == bindparam("run"), _E.attempt == bindparam("expected"))
+        .values(values)
+    )
+
+
+def _upsert(table: Any, keys: tuple[str, ...], dialect: Any) -> Executable:
+    names = [column.name for column in table.columns]
+    statement = dialect.insert(table).values({name: bindparam(name) for name in names})
+    changed = {name: statement.excluded[name] for name in names if name not in keys}
+    result: Executable = statement.on_conflict_do_update(index_elements=keys, set_=changed)
+    return result
+
+
+_UPDATE_RUN: Final = Prepared(
+    _run_update(), "status", "attempt", "owner", "revision", "updated_us", "started_us", "ended_us",
+    "stats", "run", "expected",
+)  # fmt: skip
+_SAVE_NODE: Final = {
+    "sqlite": Prepared(_upsert(node_executions, ("run_id", "ordinal"), sqlite), *_NODE_COLUMNS),
+    "postgresql": Prepared(
+        _upsert(node_executions, ("run_id", "ordinal"), postgresql), *_NODE_COLUMNS
+    ),
+}
+_ADD_OUTPUTS: Final = {
+    "sqlite": Prepared(
+        _upsert(node_outputs, ("run_id", "ordinal", "first"), sqlite), *_OUTPUT_COLUMNS
+    ),
+    "postgresql": Prepared(
+        _upsert(node_outputs, ("run_id", "ordinal", "first"), postgresql), *_OUTPUT_COLUMNS
+    ),
+}
+
+
+def unfinished(
+    connection: Connection, limit: int, exclude: Sequence[ExecutionId]
+) -> list[ExecutionId]:
+    """Return unfinished runs, oldest first."""
+    query = select(_E.id).where(_E.status.in_(_UNFINISHED))
+    if exclude:
+        query = query.where(_E.id.not_in(exclude))
+    found = connection.execute(query.order_by(_E.created_us).limit(limit))
+    return [ExecutionId(row.id) for row in found]
+
+
+def stops_asked(connection: Connection) -> list[ExecutionId]:
+    """Return unfinished runs that must stop."""
+    query = select(_E.id).where(_E.status.in_(_UNFINISHED), _E.stop_us.is_not(None))
+    return [ExecutionId(row.id) for row in connection.execute(query)]
+
+
+def load_runs(connection: Connection, ids: Sequence[ExecutionId]) -> list[StoredRun]:
+    """Return those of *ids* that are unfinished."""
+    found = connection.execute(select(executions).where(_E.id.in_(ids), _E.status.in_(_UNFINISHED)))
+    return [
+        StoredRun(
+            record=rows.execution_record(row),
+            skipped=frozenset(rows.loaded(row.skipped) or ()),
+            root_id=ExecutionId(row.root_id),
+            depth=row.depth,
+            trigger=row.trigger,
+        )
+        for row in found
+    ]
+
+
+def load_nodes(
+    connection: Connection, run_id: ExecutionId, plans: Mapping[str, NodePlan]
+) -> list[NodeExecution]:
+    """Return all node executions of a run, as the engine left them."""
+    found = list(
+        connection.execute(select(node_executions).where(_N.run_id == run_id).order_by(_N.ordinal))
+    )
+    # Outputs matter only for what goes on: what runs, and what is not routed yet.
+    open_rows = [
+        row
+        for row in found
+        if row.saved_outputs and (row.routed is not None or Status(row.status) not in FINAL)
+    ]
+    streamed = runs.streamed_outputs(connection, run_id, open_rows)
+    return [_node_execution(row, plans, streamed.get(row.ordinal, [])) for row in found]
+
+
+def _node_execution(row: Any, plans: Mapping[str, NodePlan], streamed: list[Any]) -> NodeExecution:
+    node = plans.get(row.node_id)
+    if node is None:
+        raise NotFound(f"node #{row.node_id} of run #{row.run_id} is not in its graph")
+    made = NodeExecution(row.ordinal, row.id, node, row.add_us)
+    made.status = Status(row.status)
+    made.received = rows.loaded(row.received) or {}
+    made.input = rows.loaded(row.input)
+    made.saved_outputs = row.saved_outputs
+    made.outputs = [(pin, value) for pin, value in [*streamed, *(rows.loaded(row.outputs) or ())]]
+    made.routed = len(made.outputs) if row.routed is None else row.routed
+    made.queue_no, made.queue_us = row.queue_no, row.queue_us
+    made.start_us, made.end_us = row.start_us, row.end_us
+    made.error, made.revision = row.error, row.revision
+    made.changed = False
+    return made
+
+
+def graph_for_run(connection: Connection, graph_id: GraphId, version: int) -> Graph | None:
+    """Return a saved version of a graph, whoever owns it: its run has been admitted."""
+    row = connection.execute(
+        select(graphs).where(graphs.c.id == graph_id, graphs.c.version == version)
+    ).one_or_none()
+    return None if row is None else rows.graph_record(row)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StagedRows:
+    """A journal batch as rows. Made by `stage`."""
+
+    owner: str
+    runs: Sequence[tuple[ExecutionId, int]]  #: with the attempt of each
+    run_rows: Sequence[tuple[Any, ...]]
+    node_rows: Sequence[tuple[Any, ...]]
+    output_rows: Sequence[tuple[Any, ...]]
+    new_runs: Sequence[NewExecution]
+    notices: Mapping[ExecutionId, NoticeRecord]
+
+
+def stage(batch: JournalBatch) -> StagedRows:
+    """Return the rows of *batch*; see EngineStorage.stage."""
+    output_rows: list[tuple[Any, ...]] = []
+    return StagedRows(
+        owner=batch.owner,
+        runs=[(change.run_id, change.attempt) for change in batch.changes],
+        run_rows=[_run_row(change, batch.owner) for change in batch.changes],
+        node_rows=[
+            _node_row(change.run_id, execution, output_rows)
+            for change in batch.changes
+            for execution in change.nodes
+        ],
+        output_rows=output_rows,
+        new_runs=batch.new_runs,
+        notices=batch.notices or {},
+    )
+
+
+def commit(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]:
+    """Save *staged*; see EngineStorage.commit."""
+    dialect = connection.dialect.name
+    refused = _update_runs(connection, staged)
+    node_rows, output_rows = staged.node_rows, staged.output_rows
+    if refused:
+        node_rows = [row for row in node_rows if row[0] not in refused]
+        output_rows = [row for row in output_rows if row[0] not in refused]
+    _SAVE_NODE[dialect].run(connection, node_rows)
+    _ADD_OUTPUTS[dialect].run(connection, output_rows)
+    if staged.new_runs:
+        runs.add_missing(connection, staged.new_runs)
+    if staged.notices:
+        told = [notice for run, notice in staged.notices.items() if run not in refused]
+        notices.add(connection, told)
+    return refused
+
+
+def _update_runs(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]:
+    """Update the runs' rows; return those that have another owner."""
+    if _UPDATE_RUN.run(connection, staged.run_rows) == len(staged.run_rows):
+        return frozenset()
+    # One of them was not as expected: somebody else's by now, or saved already by a try of this
+    # very batch whose answer was lost. The owner's name tells which.
+    refused = set()
+    for run_id, attempt in staged.runs:
+        row = connection.execute(select(_E.attempt, _E.owner).where(_E.id == run_id)).one_or_none()
+        if row is None or (row.attempt, row.owner) != (attempt, staged.owner):
+            refused.add(run_id)
+    return frozenset(refused)
+
+
+def _run_row(change: RunChange, owner: str) -> tuple[Any, ...]:
+    values = change.values
+    return (
+        values["status"],
+        change.attempt,
+        owner,
+        values["revision"],
+        values["updated_us"],
+        values["started_us"],
+        values["ended_us"],
+        values["stats"],
+        change.run_id,
+        change.attempt - 1 if change.claim else change.attempt,
+    )
+
+
+def _node_row(
+    run_id: ExecutionId, execution: NodeExecution, output_rows: list[tuple[Any, ...]]
+) -> tuple[Any, ...]:
+    first = execution.saved_outputs
+    fresh = execution.outputs[first:]
+    ended = execution.status in FINAL
+    if fresh and not ended:
+        output_rows.append((run_id, execution.ordinal, first, json.text(fresh)))
+        execution.saved_outputs = len(execution.outputs)
+        fresh = []
+    node = execution.node
+    return (
+        run_id,
+        execution.ordinal,
+        execution.id,
+        node.id,
+        node.block_id,
+        node.block.block_type.value,
+        execution.status.value,
+        json.text(execution.received) if execution.input is None else None,
+        None if execution.input is None else json.text(execution.input),
+        json.text(fresh) if fresh else None,
+        execution.saved_outputs,
+        None if execution.routed == len(execution.outputs) else execution.routed,
+        execution.queue_no,
+        execution.add_us,
+        execution.queue_us,
+        execution.start_us,
+        execution.end_us,
+        int(execution.cpu_s * 1e6),
+        execution.error,
+        execution.revision,
+    )

@@ -1,0 +1,147 @@
+"""The storage port on one `Database`; each method is one function in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+
+from backend.adapters.storage import executions, journal, notices, schedules, users
+from backend.adapters.storage.database import Database
+from backend.adapters.storage.tables import system_jobs
+from backend.adapters.storage.user_storage import SqlUserStorage
+from backend.core.execution import NodeExecution
+from backend.core.graph import Graph
+from backend.core.ids import ExecutionId, GraphId, ScheduleId, UserId
+from backend.core.plan import NodePlan
+from backend.core.records import (
+    ExecutionRecord,
+    NewExecution,
+    NoticeRecord,
+    NoticeStatus,
+    ScheduleRecord,
+    UserRecord,
+)
+from backend.ports.storage import JournalBatch, StagedBatch, StoredRun
+
+
+def open_storage(path: Path | str, *, synchronous: str = "FULL") -> "SqlStorage":
+    """
+    Return the storage in the SQLite file at *path*, which must have its tables already.
+
+    Args:
+        synchronous: SQLite's setting; FULL survives a power cut, NORMAL may lose the last commits.
+    """
+    return SqlStorage(Database(path, synchronous=synchronous))
+
+
+class SqlStorage:
+    """See backend.ports.storage.Storage."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def of(self, user_id: UserId) -> SqlUserStorage:
+        return SqlUserStorage(self.database, user_id)
+
+    async def close(self) -> None:
+        await self.database.close()
+
+    # The executor's part.
+
+    async def unfinished(self, *, limit: int, exclude: Sequence[ExecutionId]) -> list[ExecutionId]:
+        return await self.database.read(lambda c: journal.unfinished(c, limit, exclude))
+
+    async def load_runs(self, ids: Sequence[ExecutionId]) -> list[StoredRun]:
+        return await self.database.read(lambda c: journal.load_runs(c, ids))
+
+    async def load_nodes(
+        self, run_id: ExecutionId, plans: Mapping[str, NodePlan]
+    ) -> list[NodeExecution]:
+        return await self.database.read(lambda c: journal.load_nodes(c, run_id, plans))
+
+    async def stops_asked(self) -> list[ExecutionId]:
+        return await self.database.read(journal.stops_asked)
+
+    async def graph_for_run(self, graph_id: GraphId, version: int) -> Graph | None:
+        return await self.database.read(lambda c: journal.graph_for_run(c, graph_id, version))
+
+    def stage(self, batch: JournalBatch) -> journal.StagedRows:
+        return journal.stage(batch)
+
+    async def commit(self, staged: StagedBatch) -> frozenset[ExecutionId]:
+        rows = cast(journal.StagedRows, staged)
+        return await self.database.write(lambda c: journal.commit(c, rows))
+
+    # Everybody's part.
+
+    async def submit(self, run: NewExecution) -> ExecutionRecord:
+        return await self.database.write_grouped(lambda c: executions.submit(c, run))
+
+    async def user_exists(self, user_id: UserId) -> bool:
+        return await self.database.read(lambda c: users.get(c, user_id) is not None)
+
+    async def users(self, ids: Sequence[UserId]) -> list[UserRecord]:
+        return await self.database.read(lambda c: users.some(c, ids))
+
+    async def due_schedules(self, *, now_us: int, limit: int) -> list[ScheduleRecord]:
+        return await self.database.read(lambda c: schedules.due(c, now_us, limit))
+
+    async def next_fire(self) -> int | None:
+        return await self.database.read(schedules.next_fire)
+
+    async def fire(
+        self,
+        schedule: ScheduleRecord,
+        *,
+        fire_us: int,
+        next_us: int | None,
+        run: NewExecution | None,
+    ) -> bool:
+        return await self.database.write(
+            lambda c: schedules.fire(c, schedule, fire_us, next_us, run)
+        )
+
+    async def pause_schedule(self, schedule_id: ScheduleId, *, reason: str) -> None:
+        await self.database.write(lambda c: schedules.pause(c, schedule_id, reason))
+
+    async def queued_notices(self, *, now_us: int, limit: int) -> list[NoticeRecord]:
+        return await self.database.read(lambda c: notices.queued(c, now_us, limit))
+
+    async def mark_notices(
+        self,
+        ids: Sequence[str],
+        *,
+        status: NoticeStatus,
+        at_us: int,
+        error: str | None = None,
+        next_us: int = 0,
+    ) -> None:
+        await self.database.write(
+            lambda c: notices.mark(c, ids, status=status, at_us=at_us, error=error, next_us=next_us)
+        )
+
+    async def delete_runs_before(self, *, ended_before_us: int, limit: int) -> int:
+        return await self.database.write(
+            lambda c: executions.delete_ended_before(c, ended_before_us, limit)
+        )
+
+    async def stuck_runs(self, *, before_us: int, limit: int) -> list[ExecutionRecord]:
+        return await self.database.read(lambda c: executions.stuck(c, before_us, limit))
+
+    async def note_job(self, name: str, *, started_us: int, ended_us: int, result: str) -> None:
+        values = {"name": name, "started_us": started_us, "ended_us": ended_us, "result": result}
+
+        def save(connection: Connection) -> None:
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            connection.execute(
+                dialect.insert(system_jobs)
+                .values(values)
+                .on_conflict_do_update(index_elements=["name"], set_=values)
+            )
+
+        await self.database.write(save)
+
+    async def ping(self) -> None:
+        await self.database.read(lambda c: c.exec_driver_sql("SELECT 1").scalar())

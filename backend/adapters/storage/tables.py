@@ -1,0 +1,238 @@
+"""The tables, for SQLite and PostgreSQL alike. Changed only together with a migration.
+
+JSON is text: it is written once and read whole, and nobody queries inside it. Times are
+microseconds since the epoch.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+metadata: Final = MetaData()
+
+users: Final = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("name", Text),
+    Column("timezone", Text, nullable=False, server_default="not-set"),
+    Column("preferences", Text, nullable=False, server_default="{}"),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+)
+
+graphs: Final = Table(
+    "graphs",
+    metadata,
+    Column("id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("instructions", Text),
+    Column("recommended_schedule_cron", Text),
+    Column("is_active", Boolean, nullable=False),
+    Column("forked_from_id", Text),
+    Column("forked_from_version", Integer),
+    Column("created_us", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),  # {"nodes": […], "links": […]}
+    PrimaryKeyConstraint("id", "version"),
+    Index("graphs_by_user", "user_id", "is_active", "created_us"),
+)
+
+library_agents: Final = Table(
+    "library_agents",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("graph_id", Text, nullable=False),
+    Column("graph_version", Integer, nullable=False),
+    Column("is_favorite", Boolean, nullable=False, server_default=text("false")),
+    Column("is_archived", Boolean, nullable=False, server_default=text("false")),
+    Column("is_deleted", Boolean, nullable=False, server_default=text("false")),
+    Column("settings", Text, nullable=False, server_default="{}"),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Index("library_agents_by_graph", "user_id", "graph_id", unique=True),
+)
+
+executions: Final = Table(
+    "executions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("graph_id", Text, nullable=False),
+    Column("graph_version", Integer, nullable=False),
+    Column("preset_id", Text),
+    Column("parent_id", Text),
+    Column("root_id", Text, nullable=False),
+    Column("depth", Integer, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),  # the owner's fence
+    Column("owner", Text),  # the executor of that attempt
+    Column("revision", Integer, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Column("started_us", BigInteger),
+    Column("ended_us", BigInteger),
+    Column("stop_us", BigInteger),
+    Column("inputs", Text, nullable=False),
+    Column("credential_inputs", Text),
+    Column("masks", Text),
+    Column("skipped", Text),
+    Column("stats", Text),
+    Column("is_deleted", Boolean, nullable=False, server_default=text("false")),
+    Column("is_shared", Boolean, nullable=False, server_default=text("false")),
+    Column("share_token", Text),
+    Index("executions_by_user", "user_id", "created_us"),
+    Index("executions_by_graph", "graph_id", "user_id", "created_us"),
+    Index(
+        "executions_by_parent",
+        "parent_id",
+        sqlite_where=text("parent_id IS NOT NULL"),
+        postgresql_where=text("parent_id IS NOT NULL"),
+    ),
+    Index(
+        "executions_by_share_token",
+        "share_token",
+        unique=True,
+        sqlite_where=text("share_token IS NOT NULL"),
+        postgresql_where=text("share_token IS NOT NULL"),
+    ),
+    Index(
+        "executions_unfinished",
+        "created_us",
+        sqlite_where=text("status IN ('QUEUED', 'RUNNING')"),
+        postgresql_where=text("status IN ('QUEUED', 'RUNNING')"),
+    ),
+    Index(
+        "executions_by_end",
+        "ended_us",
+        sqlite_where=text("ended_us IS NOT NULL"),
+        postgresql_where=text("ended_us IS NOT NULL"),
+    ),
+)
+
+node_executions: Final = Table(
+    "node_executions",
+    metadata,
+    Column("run_id", Text, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("node_id", Text, nullable=False),
+    Column("block_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # the block's type, for inputs and outputs of a run
+    Column("status", Text, nullable=False),
+    Column("received", Text),  # while INCOMPLETE
+    Column("input", Text),  # from QUEUED on
+    Column("outputs", Text),  # [[pin, value], …] that are not in node_outputs
+    Column("saved_outputs", Integer, nullable=False),  # how many are in node_outputs
+    Column("routed", Integer),  # None: all
+    Column("queue_no", Integer),
+    Column("add_us", BigInteger, nullable=False),
+    Column("queue_us", BigInteger),
+    Column("start_us", BigInteger),
+    Column("end_us", BigInteger),
+    Column("cpu_us", BigInteger),
+    Column("error", Text),
+    Column("revision", Integer, nullable=False),
+    # Clustered by run: a run's rows lie together and new runs go to the end.
+    PrimaryKeyConstraint("run_id", "ordinal"),
+    sqlite_with_rowid=False,
+)
+
+#: Outputs of nodes that stream over several commits: a row a commit, so that the thousandth output
+#: does not write the first 999 again.
+node_outputs: Final = Table(
+    "node_outputs",
+    metadata,
+    Column("run_id", Text, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("items", Text, nullable=False),
+    PrimaryKeyConstraint("run_id", "ordinal", "first"),
+    sqlite_with_rowid=False,
+)
+
+schedules: Final = Table(
+    "schedules",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("graph_id", Text, nullable=False),
+    Column("graph_version", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("agent_name", Text, nullable=False),
+    Column("cron", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("inputs", Text, nullable=False),
+    Column("credentials", Text, nullable=False),
+    Column("missed", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("next_us", BigInteger),
+    Column("last_us", BigInteger),
+    Column("paused_because", Text),
+    Index("schedules_by_user", "user_id", "graph_id"),
+    Index("schedules_by_next", "next_us"),
+)
+
+#: A fire is an insert here: two schedulers cannot both take it.
+schedule_fires: Final = Table(
+    "schedule_fires",
+    metadata,
+    Column("schedule_id", Text, nullable=False),
+    Column("fire_us", BigInteger, nullable=False),
+    Column("run_id", Text),
+    PrimaryKeyConstraint("schedule_id", "fire_us"),
+    sqlite_with_rowid=False,
+)
+
+notices: Final = Table(
+    "notices",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_us", BigInteger, nullable=False),
+    Column("error", Text),
+    Column("sent_us", BigInteger),
+    Index(
+        "notices_due",
+        "next_us",
+        sqlite_where=text("status = 'QUEUED'"),
+        postgresql_where=text("status = 'QUEUED'"),
+    ),
+)
+
+system_jobs: Final = Table(
+    "system_jobs",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("started_us", BigInteger, nullable=False),
+    Column("ended_us", BigInteger, nullable=False),
+    Column("result", Text, nullable=False),
+)
+
+installation: Final = Table(
+    "installation",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)

@@ -1,0 +1,104 @@
+"""What one user owns, on one `Database`. The owner's id goes into every query here."""
+
+from collections.abc import Sequence
+
+from backend.adapters.storage import executions, graphs, schedules, users
+from backend.adapters.storage.database import Database
+from backend.core.graph import Graph
+from backend.core.ids import ExecutionId, GraphId, ScheduleId, UserId
+from backend.core.records import ExecutionRecord, NodeRecord, ScheduleRecord, UserRecord
+
+
+class SqlUserStorage:
+    """See backend.ports.storage.UserStorage."""
+
+    def __init__(self, database: Database, user_id: UserId) -> None:
+        self.user_id = user_id
+        self._database = database
+
+    async def user(self) -> UserRecord | None:
+        return await self._database.read(lambda c: users.get(c, self.user_id))
+
+    async def save_user(self, *, email: str, name: str | None, now_us: int) -> UserRecord:
+        return await self._database.write(
+            lambda c: users.save(c, self.user_id, email, name, now_us)
+        )
+
+    async def set_timezone(self, timezone: str, *, now_us: int) -> None:
+        await self._database.write(lambda c: users.set_timezone(c, self.user_id, timezone, now_us))
+
+    async def add_graphs(self, new: Sequence[Graph], *, now_us: int) -> None:
+        await self._database.write(lambda c: graphs.add(c, self.user_id, new, now_us))
+
+    async def add_version(self, graph: Graph, subs: Sequence[Graph], *, now_us: int) -> Graph:
+        return await self._database.write(
+            lambda c: graphs.add_version(c, self.user_id, graph, subs, now_us)
+        )
+
+    async def graph(self, graph_id: GraphId, version: int | None = None) -> Graph | None:
+        return await self._database.read(lambda c: graphs.get(c, self.user_id, graph_id, version))
+
+    async def active_version(self, graph_id: GraphId) -> int | None:
+        return await self._database.read(lambda c: graphs.active_version(c, self.user_id, graph_id))
+
+    async def graphs(self, *, limit: int) -> list[Graph]:
+        return await self._database.read(lambda c: graphs.active(c, self.user_id, limit))
+
+    async def graph_versions(self, graph_id: GraphId, *, limit: int) -> list[Graph]:
+        return await self._database.read(
+            lambda c: graphs.versions(c, self.user_id, graph_id, limit)
+        )
+
+    async def set_active_version(self, graph_id: GraphId, version: int, *, now_us: int) -> None:
+        await self._database.write(
+            lambda c: graphs.activate(c, self.user_id, graph_id, version, now_us)
+        )
+
+    async def delete_graph(self, graph_id: GraphId, *, now_us: int) -> int:
+        del now_us  # nothing keeps the time of a deletion
+        return await self._database.write(lambda c: graphs.remove(c, self.user_id, graph_id))
+
+    async def execution(
+        self, run_id: ExecutionId, *, with_outputs: bool = False
+    ) -> ExecutionRecord | None:
+        return await self._database.read(
+            lambda c: executions.get(c, self.user_id, run_id, with_outputs=with_outputs)
+        )
+
+    async def executions(self, *, limit: int) -> list[ExecutionRecord]:
+        return await self._database.read(lambda c: executions.newest(c, self.user_id, limit))
+
+    async def executions_page(
+        self, graph_id: GraphId, *, page: int, page_size: int
+    ) -> tuple[list[ExecutionRecord], int]:
+        return await self._database.read(
+            lambda c: executions.page(c, self.user_id, graph_id, page, page_size)
+        )
+
+    async def node_executions(
+        self, run_id: ExecutionId, *, limit: int, after_revision: int = 0
+    ) -> list[NodeRecord]:
+        return await self._database.read(
+            lambda c: executions.nodes(
+                c, self.user_id, run_id, limit=limit, after_revision=after_revision
+            )
+        )
+
+    async def delete_execution(self, run_id: ExecutionId, *, now_us: int) -> bool:
+        return await self._database.write(
+            lambda c: executions.hide(c, self.user_id, run_id, now_us)
+        )
+
+    async def ask_stop(self, run_id: ExecutionId, *, now_us: int) -> bool:
+        return await self._database.write(
+            lambda c: executions.ask_stop(c, self.user_id, run_id, now_us)
+        )
+
+    async def add_schedule(self, schedule: ScheduleRecord) -> None:
+        await self._database.write(lambda c: schedules.add(c, schedule))
+
+    async def schedules(self, graph_id: GraphId | None = None) -> list[ScheduleRecord]:
+        return await self._database.read(lambda c: schedules.mine(c, self.user_id, graph_id))
+
+    async def delete_schedule(self, schedule_id: ScheduleId) -> bool:
+        return await self._database.write(lambda c: schedules.remove(c, self.user_id, schedule_id))

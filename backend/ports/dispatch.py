@@ -1,0 +1,46 @@
+"""How the executor hears that there is something to do. Ids only; the rows are the truth.
+
+A signal may be lost: the executor also looks into storage at boot and every second.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from backend.core.ids import ExecutionId
+
+
+class SignalKind(StrEnum):
+    """What the executor is told."""
+
+    RUN = "run"  #: a new run waits
+    STOP = "stop"  #: somebody asked this run to stop
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One thing to look at."""
+
+    kind: SignalKind
+    run_id: ExecutionId
+
+
+class Dispatcher(Protocol):
+    """The side that asks."""
+
+    def signal(self, kind: SignalKind, run_id: ExecutionId) -> None:
+        """Wake the executor up. Never waits, never raises; may be lost."""
+
+    async def close(self) -> None:
+        """Stop; twice is harmless."""
+
+
+class SignalSource(Protocol):
+    """The executor's side."""
+
+    def signals(self) -> AsyncIterator[list[Signal]]:
+        """Yield what has arrived, in batches, never empty."""
+
+    async def close(self) -> None:
+        """Stop; twice is harmless."""

@@ -1,0 +1,261 @@
+"""Where everything is kept. Owned things are reached through `UserStorage`, bound to their owner.
+
+All times are microseconds since the epoch, UTC. Every method raises Unavailable when the database
+does not answer within its time limit.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from backend.core.execution import NodeExecution
+from backend.core.graph import Graph
+from backend.core.ids import ExecutionId, GraphId, ScheduleId, UserId
+from backend.core.plan import NodePlan
+from backend.core.records import (
+    ExecutionRecord,
+    NewExecution,
+    NodeRecord,
+    NoticeRecord,
+    NoticeStatus,
+    ScheduleRecord,
+    UserRecord,
+)
+
+
+class UserStorage(Protocol):
+    """What one user owns. Somebody else's id is answered like one that does not exist."""
+
+    user_id: UserId
+
+    async def user(self) -> UserRecord | None:
+        """Return the account."""
+
+    async def save_user(self, *, email: str, name: str | None, now_us: int) -> UserRecord:
+        """Create the account, or return the one there is; twice is harmless."""
+
+    async def set_timezone(self, timezone: str, *, now_us: int) -> None:
+        """Keep the zone in which this user's schedules are read."""
+
+    async def add_graphs(self, graphs: Sequence[Graph], *, now_us: int) -> None:
+        """Save *graphs*, each with its library entry, all or none."""
+
+    async def add_version(self, graph: Graph, subs: Sequence[Graph], *, now_us: int) -> Graph:
+        """
+        Save *graph* as the next version of its id, with *subs*, and return it so numbered.
+
+        When it is active, the others are not any more, in the same transaction.
+
+        Raises:
+            NotFound: If this user has no graph of that id.
+        """
+
+    async def graph(self, graph_id: GraphId, version: int | None = None) -> Graph | None:
+        """Return a version without its sub-graphs; the highest when *version* is None."""
+
+    async def active_version(self, graph_id: GraphId) -> int | None:
+        """Return the version that runs when none is named: the active one, else the highest."""
+
+    async def graphs(self, *, limit: int) -> list[Graph]:
+        """Return the active versions, newest graph first."""
+
+    async def graph_versions(self, graph_id: GraphId, *, limit: int) -> list[Graph]:
+        """Return the versions, highest first; empty if there is none."""
+
+    async def set_active_version(self, graph_id: GraphId, version: int, *, now_us: int) -> None:
+        """Make *version* the only active one. Raises NotFound if there is none of it."""
+
+    async def delete_graph(self, graph_id: GraphId, *, now_us: int) -> int:
+        """Delete all versions, the library entry and the schedules; return how many versions."""
+
+    async def execution(
+        self, run_id: ExecutionId, *, with_outputs: bool = False
+    ) -> ExecutionRecord | None:
+        """Return a run that is not deleted."""
+
+    async def executions(self, *, limit: int) -> list[ExecutionRecord]:
+        """Return the newest runs, newest first, without those that other runs started."""
+
+    async def executions_page(
+        self, graph_id: GraphId, *, page: int, page_size: int
+    ) -> tuple[list[ExecutionRecord], int]:
+        """Return page *page* (from 1) of a graph's runs, newest first, and how many there are."""
+
+    async def node_executions(
+        self, run_id: ExecutionId, *, limit: int, after_revision: int = 0
+    ) -> list[NodeRecord]:
+        """
+        Return node executions of a run.
+
+        Those that changed after *after_revision*, in order of their last change, when it is
+        given; else the newest *limit* in the order in which they were queued.
+        """
+
+    async def delete_execution(self, run_id: ExecutionId, *, now_us: int) -> bool:
+        """Hide a run for ever; say whether there was one. What is unfinished is stopped."""
+
+    async def ask_stop(self, run_id: ExecutionId, *, now_us: int) -> bool:
+        """Note that a run and all it started must stop; say whether it was unfinished."""
+
+    async def add_schedule(self, schedule: ScheduleRecord) -> None:
+        """Save a schedule."""
+
+    async def schedules(self, graph_id: GraphId | None = None) -> list[ScheduleRecord]:
+        """Return schedules, oldest first."""
+
+    async def delete_schedule(self, schedule_id: ScheduleId) -> bool:
+        """Delete a schedule; say whether there was one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredRun:
+    """An unfinished run with all that its owner needs to go on."""
+
+    record: ExecutionRecord
+    skipped: frozenset[str]
+    root_id: ExecutionId
+    depth: int
+    trigger: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunChange:
+    """
+    A run and those of its node executions that changed since the last batch.
+
+    Attributes:
+        attempt: The owner's. Refused when it is not the stored one, or, with *claim*, the next.
+    """
+
+    run_id: ExecutionId
+    attempt: int
+    claim: bool
+    values: Mapping[str, Any]  #: columns of the run's row
+    nodes: Sequence[NodeExecution]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JournalBatch:
+    """Changes that are committed together. *owner* is the executor that commits them."""
+
+    owner: str
+    changes: Sequence[RunChange]
+    new_runs: Sequence[NewExecution] = ()
+    notices: Mapping[ExecutionId, NoticeRecord] | None = None  #: by the run that causes them
+    at_us: int = 0
+
+
+class StagedBatch(Protocol):
+    """A batch in the storage's own form."""
+
+
+class EngineStorage(Protocol):
+    """What the executor needs; owners do not matter here."""
+
+    async def unfinished(self, *, limit: int, exclude: Sequence[ExecutionId]) -> list[ExecutionId]:
+        """Return runs that must be run, oldest first; not those in *exclude*."""
+
+    async def load_runs(self, ids: Sequence[ExecutionId]) -> list[StoredRun]:
+        """Return those of *ids* that are unfinished."""
+
+    async def load_nodes(
+        self, run_id: ExecutionId, plans: Mapping[str, NodePlan]
+    ) -> list[NodeExecution]:
+        """Return all node executions of a run, by ordinal, with their outputs."""
+
+    async def stops_asked(self) -> list[ExecutionId]:
+        """Return unfinished runs that somebody asked to stop."""
+
+    async def graph_for_run(self, graph_id: GraphId, version: int) -> Graph | None:
+        """Return a saved version."""
+
+    def stage(self, batch: JournalBatch) -> "StagedBatch":
+        """Copy what *batch* says now; later changes of its runs do not touch the copy."""
+
+    async def commit(self, staged: "StagedBatch") -> frozenset[ExecutionId]:
+        """
+        Save *staged* in one transaction. After an error the same may be tried again: twice is
+        once, even when the first try did reach the disk.
+
+        Returns:
+            Runs whose changes were refused because they have another owner now. Nothing of
+            them was saved; the others were.
+        """
+
+
+class SystemStorage(Protocol):
+    """What the services need for everybody."""
+
+    async def submit(self, run: NewExecution) -> ExecutionRecord:
+        """
+        Save a new run, QUEUED; group-committed with others. The same id twice is one run.
+
+        Raises:
+            NotFound: If the graph version does not exist or is not the user's.
+        """
+
+    async def user_exists(self, user_id: UserId) -> bool:
+        """Say whether there is such an account."""
+
+    async def due_schedules(self, *, now_us: int, limit: int) -> list[ScheduleRecord]:
+        """Return schedules whose next fire is at or before *now_us*, earliest first."""
+
+    async def next_fire(self) -> int | None:
+        """Return the time of the earliest next fire of all schedules."""
+
+    async def fire(
+        self,
+        schedule: ScheduleRecord,
+        *,
+        fire_us: int,
+        next_us: int | None,
+        run: NewExecution | None,
+    ) -> bool:
+        """
+        Start *run* for the fire at *fire_us* and move the schedule on, in one transaction.
+
+        Returns:
+            False, with nothing done, if that fire was taken before.
+        """
+
+    async def pause_schedule(self, schedule_id: ScheduleId, *, reason: str) -> None:
+        """Stop firing; *reason* is shown to its owner."""
+
+    async def queued_notices(self, *, now_us: int, limit: int) -> list[NoticeRecord]:
+        """Return notices that are due, oldest first."""
+
+    async def mark_notices(
+        self,
+        ids: Sequence[str],
+        *,
+        status: NoticeStatus,
+        at_us: int,
+        error: str | None = None,
+        next_us: int = 0,
+    ) -> None:
+        """Note what became of notices; an *error* counts as one attempt."""
+
+    async def users(self, ids: Sequence[UserId]) -> list[UserRecord]:
+        """Return accounts."""
+
+    async def delete_runs_before(self, *, ended_before_us: int, limit: int) -> int:
+        """Delete up to *limit* finished runs with all that belongs to them; return how many."""
+
+    async def stuck_runs(self, *, before_us: int, limit: int) -> list[ExecutionRecord]:
+        """Return unfinished runs whose last change is older than *before_us*, oldest first."""
+
+    async def note_job(self, name: str, *, started_us: int, ended_us: int, result: str) -> None:
+        """Remember what a system job did last."""
+
+    async def ping(self) -> None:
+        """Return when the database answers."""
+
+
+class Storage(EngineStorage, SystemStorage, Protocol):
+    """All of it."""
+
+    def of(self, user_id: UserId) -> UserStorage:
+        """Return what *user_id* owns."""
+
+    async def close(self) -> None:
+        """Wait for what is under way and close; twice is harmless."""
