@@ -1,0 +1,1 @@
+"""Runs agents: picks runs up, steps them, runs their blocks, keeps a journal."""

@@ -1,0 +1,158 @@
+"""One block, run for one node execution: inputs made, outputs checked, failures named."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
+
+from backend.core import json
+from backend.core.errors import (
+    BlockError,
+    BlockExecutionError,
+    BlockOutputError,
+    BlockUnknownError,
+    TooLarge,
+)
+from backend.core.execution import NodeExecution
+from backend.engine.context import Usage, context_for
+from backend.engine.snapshots import plain
+from backend.engine.tools import EngineTools, Limits
+from backend.sdk import Block, BlockContext, accept, failure_of, make_inputs
+
+if TYPE_CHECKING:
+    from backend.engine.run_loop import RunLoop
+
+
+class BlockFailed(Exception):  # noqa: N818 - control flow inside the engine, never shown
+    """A block failed; the text is what its error pin carries."""
+
+
+class BlockRun:
+    """
+    A block about to run, or running.
+
+    Attributes:
+        skip: Outputs of an earlier attempt, on disk already; the first so many are passed over.
+        ahead: Outputs since the node last waited for the disk.
+        is_inline: Whether `outputs` works; otherwise `async_outputs` does.
+    """
+
+    __slots__ = (
+        "_block",
+        "_count",
+        "_inputs",
+        "_limits",
+        "ahead",
+        "context",
+        "cpu_s",
+        "effect",
+        "execution",
+        "is_inline",
+        "skip",
+        "usage",
+    )
+
+    def __init__(
+        self,
+        block: Block,
+        inputs: Any,
+        execution: NodeExecution,
+        context: BlockContext,
+        usage: Usage,
+        limits: Limits,
+    ) -> None:
+        self._block = block
+        self._inputs = inputs
+        self._limits = limits
+        self._count = 0
+        self.context = context
+        self.execution = execution
+        self.effect = execution.node.block.effect_with(execution.input or {})
+        self.is_inline = not block.waits
+        self.skip = len(execution.outputs)
+        self.ahead = 0
+        self.cpu_s = 0.0
+        self.usage = usage
+
+    def outputs(self) -> Iterator[tuple[str, Any]]:
+        """Yield checked outputs of a block that waits for nothing. Raises BlockFailed."""
+        try:
+            for name, value in self._block.run(self._inputs, self.context):
+                yield self._checked(name, value)
+        except GeneratorExit:
+            raise
+        except BaseException as exc:
+            # Border: a block may raise anything, SystemExit included; it hurts only its own run.
+            raise self._failed(exc) from exc
+
+    async def async_outputs(self) -> AsyncIterator[tuple[str, Any]]:
+        """Yield checked outputs of a block that waits. Raises BlockFailed, CancelledError."""
+        try:
+            async for name, value in self._block.run(self._inputs, self.context):
+                yield self._checked(name, value)
+        except GeneratorExit:
+            raise
+        except BaseException as exc:
+            if isinstance(exc, asyncio.CancelledError):
+                raise
+            raise self._failed(exc) from exc
+
+    def _checked(self, name: str, value: Any) -> tuple[str, Any]:
+        spec = self.execution.node.block
+        self._count += 1
+        if self._count > self._limits.outputs_per_node:
+            raise TooLarge(
+                f"more than {self._limits.outputs_per_node} outputs "
+                "(setting MAX_OUTPUTS_PER_NODE)"
+            )
+        try:
+            value = plain(value)
+        except json.NotJson as exc:
+            raise BlockOutputError(
+                f"{name}: {exc}", block_name=spec.name, block_id=spec.id
+            ) from exc
+        accept(spec, name, value)
+        return name, value
+
+    def _failed(self, error: BaseException) -> BlockFailed:
+        spec = self.execution.node.block
+        if isinstance(error, BlockFailed):
+            return error
+        if isinstance(error, Exception):
+            return BlockFailed(str(failure_of(spec, error)))
+        words = f"{type(error).__name__} {error}".strip()
+        named = BlockUnknownError(words, block_name=spec.name, block_id=spec.id)
+        return BlockFailed(str(named))
+
+
+def prepare(tools: EngineTools, loop: "RunLoop", execution: NodeExecution) -> BlockRun:
+    """
+    Return the run of *execution*'s block.
+
+    Raises:
+        BlockError: If there is no such block here, or its inputs cannot be made.
+    """
+    spec = execution.node.block
+    if spec.placeholder:
+        raise BlockExecutionError(
+            f"{spec.name} is known but not built into this server yet",
+            block_name=spec.name,
+            block_id=spec.id,
+        )
+    try:
+        block = tools.blocks.get(spec.id)
+        inputs = make_inputs(type(block), _own_inputs(execution))
+    except BlockError:
+        raise
+    except Exception as exc:  # border: the loading of a plugin
+        raise failure_of(spec, exc) from exc
+    usage = Usage()
+    context = context_for(tools, loop, execution, usage)
+    return BlockRun(block, inputs, execution, context, usage, tools.limits)
+
+
+def _own_inputs(execution: NodeExecution) -> dict[str, Any]:
+    """An agent node's pins are its sub-graph's inputs; the block itself takes its own defaults."""
+    inputs = execution.input or {}
+    if not execution.node.is_agent:
+        return inputs
+    return {**execution.node.own, "inputs": inputs}

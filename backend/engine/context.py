@@ -1,0 +1,64 @@
+"""What a block is given besides its inputs."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from backend.core.execution import NodeExecution
+from backend.engine.tools import EngineTools
+from backend.sdk import BlockContext
+
+if TYPE_CHECKING:
+    from backend.engine.run_loop import RunLoop
+
+
+@dataclass(slots=True)
+class Usage:
+    """What a block used beside its own time; nested runs add to it."""
+
+    cost: int = 0
+    extra_steps: int = 0
+
+
+class Agents:
+    """See backend.sdk.context.Runs."""
+
+    __slots__ = ("_execution", "_loop", "_tools", "_usage")
+
+    def __init__(
+        self, tools: EngineTools, loop: "RunLoop", execution: NodeExecution, usage: Usage
+    ) -> None:
+        self._tools = tools
+        self._loop = loop
+        self._execution = execution
+        self._usage = usage
+
+    def run(
+        self, graph_id: str, graph_version: int, inputs: Mapping[str, Any]
+    ) -> AsyncIterator[tuple[str, Any]]:
+        """Run another agent inside this run; yield its outputs as they come."""
+        return self._tools.nesting.run(
+            self._loop, self._execution, self._usage, graph_id, graph_version, inputs
+        )
+
+
+def context_for(
+    tools: EngineTools, loop: "RunLoop", execution: NodeExecution, usage: Usage
+) -> BlockContext:
+    """Return the context of one node execution."""
+    stored = loop.stored
+    record = stored.record
+    return BlockContext(
+        user_id=record.user_id,
+        graph_id=record.graph_id,
+        graph_version=record.graph_version,
+        graph_exec_id=record.id,
+        node_id=execution.node.id,
+        node_exec_id=execution.id,
+        idempotency_key=execution.id,
+        timezone=stored.timezone,
+        web=tools.web,
+        agents=Agents(tools, loop, execution, usage),
+        now=lambda: datetime.fromtimestamp(tools.clock.now_us() / 1e6, UTC),
+    )

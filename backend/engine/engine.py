@@ -1,0 +1,99 @@
+"""The engine of one executor: journal, worker and all their tasks, from start to drain."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from backend.core.catalog import Catalog
+from backend.core.execution import Execution
+from backend.core.records import NoticeRecord
+from backend.engine.journal import Journal
+from backend.engine.nesting import Nesting
+from backend.engine.tools import Blocks, EngineTools, Limits
+from backend.engine.worker import Worker
+from backend.ports.bus import EventPublisher
+from backend.ports.clock import Clock
+from backend.ports.dispatch import SignalSource
+from backend.ports.storage import EngineStorage, StoredRun
+from backend.sdk import Web
+
+log = structlog.get_logger()
+
+EndNotice = Callable[[StoredRun, Execution], NoticeRecord | None]
+
+
+class Engine:
+    """
+    Runs agents until it is told to stop. One per data directory; `serve` once.
+
+    Attributes:
+        journal, worker: Their figures are for /metrics.
+    """
+
+    def __init__(  # the parts of a machine; wiring names each
+        self,
+        *,
+        storage: EngineStorage,
+        signals: SignalSource,
+        publisher: EventPublisher,
+        clock: Clock,
+        catalog: Catalog,
+        blocks: Blocks,
+        web: Web,
+        limits: Limits,
+        slots: int,
+        end_notice: EndNotice,
+    ) -> None:
+        self._publisher = publisher
+        self._signals = signals
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.journal = Journal(
+            storage=storage, publisher=publisher, clock=clock, owner=clock.new_id()
+        )
+        tools = EngineTools(
+            journal=self.journal,
+            clock=clock,
+            catalog=catalog,
+            blocks=blocks,
+            web=web,
+            limits=limits,
+            spawn=self._spawn,
+            end_notice=end_notice,
+        )
+        self.worker = Worker(storage, signals, tools, slots=slots)
+        tools.nesting = Nesting(self.worker, limit=limits.nesting)
+
+    async def serve(
+        self, *, ready: Callable[[], None], stopping: asyncio.Event, drain_s: float
+    ) -> None:
+        """
+        Run until *stopping* is set, then let what runs end for *drain_s* seconds.
+
+        What has not ended by then goes on at the next start, from its last committed step.
+        """
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self.journal.serve(), name="journal"),
+                group.create_task(self.worker.serve(), name="worker"),
+                group.create_task(self._publisher.serve(lambda: None), name="events"),
+            ]
+            ready()
+            await stopping.wait()
+            await self.worker.drain(limit_s=drain_s)
+            for task in tasks:
+                task.cancel()
+        await self._signals.close()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start a node's task. It reports all that happens to its run, so nobody waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._note_end)
+        return task
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("node_task_broken", exc_info=error)

@@ -1,0 +1,323 @@
+"""One run: feeds events to core.step and does what it answers.
+
+Pure blocks run inline, at memory speed, inside one commit. Everything else runs in a task of its
+own, after what led to it is on disk.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, assert_never
+
+import structlog
+
+from backend.core.block import Effect
+from backend.core.errors import AgentServerError, StaleAttempt
+from backend.core.execution import Execution, NodeExecution
+from backend.core.records import NewExecution, NoticeRecord
+from backend.core.status import FINAL
+from backend.core.step import (
+    CancelNode,
+    Event,
+    NodeCancelled,
+    NodeEnded,
+    NodeStarted,
+    NodeYielded,
+    RunBroken,
+    RunEnded,
+    RunStarted,
+    StartNode,
+    StopAsked,
+    step,
+)
+from backend.core.step import Effect as StepEffect
+from backend.engine import block_run
+from backend.engine.block_run import BlockRun
+from backend.engine.nesting import finished_outputs, outputs_of
+from backend.engine.recovery import unknown_outcome
+from backend.engine.tools import EngineTools
+from backend.ports.storage import StoredRun
+
+log = structlog.get_logger()
+
+#: How long one run may keep the event loop to itself.
+SLICE_S: Final = 0.005
+#: Outputs that a streaming node may be ahead of the disk.
+OUTPUTS_AHEAD: Final = 500
+
+
+@dataclass(slots=True)
+class _Inline:
+    """A pure node under way."""
+
+    run: BlockRun
+    outputs: Iterator[tuple[str, Any]]
+
+
+class RunLoop:
+    """
+    One run under way. All methods are called from the event loop's thread.
+
+    Attributes:
+        on_end: Called once, when the end of the run is on disk.
+        emitted: What its output blocks gave, for the parent of a nested run; None elsewhere.
+    """
+
+    def __init__(
+        self, stored: StoredRun, execution: Execution, tools: EngineTools, *, attempt: int
+    ) -> None:
+        self.stored = stored
+        self.execution = execution
+        self.attempt = attempt
+        self.claimed = False
+        self.counts_claim = False
+        self.new_runs: list[NewExecution] = []
+        self.waiters: list[asyncio.Future[None]] = []
+        self.on_end: list[Callable[["RunLoop"], None]] = []
+        self.emitted: list[tuple[str, Any]] | None = None
+        self._on_output: Callable[[str, Any], None] | None = None
+        self._tools = tools
+        self._effects: deque[StepEffect] = deque()
+        self._inline: deque[_Inline] = deque()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._pumping = False
+        self._over = False  # ended on disk, taken by somebody else, or given up at shutdown
+        self._held = False  # no new nodes: the executor is shutting down
+
+    # What the worker does with a run.
+
+    def begin(self, interrupted: list[NodeExecution]) -> None:
+        """Start, or go on with what was *interrupted*."""
+        self._apply(RunStarted(at_us=self._now()))
+        for execution in interrupted:
+            reason = unknown_outcome(execution)
+            if reason is None:
+                self._effects.append(StartNode(execution))
+            else:
+                self._apply(NodeEnded(ordinal=execution.ordinal, at_us=self._now(), error=reason))
+        self._pump()
+
+    def stop(self) -> None:
+        """End the run as TERMINATED; its nodes are cancelled and awaited."""
+        self._inline.clear()
+        self._happened(StopAsked(at_us=self._now()))
+
+    def fail(self, reason: str) -> None:
+        """End the run as FAILED."""
+        self._happened(RunBroken(error=reason, at_us=self._now()))
+
+    def hold(self) -> None:
+        """Start no more nodes; what runs may end."""
+        self._held = True
+
+    @property
+    def busy(self) -> bool:
+        """Whether nodes are running in tasks."""
+        return bool(self._tasks)
+
+    async def give_up(self) -> None:
+        """Cancel what runs and forget the run here; its rows say where another may go on."""
+        self._over = True
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    # What the journal tells.
+
+    def committed(self) -> None:
+        """See Journaled."""
+        if self.execution.status in FINAL and not self._over:
+            self._over = True
+            self._tell_end()
+
+    def refused(self) -> None:
+        """See Journaled."""
+        log.warning("run_taken_over", execution=self.execution.id, attempt=self.attempt)
+        self._over = True
+        self._inline.clear()
+        self._effects.clear()
+        for task in self._tasks.values():
+            task.cancel()
+        self._tell_end()
+
+    def end_notice(self) -> NoticeRecord | None:
+        """See Journaled."""
+        return self._tools.end_notice(self.stored, self.execution)
+
+    def _tell_end(self) -> None:
+        for tell in self.on_end:
+            tell(self)
+
+    # Events in, effects out.
+
+    def _now(self) -> int:
+        return self._tools.clock.now_us()
+
+    def _apply(self, event: Event) -> None:
+        self.execution, effects = step(self.execution, event)
+        self._effects.extend(effects)
+        self._tools.journal.mark(self)
+
+    def _happened(self, event: Event) -> None:
+        if self._over:
+            return
+        self._apply(event)
+        self._pump()
+
+    def _pump(self) -> None:
+        """Do what is to be done, a slice of time at most, and go on in the next turn."""
+        if self._pumping or self._over:
+            return
+        self._pumping = True
+        until = time.perf_counter() + SLICE_S
+        try:
+            while not self._held:
+                if self._inline:
+                    self._continue_inline(until)
+                elif self._effects:
+                    self._do(self._effects.popleft())
+                else:
+                    return
+                if time.perf_counter() > until:
+                    asyncio.get_running_loop().call_soon(self._pump)
+                    return
+        finally:
+            self._pumping = False
+
+    def _do(self, effect: StepEffect) -> None:
+        match effect:
+            case StartNode(execution):
+                self._start_node(execution)
+            case CancelNode(execution):
+                task = self._tasks.get(execution.ordinal)
+                if task is not None:
+                    task.cancel()
+                else:
+                    self._apply(NodeCancelled(ordinal=execution.ordinal, at_us=self._now()))
+            case RunEnded():
+                pass  # told when it is on disk
+            case _:
+                assert_never(effect)
+
+    def _start_node(self, execution: NodeExecution) -> None:
+        if execution.ordinal not in self.execution.running:
+            return  # a stop came in between
+        self._apply(NodeStarted(ordinal=execution.ordinal, at_us=self._now()))
+        try:
+            run = block_run.prepare(self._tools, self, execution)
+        except AgentServerError as exc:
+            self._apply(NodeEnded(ordinal=execution.ordinal, at_us=self._now(), error=str(exc)))
+            return
+        if run.effect is Effect.PURE and run.is_inline:
+            self._inline.append(_Inline(run, run.outputs()))
+            return
+        task = self._tools.spawn(self._run_in_task(run))
+        self._tasks[execution.ordinal] = task
+        task.add_done_callback(lambda _: self._tasks.pop(execution.ordinal, None))
+
+    # Pure nodes.
+
+    def _continue_inline(self, until: float) -> None:
+        inline = self._inline[0]
+        ordinal = inline.run.execution.ordinal
+        cpu = time.thread_time()
+        error: str | None = None
+        try:
+            for name, value in inline.outputs:
+                self._yielded(inline.run, name, value)
+                if time.perf_counter() > until:
+                    inline.run.cpu_s += time.thread_time() - cpu
+                    return  # goes on in the next slice
+        except block_run.BlockFailed as exc:
+            error = str(exc)
+        self._inline.popleft()
+        inline.run.cpu_s += time.thread_time() - cpu
+        self._end_node(inline.run, ordinal, error)
+
+    def _yielded(self, run: BlockRun, name: str, value: Any) -> None:
+        if run.skip > 0:  # an earlier attempt's output, on disk already
+            run.skip -= 1
+            return
+        self._apply(
+            NodeYielded(
+                ordinal=run.execution.ordinal, name=name, value=value, at_us=self._now()
+            )
+        )
+        run.ahead += 1
+
+    def _end_node(self, run: BlockRun, ordinal: int, error: str | None) -> None:
+        self._apply(
+            NodeEnded(
+                ordinal=ordinal,
+                at_us=self._now(),
+                error=error,
+                cpu_s=run.cpu_s,
+                cost=run.usage.cost,
+                extra_steps=run.usage.extra_steps,
+            )
+        )
+        if self.emitted is not None and error is None:
+            self._emit(run.execution)
+
+    # Nested runs hand their outputs to the node that runs them.
+
+    def watch_outputs(self, before: list[NodeExecution]) -> None:
+        """Keep this run's outputs for a parent; *before* are its executions so far."""
+        self.emitted = list(finished_outputs(before))
+
+    def attach(self, on_output: Callable[[str, Any], None]) -> None:
+        """Tell *on_output* all outputs so far, and each further one."""
+        for name, value in self.emitted or ():
+            on_output(name, value)
+        self._on_output = on_output
+
+    def _emit(self, execution: NodeExecution) -> None:
+        for output in outputs_of(execution):
+            if self.emitted is not None:
+                self.emitted.append(output)
+            if self._on_output is not None:
+                self._on_output(*output)
+
+    async def add_child(self, child: NewExecution) -> None:
+        """Add *child*'s row, if it is not there, together with this run's changes; wait for it."""
+        self.new_runs.append(child)
+        await self._tools.journal.saved(self)
+
+    # All other nodes.
+
+    async def _run_in_task(self, run: BlockRun) -> None:
+        ordinal = run.execution.ordinal
+        error: str | None = None
+        try:
+            if run.effect is not Effect.PURE:
+                await self._tools.journal.saved(self)
+            await self._consume(run)
+        except asyncio.CancelledError:
+            if not self._over:
+                self._happened(NodeCancelled(ordinal=ordinal, at_us=self._now()))
+            return
+        except StaleAttempt:
+            return
+        except block_run.BlockFailed as exc:
+            error = str(exc)
+        if not self._over:
+            self._end_node(run, ordinal, error)
+            self._pump()
+
+    async def _consume(self, run: BlockRun) -> None:
+        if run.is_inline:
+            for name, value in run.outputs():
+                self._yielded(run, name, value)
+            return
+        outputs: AsyncIterator[tuple[str, Any]] = run.async_outputs()
+        async for name, value in outputs:
+            if self._over:
+                return
+            self._yielded(run, name, value)
+            self._pump()
+            if run.ahead >= OUTPUTS_AHEAD:
+                run.ahead = 0
+                await self._tools.journal.saved(self)
+

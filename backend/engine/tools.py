@@ -1,0 +1,50 @@
+"""What all runs of one executor share."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from backend.core.catalog import Catalog
+from backend.core.execution import Execution
+from backend.core.records import NoticeRecord
+from backend.engine.journal import Journal
+from backend.ports.clock import Clock
+from backend.ports.storage import StoredRun
+from backend.sdk import Block, Web
+
+if TYPE_CHECKING:
+    from backend.engine.nesting import Nesting
+
+
+class Blocks(Protocol):
+    """Where the code of blocks comes from."""
+
+    def get(self, block_id: str) -> Block:
+        """Return the block, importing its module on first use."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much one run may take. Each names the setting that moves it when it bites."""
+
+    parallel_nodes: int = 100
+    node_executions: int = 1_000_000
+    outputs_per_node: int = 100_000
+    value_bytes: int = 16 * 1024 * 1024
+    nesting: int = 20
+
+
+@dataclass(kw_only=True)
+class EngineTools:
+    """See the module. `nesting` is set by the worker, which it belongs to."""
+
+    journal: Journal
+    clock: Clock
+    catalog: Catalog
+    blocks: Blocks
+    web: Web
+    limits: Limits = field(default_factory=Limits)
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+    end_notice: Callable[[StoredRun, Execution], NoticeRecord | None] = lambda *_: None
+    nesting: "Nesting" = field(init=False)

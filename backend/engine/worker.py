@@ -1,0 +1,265 @@
+"""Picks runs up, gives each a loop, and lets go of them. One per data directory (decision 5)."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from backend.core.catalog import Catalog
+from backend.core.errors import AgentServerError, GraphInvalid, StaleAttempt
+from backend.core.execution import Execution, NodeExecution, RunStats
+from backend.core.graph import Graph
+from backend.core.ids import ExecutionId, GraphId
+from backend.core.plan import GraphPlan
+from backend.core.records import ExecutionRecord
+from backend.core.restore import restore
+from backend.engine.run_loop import RunLoop
+from backend.engine.tools import EngineTools
+from backend.ports.dispatch import Signal, SignalKind, SignalSource
+from backend.ports.storage import EngineStorage, StoredRun
+
+log = structlog.get_logger()
+
+SWEEP_S: Final = 1.0
+_PLANS: Final = 512
+#: A run that stopped its executor this often at the same point is not tried again: it would take
+#: the whole server down each time.
+MOST_STALLS: Final = 6
+
+
+class Worker:
+    """See the module. `serve` must run; all methods are called from its event loop."""
+
+    def __init__(
+        self, storage: EngineStorage, signals: SignalSource, tools: EngineTools, *, slots: int
+    ) -> None:
+        self._storage = storage
+        self._signals = signals
+        self._tools = tools
+        self._slots = slots
+        self.active_runs: dict[ExecutionId, RunLoop] = {}
+        self._children: set[ExecutionId] = set()
+        self._loading: set[ExecutionId] = set()
+        self._asked: OrderedDict[ExecutionId, None] = OrderedDict()
+        self._stops: set[ExecutionId] = set()
+        self._wake = asyncio.Event()
+        self._more = True  # storage may hold runs that nobody told us about
+        self._held = False
+        self._plans: OrderedDict[tuple[str, int], GraphPlan] = OrderedDict()
+        self.picked_up = 0
+
+    @property
+    def active(self) -> int:
+        """How many runs are under way, nested ones included."""
+        return len(self.active_runs)
+
+    @property
+    def free(self) -> int:
+        """How many more runs fit. Nested runs live in their root's slot: they cannot starve it."""
+        taken = len(self.active_runs) - len(self._children & self.active_runs.keys())
+        return max(0, self._slots - taken - len(self._loading))
+
+    async def serve(self) -> None:
+        """Pick runs up, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen())
+            group.create_task(self._sweep())
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._pick_up()
+
+    async def drain(self, *, limit_s: float) -> None:
+        """Start nothing more, let what runs end for *limit_s*, give the rest up to the next."""
+        self._held = True
+        for loop in self.active_runs.values():
+            loop.hold()
+        until = self._tools.clock.monotonic_s() + limit_s
+        while any(loop.busy for loop in self.active_runs.values()):
+            if self._tools.clock.monotonic_s() >= until:
+                break
+            await asyncio.sleep(0.02)
+        await asyncio.gather(*(loop.give_up() for loop in list(self.active_runs.values())))
+        await self._tools.journal.flush()
+
+    # Hearing of work.
+
+    async def _listen(self) -> None:
+        async for signals in self._signals.signals():
+            for signal in signals:
+                self._heard(signal)
+            self._wake.set()
+
+    def _heard(self, signal: Signal) -> None:
+        if signal.kind is SignalKind.STOP:
+            self._stops.add(signal.run_id)
+        elif signal.run_id not in self.active_runs and signal.run_id not in self._loading:
+            self._asked[signal.run_id] = None
+
+    async def _sweep(self) -> None:
+        """A signal may be lost, and a restart forgets them all: storage is the truth."""
+        while True:
+            self._more = True
+            self._wake.set()
+            await asyncio.sleep(SWEEP_S)
+
+    # Picking up.
+
+    async def _pick_up(self) -> None:
+        if self._held:
+            return
+        if self._stops or self._more:
+            await self._look_for_stops()
+        while self._asked and self.free:
+            ids = [self._asked.popitem(last=False)[0] for _ in range(self._batch())]
+            await self._begin_all(ids, fresh=True)
+        if self._asked:
+            self._asked.clear()  # they wait in storage until a slot is free
+            self._more = True
+        if self._more and self.free:
+            self._more = False
+            known = list(self.active_runs)
+            ids = await self._storage.unfinished(limit=self.free, exclude=known)
+            await self._begin_all([i for i in ids if i not in self._loading], fresh=False)
+
+    def _batch(self) -> int:
+        return min(len(self._asked), self.free, 64)
+
+    async def _look_for_stops(self) -> None:
+        self._stops.clear()
+        for run_id in await self._storage.stops_asked():
+            loop = self.active_runs.get(run_id)
+            if loop is not None and loop.execution.stop_as is None:
+                loop.stop()
+
+    async def _begin_all(self, ids: Sequence[ExecutionId], *, fresh: bool) -> None:
+        if not ids:
+            return
+        self._loading.update(ids)
+        try:
+            for stored in await self._storage.load_runs(ids):
+                if stored.record.id not in self.active_runs:
+                    await self.begin(stored, fresh=fresh)
+        finally:
+            self._loading.difference_update(ids)
+
+    async def begin(self, stored: StoredRun, *, fresh: bool) -> RunLoop:
+        """
+        Take a run over and begin it, or go on with it; return its loop.
+
+        Args:
+            fresh: It was just submitted. What a sweep finds may have taken its last executor
+                down: its claim is on disk before it is touched again, so that this is counted.
+        """
+        record, before, problem, plan = stored.record, [], None, _NO_PLAN
+        try:
+            plan = await self.plan(record.graph_id, record.graph_version)
+            if record.attempt:
+                before = await self._storage.load_nodes(record.id, plan.nodes_by_id)
+        except AgentServerError as exc:
+            problem = str(exc)
+        known = self.active_runs.get(record.id)
+        if known is not None:
+            return known  # somebody else began it while we were reading
+        execution = self._execution(stored, plan)
+        interrupted = restore(execution, before)
+        loop = RunLoop(stored, execution, self._tools, attempt=record.attempt + 1)
+        if stored.depth:
+            self._children.add(record.id)
+            loop.watch_outputs(before)
+        loop.on_end.append(self._ended)
+        self.active_runs[record.id] = loop
+        self.picked_up += 1
+        if not fresh:
+            loop.counts_claim = True
+            problem = await self._claim(loop) or problem
+        self._start(loop, interrupted, problem)
+        return loop
+
+    async def _claim(self, loop: RunLoop) -> str | None:
+        """Put the attempt on disk; return why the run must not go on, if so."""
+        try:
+            await self._tools.journal.saved(loop)
+        except StaleAttempt:
+            return None  # the loop has been told
+        if loop.stored.stalls < MOST_STALLS:
+            return None
+        return f"the executor was lost {loop.stored.stalls} times at the same point of this run"
+
+    def _start(
+        self, loop: RunLoop, interrupted: list[NodeExecution], problem: str | None
+    ) -> None:
+        try:
+            if problem is None:
+                loop.begin(interrupted)
+        except AgentServerError as exc:
+            problem = str(exc)
+        if problem is not None:
+            loop.fail(problem)
+        if loop.stored.record.stop_us is not None:
+            loop.stop()
+
+    def _execution(self, stored: StoredRun, plan: GraphPlan) -> Execution:
+        record, limits = stored.record, self._tools.limits
+        return Execution(
+            id=record.id,
+            user_id=record.user_id,
+            plan=plan,
+            inputs=record.inputs,
+            masks=record.masks or {},
+            skipped=stored.skipped,
+            parallel=limits.parallel_nodes,
+            max_executions=limits.node_executions,
+            status=record.status,
+            revision=record.revision,
+            created_us=record.created_us,
+            started_us=record.started_us,
+            stats=record.stats or RunStats(),
+        )
+
+    async def plan(self, graph_id: GraphId, version: int) -> GraphPlan:
+        key = (graph_id, version)
+        plan = self._plans.get(key)
+        if plan is not None:
+            self._plans.move_to_end(key)
+            return plan
+        graph = await self._storage.graph_for_run(graph_id, version)
+        if graph is None:
+            raise GraphInvalid(f"Graph #{graph_id} version {version} is gone")
+        plan = self._plans[key] = GraphPlan(graph, self._tools.catalog)
+        if len(self._plans) > _PLANS:
+            self._plans.popitem(last=False)
+        return plan
+
+    def _ended(self, loop: RunLoop) -> None:
+        self.active_runs.pop(loop.stored.record.id, None)
+        self._children.discard(loop.stored.record.id)
+        if self._asked or self._more or self.free <= 1:
+            self._more = True
+            self._wake.set()
+
+    # What nested runs need; see engine/nesting.py.
+
+    async def child_loop(self, run_id: ExecutionId) -> RunLoop | None:
+        """Return the loop of a child run, begun if it was not; None if it has ended."""
+        loop = self.active_runs.get(run_id)
+        if loop is not None:
+            return loop
+        loaded = await self._storage.load_runs([run_id])
+        return await self.begin(loaded[0], fresh=True) if loaded else None
+
+    async def finished_child(
+        self, run_id: ExecutionId
+    ) -> tuple[ExecutionRecord, list[NodeExecution]] | None:
+        """Return a run that has ended, with its node executions."""
+        record = await self._storage.finished_run(run_id)
+        if record is None:
+            return None
+        plan = await self.plan(record.graph_id, record.graph_version)
+        return record, await self._storage.load_nodes(run_id, plan.nodes_by_id)
+
+
+#: Stands for the plan of a run whose graph is gone, so that it can fail like any other.
+_NO_PLAN: Final = GraphPlan(Graph(id=GraphId(""), name="", description=""), Catalog(()))
