@@ -103,6 +103,14 @@ class BlockSpec:
         return PinSchema(self.outputs)
 
     @cached_property
+    def each_output(self) -> Mapping[str, PinSchema]:
+        """The output pins, each compiled alone: a block yields them one at a time."""
+        return {
+            name: PinSchema({"type": "object", "properties": {name: pin}})
+            for name, pin in self.output_schema.properties.items()
+        }
+
+    @cached_property
     def credentials(self) -> Mapping[str, Mapping[str, Any]]:
         """Schemas of the pins that take credentials, by name."""
         return {

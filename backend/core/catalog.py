@@ -1,6 +1,6 @@
 """All blocks that are known here, by id, by name, and by the ids they once had."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from backend.core.block import BlockSpec
 from backend.core.ids import BlockId
@@ -10,8 +10,18 @@ class Catalog:
     """The blocks of one installation. Never changes after it is made."""
 
     def __init__(
-        self, specs: Iterable[BlockSpec], *, aliases: Mapping[str, str] | None = None
+        self,
+        specs: Iterable[BlockSpec],
+        *,
+        aliases: Mapping[str, str] | None = None,
+        fallback: Callable[[str], BlockSpec | None] | None = None,
     ) -> None:
+        """
+        Take the built blocks.
+
+        *fallback* is asked, by id or name, for blocks that are known but not built. It answers
+        with placeholders, which are found, but counted and listed nowhere.
+        """
         self._by_id: dict[str, BlockSpec] = {}
         for spec in specs:
             known = self._by_id.get(spec.id)
@@ -19,15 +29,17 @@ class Catalog:
             if known is None or known.placeholder:
                 self._by_id[spec.id] = spec
         self._aliases = dict(aliases or {})
+        self._fallback = fallback or _nothing
         self._by_name = {spec.name: spec for spec in self._by_id.values()}
 
     def get(self, block_id: str) -> BlockSpec | None:
         """Return the block of this id or former id; None if unknown."""
-        return self._by_id.get(block_id) or self._by_id.get(self._aliases.get(block_id, ""))
+        current = self.current_id(block_id)
+        return self._by_id.get(current) or self._fallback(current)
 
     def named(self, name: str) -> BlockSpec | None:
         """Return the block of this class name; None if unknown."""
-        return self._by_name.get(name)
+        return self._by_name.get(name) or self._fallback(name)
 
     def current_id(self, block_id: str) -> BlockId:
         """Return the id that replaced *block_id*, or *block_id* itself."""
@@ -43,3 +55,7 @@ class Catalog:
 
     def __len__(self) -> int:
         return len(self._by_id)
+
+
+def _nothing(_: str) -> BlockSpec | None:
+    return None

@@ -5,9 +5,15 @@ AgentServerError
 ├── NotAllowed           you may not do this
 ├── BadRequest           the input cannot be used; says what and where
 │   ├── GraphInvalid     problems of a graph, by node
-│   └── BlockError       a block refused its input, its output, or reported an error
+│   ├── BlockError       a block refused its input, its output, or reported an error
+│   ├── WebRefused       an address or request that may not leave this machine
+│   └── WebClientError   somebody else's server answered 4xx
 ├── Conflict             the thing is in a state in which this cannot be done
 ├── Unavailable          a part that is needed does not answer now; try again
+│   ├── WebFailed        somebody else's server could not be reached, or answered nonsense
+│   │   ├── WebTimedOut  it did not answer within the time limit
+│   │   └── WebTooLarge  its answer is larger than the limit
+│   └── WebServerError   it answered 5xx
 ├── BadSetting           a setting has a value that cannot be used
 ├── CannotStart          the program cannot start here; says why
 ├── StaleAttempt         somebody else owns this run now
@@ -127,3 +133,45 @@ class IllegalTransition(AgentServerError):
         super().__init__(f"{wanted} cannot follow {now}")
         self.now = now
         self.wanted = wanted
+
+
+class WebRefused(BadRequest):
+    """This address may not be called from here."""
+
+
+class WebFailed(Unavailable):
+    """A server outside could not be reached, or its answer cannot be used."""
+
+
+class WebTimedOut(WebFailed):
+    """A server outside did not answer within the time limit."""
+
+
+class WebTooLarge(WebFailed):
+    """The answer of a server outside is larger than the limit."""
+
+
+class WebClientError(BadRequest):
+    """
+    A server outside refused the request.
+
+    Attributes:
+        status: The HTTP status of its answer, 400 to 499.
+    """
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class WebServerError(Unavailable):
+    """
+    A server outside failed.
+
+    Attributes:
+        status: The HTTP status of its answer, 500 and up.
+    """
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status

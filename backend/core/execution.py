@@ -63,7 +63,8 @@ class NodeExecution:
         self.saved_outputs = 0  #: how many of the outputs are in rows of their own
         self.add_us = at_us
         self.queue_us: int | None = None
-        self.queue_no: int | None = None  #: its place among all that were queued in the run
+        #: Its place among all that were queued, or refused without that, in the run.
+        self.queue_no: int | None = None
         self.start_us: int | None = None
         self.end_us: int | None = None
         self.cpu_s = 0.0
@@ -85,8 +86,8 @@ class NodeState:
     lacking: dict[str, deque[NodeExecution]] = field(default_factory=dict)
     #: INCOMPLETE executions by ordinal, oldest first.
     waiting: dict[int, NodeExecution] = field(default_factory=dict)
-    #: Executions that run, or whose outputs are not all routed; oldest first. Outputs of one node
-    #: are routed in this order, whatever order they are produced in.
+    #: Executions that are queued, or run, or whose outputs are not all routed; oldest first.
+    #: Outputs of one node are routed in this order, whatever order they are produced in.
     in_flight: deque[NodeExecution] = field(default_factory=deque)
     #: The input of the newest queued execution: static pins take their values from it.
     latest_input: Inputs | None = None

@@ -58,6 +58,7 @@ class NodePlan:
         "linked",
         "metadata",
         "out_links",
+        "own",
         "schema",
         "static",
     )
@@ -68,6 +69,7 @@ class NodePlan:
         self.block = block
         self.block_id = node.block_id
         self.metadata = node.metadata
+        self.own = node.input_default
         self.is_agent = block.block_type is BlockType.AGENT
         self.defaults, self.schema = _inputs_of(node, block)
         self.linked: tuple[str, ...] = ()
@@ -107,7 +109,7 @@ class NodePlan:
         if mask:
             inputs.update(mask)
         try:
-            if self.dynamic:
+            if self.dynamic or (mask and any(map(pins.is_dynamic, mask))):
                 inputs = pins.merge(inputs)
             if not self.is_agent:
                 self.schema.convert(inputs)
@@ -177,7 +179,8 @@ class GraphPlan:
             if kind is BlockType.NOTE or (node.linked and kind is not BlockType.INPUT):
                 continue
             received: Inputs = {}
-            if kind is BlockType.INPUT and (name := node.defaults.get("name")) in inputs:
+            name = node.defaults.get("name")
+            if kind is BlockType.INPUT and isinstance(name, str) and name in inputs:
                 received["value"] = inputs[name]
             prepared = node.prepare(received, masks.get(node.id))
             if isinstance(prepared, Refusal):
@@ -196,7 +199,7 @@ def _inputs_of(node: Node, block: BlockSpec) -> tuple[Inputs, PinSchema]:
     schema = node.input_default.get("input_schema")
     try:
         pin_schema = PinSchema(dict(schema) if isinstance(schema, dict) else {})
-    except (AgentServerError, TypeError, AttributeError) as exc:
+    except (AgentServerError, TypeError, ValueError, AttributeError) as exc:
         raise GraphInvalid(f"node #{node.id} has an unusable input_schema: {exc}") from exc
     return dict(inputs) if isinstance(inputs, dict) else {}, pin_schema
 

@@ -37,12 +37,14 @@ def _restore_queued(
     run: Execution, execution: NodeExecution, interrupted: list[NodeExecution]
 ) -> None:
     state, inputs = run.state_of(execution.node), execution.input or {}
-    state.latest_input = inputs
-    if execution.node.block.block_type is BlockType.OUTPUT:
-        run.outputs.setdefault(str(inputs.get("name")), []).append(inputs.get("value"))
+    if execution.queue_us is not None:  # else it was refused: nothing ran with these inputs
+        state.latest_input = inputs
+        if execution.node.block.block_type is BlockType.OUTPUT:
+            run.outputs.setdefault(str(inputs.get("name")), []).append(inputs.get("value"))
     if execution.status is Status.QUEUED:
         run.live[execution.ordinal] = execution
         run.ready.append(execution)
+        state.in_flight.append(execution)
     elif execution.status is Status.RUNNING:
         run.live[execution.ordinal] = execution
         run.running[execution.ordinal] = execution

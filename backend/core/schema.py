@@ -5,6 +5,7 @@ that already is one of a union's types stays as it is, and inherited pins are co
 others.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -113,11 +114,18 @@ def to_integer(value: Any) -> int:
     """Return *value* as a whole number: containers by length, what is no number as 0."""
     if isinstance(value, int):
         return value
-    number = to_number(value)
     try:
-        return int(number)
+        # Digits as such: an id of 18 digits would lose its last ones as a floating point number.
+        number = int(value if _is_digits(value) else to_number(value))
     except (OverflowError, ValueError) as exc:
         raise ConversionFailed(f"Failed to convert {_short(value)} to integer") from exc
+    if not -(2**63) <= number < 2**63:
+        raise ConversionFailed(f"Failed to convert {_short(value)} to integer: over 64 bits")
+    return number
+
+
+def _is_digits(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,30}\s*", value) is not None
 
 
 def to_number(value: Any) -> float:

@@ -5,13 +5,16 @@ same events they come to the same state, node execution ids included.
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias, assert_never
+from typing import Any, Final, TypeAlias, assert_never
 
 from backend.core import pins
 from backend.core.block import BlockType
 from backend.core.execution import Execution, NodeExecution, NodeState
 from backend.core.plan import Inputs, NodePlan, Refusal, Route
 from backend.core.status import FINAL, Status, advance
+
+#: So many executions may be refused in one step: it must not hold up the other runs.
+MAX_REFUSALS: Final = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,10 +139,11 @@ def step(run: Execution, event: Event) -> tuple[Execution, list[Effect]]:
 def _start(run: Execution, at_us: int) -> None:
     if run.status is Status.RUNNING:
         return  # picked up again after a crash: core/restore.py has rebuilt its state
+    starting = run.plan.starting_nodes(run.inputs, run.masks)
     run.status = advance(run.status, Status.RUNNING)
     run.started_us = run.started_us or at_us
     run.changed = True
-    for node, inputs in run.plan.starting_nodes(run.inputs, run.masks):
+    for node, inputs in starting:
         if node.id not in run.skipped:
             _queue(run, run.new_node_execution(node, at_us), inputs, at_us)
 
@@ -152,9 +156,11 @@ def _queue(run: Execution, execution: NodeExecution, inputs: Inputs, at_us: int)
     execution.advance(Status.QUEUED)
     run.touch(execution)
     node = execution.node
-    run.state_of(node).latest_input = inputs
     if node.block.block_type is BlockType.OUTPUT:
         run.outputs.setdefault(str(inputs.get("name")), []).append(inputs.get("value"))
+    state = run.state_of(node)
+    state.latest_input = inputs
+    state.in_flight.append(execution)
     run.ready.append(execution)
 
 
@@ -247,13 +253,13 @@ def _deliver(run: Execution, route: Route, value: Any, at_us: int) -> None:
     slot = _slot_for(run, state, sink, route.sink_name, at_us)
     slot.received[route.sink_name] = value
     run.touch(slot)
-    inputs = _try_input(run, state, slot)
+    inputs = _try_input(run, slot, state.latest_input)
     if inputs is None:
         return
     del state.waiting[slot.ordinal]
     _queue(run, slot, inputs, at_us)
     if route.is_static:
-        _release_waiting(run, state, at_us)
+        _release_waiting(run, state, inputs, at_us)
 
 
 def _slot_for(
@@ -270,19 +276,19 @@ def _slot_for(
     return slot
 
 
-def _try_input(run: Execution, state: NodeState, slot: NodeExecution) -> Inputs | None:
+def _try_input(run: Execution, slot: NodeExecution, kept: Inputs | None) -> Inputs | None:
     """
     Return the whole input of *slot*; None when it has to wait on.
 
-    A pin of a static link that is missing takes the value that the node's newest execution had. A
-    slot whose pins all have values that the block can never take is refused: it would wait for
-    ever, and nobody would know why.
+    A pin of a static link that is missing takes its value from *kept*, the input of an execution
+    of the same node, if there is one: None where that lacks it. A slot whose pins all have values
+    that the block can never take is refused: it would wait for ever, and nobody would know why.
     """
     received = slot.received
-    if state.latest_input is not None:
+    if kept is not None:
         missing = [pin for pin in slot.node.static if pin not in received]
         if missing:
-            received = {**received, **{pin: state.latest_input.get(pin) for pin in missing}}
+            received = {**received, **{pin: kept.get(pin) for pin in missing}}
     prepared = slot.node.prepare(received, run.masks.get(slot.node.id))
     if not isinstance(prepared, Refusal):
         return prepared
@@ -291,13 +297,27 @@ def _try_input(run: Execution, state: NodeState, slot: NodeExecution) -> Inputs 
     return None
 
 
-def _release_waiting(run: Execution, state: NodeState, at_us: int) -> None:
-    """A static pin has a value now: let all go that waited for nothing else."""
+def _release_waiting(run: Execution, state: NodeState, kept: Inputs, at_us: int) -> None:
+    """A static pin has a value now, in *kept*: let all go that waited for nothing else."""
     for slot in list(state.waiting.values()):
-        inputs = _try_input(run, state, slot)
+        # From this input, not the newest: those released here may have values of their own.
+        inputs = _try_input(run, slot, kept)
         if inputs is not None:
             del state.waiting[slot.ordinal]
             _queue(run, slot, inputs, at_us)
+
+
+def _refuse_all(run: Execution, at_us: int) -> str | None:
+    """Fail what was refused; return what is wrong if that does not come to an end."""
+    count = 0
+    while run.refused and run.next_ordinal <= run.max_executions:
+        # An error that leads back to the node it came from would go round here for ever.
+        if count >= MAX_REFUSALS:
+            return f"more than {MAX_REFUSALS} inputs at once did not fit their nodes"
+        count += 1
+        slot, reason = run.refused.popleft()
+        _refuse(run, slot, reason, at_us)
+    return None
 
 
 def _refuse(run: Execution, slot: NodeExecution, reason: str, at_us: int) -> None:
@@ -305,6 +325,9 @@ def _refuse(run: Execution, slot: NodeExecution, reason: str, at_us: int) -> Non
     if state.waiting.pop(slot.ordinal, None) is None:
         return
     slot.input = dict(slot.received)
+    # A place in line, though it never was queued: its error is routed in turn, after a crash too.
+    slot.queue_no = run.next_queue_no
+    run.next_queue_no += 1
     _fail(run, slot, reason)
     run.stats.node_count += 1
     state.in_flight.append(slot)
@@ -324,19 +347,18 @@ def _follow_up(run: Execution, at_us: int) -> list[Effect]:
     """Start what is ready; end the run when nothing is left."""
     effects: list[Effect] = []
     if run.stop_as is None:
-        while run.refused:
-            slot, reason = run.refused.popleft()
-            _refuse(run, slot, reason, at_us)
+        problem = _refuse_all(run, at_us)
         if run.next_ordinal > run.max_executions:
-            run.stats.error = (
+            problem = (
                 f"the run reached its limit of {run.max_executions} node executions "
                 "(setting MAX_NODE_EXECUTIONS_PER_RUN)"
             )
+        if problem is not None:
+            run.stats.error = problem
             return _stop(run, at_us, Status.FAILED)
         while run.ready and len(run.running) < run.parallel:
             execution = run.ready.popleft()
             run.running[execution.ordinal] = execution
-            run.state_of(execution.node).in_flight.append(execution)
             effects.append(StartNode(execution))
     if not run.running:
         effects.append(_end(run, run.stop_as or Status.COMPLETED, at_us))

@@ -116,6 +116,8 @@ class StoredRun:
     root_id: ExecutionId
     depth: int
     trigger: str
+    timezone: str = "UTC"  #: its owner's
+    stalls: int = 0  #: attempts in a row, up to the last, in which nothing was committed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +132,7 @@ class RunChange:
     run_id: ExecutionId
     attempt: int
     claim: bool
+    stalls: int | None  #: with a claim that is to be counted: how often nothing came of one
     values: Mapping[str, Any]  #: columns of the run's row
     nodes: Sequence[NodeExecution]
 
@@ -157,6 +160,9 @@ class EngineStorage(Protocol):
 
     async def load_runs(self, ids: Sequence[ExecutionId]) -> list[StoredRun]:
         """Return those of *ids* that are unfinished."""
+
+    async def finished_run(self, run_id: ExecutionId) -> ExecutionRecord | None:
+        """Return a run that has ended."""
 
     async def load_nodes(
         self, run_id: ExecutionId, plans: Mapping[str, NodePlan]

@@ -11,14 +11,20 @@ from sqlalchemy.sql.expression import Executable
 from backend.adapters.storage import executions as runs
 from backend.adapters.storage import notices, rows
 from backend.adapters.storage.database import Prepared
-from backend.adapters.storage.tables import executions, graphs, node_executions, node_outputs
+from backend.adapters.storage.tables import (
+    executions,
+    graphs,
+    node_executions,
+    node_outputs,
+    users,
+)
 from backend.core import json
 from backend.core.errors import NotFound
 from backend.core.execution import NodeExecution
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId
 from backend.core.plan import NodePlan
-from backend.core.records import NewExecution, NoticeRecord
+from backend.core.records import ExecutionRecord, NewExecution, NoticeRecord
 from backend.core.status import FINAL, Status
 from backend.ports.storage import JournalBatch, RunChange, StoredRun
 
@@ -52,6 +58,12 @@ def _upsert(table: Any, keys: tuple[str, ...], dialect: Any) -> Executable:
 _UPDATE_RUN: Final = Prepared(
     _run_update(), "status", "attempt", "owner", "revision", "updated_us", "started_us", "ended_us",
     "stats", "run", "expected",
+)  # fmt: skip
+_NOTE_CLAIM: Final = Prepared(
+    update(executions)
+    .where(_E.id == bindparam("run"), _E.attempt == bindparam("now"))
+    .values(claim_revision=bindparam("claim_revision"), stalls=bindparam("stalls")),
+    "claim_revision", "stalls", "run", "now",
 )  # fmt: skip
 _SAVE_NODE: Final = {
     "sqlite": Prepared(_upsert(node_executions, ("run_id", "ordinal"), sqlite), *_NODE_COLUMNS),
@@ -88,17 +100,33 @@ def stops_asked(connection: Connection) -> list[ExecutionId]:
 
 def load_runs(connection: Connection, ids: Sequence[ExecutionId]) -> list[StoredRun]:
     """Return those of *ids* that are unfinished."""
-    found = connection.execute(select(executions).where(_E.id.in_(ids), _E.status.in_(_UNFINISHED)))
-    return [
-        StoredRun(
-            record=rows.execution_record(row),
-            skipped=frozenset(rows.loaded(row.skipped) or ()),
-            root_id=ExecutionId(row.root_id),
-            depth=row.depth,
-            trigger=row.trigger,
-        )
-        for row in found
-    ]
+    found = connection.execute(
+        select(executions, users.c.timezone)
+        .outerjoin(users, users.c.id == _E.user_id)
+        .where(_E.id.in_(ids), _E.status.in_(_UNFINISHED))
+    )
+    return [_stored_run(row) for row in found]
+
+
+def _stored_run(row: Any) -> StoredRun:
+    no_progress = row.claim_revision is not None and row.revision <= row.claim_revision
+    return StoredRun(
+        record=rows.execution_record(row),
+        skipped=frozenset(rows.loaded(row.skipped) or ()),
+        root_id=ExecutionId(row.root_id),
+        depth=row.depth,
+        trigger=row.trigger,
+        timezone="UTC" if row.timezone in (None, "not-set") else row.timezone,
+        stalls=row.stalls + 1 if no_progress else 0,
+    )
+
+
+def finished_run(connection: Connection, run_id: ExecutionId) -> ExecutionRecord | None:
+    """Return a run that has ended."""
+    row = connection.execute(
+        select(executions).where(_E.id == run_id, _E.status.not_in(_UNFINISHED))
+    ).one_or_none()
+    return None if row is None else rows.execution_record(row)
 
 
 def load_nodes(
@@ -153,6 +181,7 @@ class StagedRows:
     run_rows: Sequence[tuple[Any, ...]]
     node_rows: Sequence[tuple[Any, ...]]
     output_rows: Sequence[tuple[Any, ...]]
+    claim_rows: Sequence[tuple[Any, ...]]
     new_runs: Sequence[NewExecution]
     notices: Mapping[ExecutionId, NoticeRecord]
 
@@ -170,6 +199,11 @@ def stage(batch: JournalBatch) -> StagedRows:
             for execution in change.nodes
         ],
         output_rows=output_rows,
+        claim_rows=[
+            (change.values["revision"], change.stalls, change.run_id, change.attempt)
+            for change in batch.changes
+            if change.stalls is not None
+        ],
         new_runs=batch.new_runs,
         notices=batch.notices or {},
     )
@@ -179,6 +213,7 @@ def commit(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]
     """Save *staged*; see EngineStorage.commit."""
     dialect = connection.dialect.name
     refused = _update_runs(connection, staged)
+    _NOTE_CLAIM.run(connection, staged.claim_rows)
     node_rows, output_rows = staged.node_rows, staged.output_rows
     if refused:
         node_rows = [row for row in node_rows if row[0] not in refused]
@@ -217,7 +252,7 @@ def _run_row(change: RunChange, owner: str) -> tuple[Any, ...]:
         values["updated_us"],
         values["started_us"],
         values["ended_us"],
-        values["stats"],
+        rows.stats_text(values["stats"]),
         change.run_id,
         change.attempt - 1 if change.claim else change.attempt,
     )

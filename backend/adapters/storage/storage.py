@@ -56,6 +56,9 @@ class SqlStorage:
     async def load_runs(self, ids: Sequence[ExecutionId]) -> list[StoredRun]:
         return await self.database.read(lambda c: journal.load_runs(c, ids))
 
+    async def finished_run(self, run_id: ExecutionId) -> ExecutionRecord | None:
+        return await self.database.read(lambda c: journal.finished_run(c, run_id))
+
     async def load_nodes(
         self, run_id: ExecutionId, plans: Mapping[str, NodePlan]
     ) -> list[NodeExecution]:

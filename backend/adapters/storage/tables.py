@@ -83,6 +83,8 @@ executions: Final = Table(
     Column("status", Text, nullable=False),
     Column("attempt", Integer, nullable=False),  # the owner's fence
     Column("owner", Text),  # the executor of that attempt
+    Column("claim_revision", Integer),  # the revision at which that attempt began
+    Column("stalls", Integer, nullable=False, server_default=text("0")),
     Column("revision", Integer, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("updated_us", BigInteger, nullable=False),

@@ -1,0 +1,50 @@
+# Everything a developer does, with nothing on the machine but make and Python 3.11 or newer.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+# Given on the command line: make run ARGS="--log-level info", make test ARGS="-k journal"
+ARGS :=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format bench docs reference chaos clean
+
+help: ## Show this text
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## Make or update .venv: pinned dependencies, developer tools, the package itself
+	@sh tools/setup.sh dev
+
+run: ## Start all six services in the foreground (Ctrl-C ends them)
+	@sh tools/setup.sh run
+	@exec $(BIN)/app $(ARGS)
+
+test: setup ## Run all tests
+	@$(PYTEST) -m "not chaos" $(ARGS)
+
+check: setup ## Format, lint, types, floors and the fast tests; about a minute
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(PYTEST) -q -m "not slow and not e2e and not chaos" $(ARGS)
+
+format: setup ## Format the code and mend what can be mended without thinking
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+bench: setup ## Measure the workloads; prints JSON
+	@$(BIN)/python -m bench $(ARGS)
+
+docs: setup ## Check the documents: links, code, and every command of the README
+	@$(PYTEST) tests/docs $(ARGS)
+
+reference: setup ## Write the generated pages of docs/reference anew
+	@$(BIN)/python -m tools.reference
+
+chaos: setup ## Long storms of kills and faults
+	@$(PYTEST) -m chaos $(ARGS)
+
+clean: ## Remove .venv and all caches; data and logs of the server stay
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	@find backend tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Floor 3: what stands behind the ports. Only the wiring knows which one."""

@@ -1,0 +1,1 @@
+"""Ways in which committed changes reach those who watch."""

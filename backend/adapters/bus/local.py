@@ -1,0 +1,199 @@
+"""Committed changes within one machine, over a ZeroMQ socket in the data directory.
+
+On the wire a topic ends with a zero byte, because ZeroMQ matches by prefix. Beside each topic a
+subscriber asks for a *marker*, a topic of its own that sorts after it. ZeroMQ sends wishes in
+order, first and after each reconnect; so the publisher sees the marker when the topic is live,
+and answers on it. That answer becomes `Attached`.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import structlog
+import zmq
+
+from backend.adapters.bus.messages import BadMessage, decode, encode
+from backend.adapters.ipc import Inbox, bind, open_socket
+from backend.core.json import NotJson
+from backend.ports.bus import Attached, NodeChanged, RunChanged
+
+log = structlog.get_logger(__name__)
+
+#: Messages that wait for one subscriber. With the size limit it bounds what a subscriber that was
+#: stopped by a signal can cost the executor: 128 MiB at the very worst.
+_LIMIT: Final = 2000
+#: A larger change travels as "look into storage".
+_LARGEST: Final = 65_536
+#: How long after a loss the subscribers are told, if the queue is not full any more.
+_TELL_S: Final = 0.05
+
+_MARKER: Final = b"\xff"  # sorts after every topic, and no UTF-8 text begins with it
+
+
+class LocalPublisher:
+    """
+    The executor's side. Use it from the loop that serves it.
+
+    What a subscriber lost because it was too slow it is told about later, by an empty message on
+    the topic, which it takes as `Attached`.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._socket: zmq.Socket[bytes] | None = None
+        self._inbox: Inbox | None = None
+        self._wanted: dict[bytes, int] = {}
+        self._lossy: set[bytes] = set()
+
+    def wanted(self, topic: str) -> bool:
+        return _on_wire(topic) in self._wanted
+
+    def publish(self, topic: str, change: RunChanged | NodeChanged) -> None:
+        name = _on_wire(topic)
+        if name not in self._wanted:
+            return
+        try:
+            message = encode(change)
+        except NotJson as exc:
+            log.warning("event_without_json_form", topic=topic, reason=str(exc))
+            message = b""
+        self._send(name, message if len(message) <= _LARGEST else b"")
+
+    async def serve(self, ready: Callable[[], None]) -> None:
+        """
+        Keep track of who listens, until cancelled.
+
+        Raises:
+            CannotStart: If the socket cannot be bound.
+        """
+        socket = open_socket(zmq.XPUB, limit=_LIMIT)
+        socket.setsockopt(zmq.XPUB_VERBOSER, 1)  # each wish counts, not only the first
+        socket.setsockopt(zmq.XPUB_NODROP, 1)  # say when a queue is full
+        bind(socket, self._path)
+        self._socket, self._inbox = socket, Inbox(socket)
+        try:
+            ready()
+            while (wishes := await self._inbox.batch()) is not None:
+                for wish in wishes:
+                    self._note(wish[0])
+        finally:
+            self._inbox.close()
+            self._socket = self._inbox = None
+            self._wanted.clear()
+            self._lossy.clear()
+
+    def _note(self, wish: bytes) -> None:
+        """Note that one subscriber wants a topic, or does not any more."""
+        wants, name = wish[:1] == b"\x01", wish[1:]
+        if name.startswith(_MARKER):
+            if wants:
+                self._send(name, b"")
+            return
+        count = self._wanted.get(name, 0) + (1 if wants else -1)
+        if count > 0:
+            self._wanted[name] = count
+        else:
+            self._wanted.pop(name, None)
+            self._lossy.discard(name)
+
+    def _send(self, name: bytes, message: bytes) -> None:
+        socket, inbox = self._socket, self._inbox
+        if socket is None or inbox is None:
+            return
+        if not _try_send(socket, name, message):
+            # Let those have it who can take it.
+            socket.setsockopt(zmq.XPUB_NODROP, 0)
+            _try_send(socket, name, message)
+            socket.setsockopt(zmq.XPUB_NODROP, 1)
+            if not self._lossy:
+                asyncio.get_running_loop().call_later(_TELL_S, self._tell_of_losses)
+            self._lossy.add(name)
+        inbox.look()
+
+    def _tell_of_losses(self) -> None:
+        if self._socket is None or self._inbox is None:
+            return
+        socket = self._socket
+        self._lossy = {name for name in self._lossy if not _try_send(socket, name, b"")}
+        if self._lossy:
+            asyncio.get_running_loop().call_later(_TELL_S, self._tell_of_losses)
+        self._inbox.look()
+
+
+class LocalSubscriber:
+    """The WebSocket server's side. Connects with the first topic; use it from one loop."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._marker = _MARKER + uuid.uuid4().bytes
+        self._topics: set[str] = set()
+        self._inbox: Inbox | None = None
+        self._socket: zmq.Socket[bytes] | None = None
+        self._closed = False
+
+    def subscribe(self, topic: str) -> None:
+        if topic in self._topics or self._closed:
+            return
+        self._topics.add(topic)
+        socket, inbox = self._connected()
+        socket.setsockopt(zmq.SUBSCRIBE, _on_wire(topic))
+        socket.setsockopt(zmq.SUBSCRIBE, self._marker + _on_wire(topic))
+        inbox.look()
+
+    def unsubscribe(self, topic: str) -> None:
+        if topic not in self._topics or self._closed:
+            return
+        self._topics.discard(topic)
+        socket, inbox = self._connected()
+        socket.setsockopt(zmq.UNSUBSCRIBE, self._marker + _on_wire(topic))
+        socket.setsockopt(zmq.UNSUBSCRIBE, _on_wire(topic))
+        inbox.look()
+
+    async def changes(self) -> AsyncIterator[tuple[str, RunChanged | NodeChanged | Attached]]:
+        """Yield (topic, change) until closed. One reader at a time."""
+        if self._closed:
+            return
+        _, inbox = self._connected()
+        while (messages := await inbox.batch()) is not None:
+            for name, message in messages:
+                topic = name.removeprefix(self._marker)[:-1].decode()
+                if topic in self._topics:  # what was under way at the unsubscribe is not wanted
+                    yield topic, _change(topic, message)
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._inbox is not None:
+            self._inbox.close()
+
+    def _connected(self) -> tuple[zmq.Socket[bytes], Inbox]:
+        if self._socket is None or self._inbox is None:
+            self._socket = open_socket(zmq.SUB, limit=_LIMIT)
+            self._socket.connect(self._path)
+            self._inbox = Inbox(self._socket)
+        return self._socket, self._inbox
+
+
+def _on_wire(topic: str) -> bytes:
+    return topic.encode() + b"\0"
+
+
+def _try_send(socket: zmq.Socket[bytes], name: bytes, message: bytes) -> bool:
+    """Say whether all who want it have it in their queues."""
+    try:
+        socket.send_multipart((name, message), zmq.NOBLOCK)
+    except zmq.Again:
+        return False
+    return True
+
+
+def _change(topic: str, message: bytes) -> RunChanged | NodeChanged | Attached:
+    if not message:
+        return Attached(topic=topic)
+    try:
+        return decode(message)
+    except BadMessage as exc:
+        # Of a version that we cannot read; storage has the rows in a form that we can.
+        log.warning("event_not_understood", topic=topic, reason=str(exc))
+        return Attached(topic=topic)

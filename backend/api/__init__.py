@@ -1,0 +1,1 @@
+"""Rooms of the two services that people talk to: REST and WebSocket."""

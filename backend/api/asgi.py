@@ -1,0 +1,101 @@
+"""The REST application: routes, errors and what every request passes, put together."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from backend.api.context import Context
+from backend.api.errors import add_error_handlers
+from backend.api.middleware import BodyLimit, Border
+from backend.api.routes.blocks import add_block_routes
+from backend.api.routes.executions import add_execution_routes
+from backend.api.routes.graphs import add_graph_routes
+from backend.api.routes.health import add_health_routes
+from backend.api.routes.schedules import add_schedule_routes
+from backend.api.routes.users import add_user_routes
+from backend.api.routing import Routes
+
+#: Answers from this size on are compressed (spec/contract.md 3.3).
+_COMPRESSED_FROM_BYTES: Final = 50_000
+DEFAULT_BODY_LIMIT_BYTES: Final = 10 * 1024 * 1024
+_TWINS: Final = {"localhost": "127.0.0.1", "127.0.0.1": "localhost"}
+
+
+class RestApplication(FastAPI):
+    """FastAPI, with the contract's names in its documentation."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document, made when somebody first asks."""
+        if self.openapi_schema is None:
+            # The models of answers are built for this alone: they would slow every start.
+            from backend.api.documentation import document  # noqa: PLC0415
+
+            self.openapi_schema = document(self)
+        return self.openapi_schema
+
+
+def create_app(
+    context: Context,
+    *,
+    version: str,
+    cors_origins: Sequence[str] = ("http://localhost:3000",),
+    body_limit_bytes: int = DEFAULT_BODY_LIMIT_BYTES,
+    show_docs: bool = True,
+) -> FastAPI:
+    """
+    Return the REST application. It opens nothing and starts nothing.
+
+    *cors_origins* are exact origins, or ``regex:`` and a pattern; an origin on localhost stands
+    for its twin on 127.0.0.1 too. *show_docs* serves the pages that try routes out.
+    """
+    app = RestApplication(
+        title="agpt-server",
+        version=version,
+        docs_url="/docs" if show_docs else None,
+        redoc_url="/redoc",
+        # A client that forgets to say that its body is JSON is understood, as it always was.
+        strict_content_type=False,
+    )
+    app.state.context = context
+    routes = Routes(app.router)
+    add_execution_routes(routes)
+    add_graph_routes(routes)
+    add_schedule_routes(routes)
+    add_block_routes(routes)
+    add_user_routes(routes)
+    add_health_routes(routes)
+    add_error_handlers(app)
+    # The last one added stands outermost.
+    app.add_middleware(BodyLimit, limit_bytes=body_limit_bytes)
+    app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM_BYTES)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_credentials=True,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        **_origins(cors_origins),
+    )
+    app.add_middleware(Border)
+    return app
+
+
+def _origins(origins: Sequence[str]) -> dict[str, Any]:
+    """Return what the CORS middleware is told, with the twins of local addresses."""
+    exact = [origin for origin in origins if not origin.startswith("regex:")]
+    patterns = [origin.removeprefix("regex:") for origin in origins if origin.startswith("regex:")]
+    for origin in list(exact):
+        parts = urlsplit(origin)
+        twin = _TWINS.get(parts.hostname or "")
+        if twin is not None:
+            port = f":{parts.port}" if parts.port else ""
+            exact.append(urlunsplit(parts._replace(netloc=twin + port)))
+    joined = "|".join(f"(?:{pattern})" for pattern in patterns)
+    return {
+        "allow_origins": list(dict.fromkeys(exact)),
+        "allow_origin_regex": re.compile(joined).pattern if joined else None,
+    }

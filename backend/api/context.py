@@ -1,0 +1,60 @@
+"""What the routes work with: the services, and who asks."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from backend.api.auth import Authenticator
+from backend.core.catalog import Catalog
+from backend.core.json import Json
+from backend.ports.clock import Clock
+from backend.services.blocks import BlockService
+from backend.services.executions import ExecutionService
+from backend.services.graphs import GraphService
+from backend.services.schedules import ScheduleService
+from backend.services.users import Caller, UserService
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Whether this service is ready, and what is known about its parts."""
+
+    ready: bool
+    details: dict[str, Json]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """
+    Everything that routes reach.
+
+    Attributes:
+        health: Looks at what this service needs; never raises.
+        metrics: Returns the metrics of this installation in Prometheus' text form.
+        metrics_open: Whether metrics are given without a token: only on a loopback address.
+    """
+
+    users: UserService
+    blocks: BlockService
+    graphs: GraphService
+    executions: ExecutionService
+    schedules: ScheduleService
+    catalog: Catalog
+    clock: Clock
+    authenticator: Authenticator
+    health: Callable[[], Awaitable[Health]]
+    metrics: Callable[[], bytes]
+    metrics_open: bool = False
+
+
+def context_of(request: Request) -> Context:
+    """Return what *request* is answered with."""
+    context: Context = request.app.state.context
+    return context
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who sent *request*; only in routes that ask for a token."""
+    caller: Caller = request.scope["caller"]
+    return caller

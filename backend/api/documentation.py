@@ -1,0 +1,117 @@
+"""What OpenAPI says of the routes: ids, shapes and component names as clients know them."""
+
+import json
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+
+from backend.api.wire.executions import ExecuteBody
+from backend.api.wire.shapes import ANSWERS
+from backend.api.wire.users import timezone_schema
+
+_COMPONENTS: Final = "#/components/schemas/"
+_SCHEME: Final = "HTTPBearerJWT"
+_UNAUTHENTICATED: Final = "HTTP401NotAuthenticatedError"
+
+#: Ours, then the contract's.
+_NAMES: Final = {
+    "BaseGraph": "BaseGraph-Input",
+    "BaseGraphOutput": "BaseGraph-Output",
+    "ExecuteBody": "Body_postV1Execute_graph_agent",
+    "Status": "AgentExecutionStatus",
+}
+
+_NULLABLE_INTEGER: Final = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
+_NULLABLE_STRING: Final = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of *app*."""
+    found: dict[str, Any] = get_openapi(
+        title=app.title, version=app.version, routes=app.routes, separate_input_output_schemas=False
+    )
+    schemas = found.setdefault("components", {}).setdefault("schemas", {})
+    answers = _answers(schemas)
+    for path, methods in found["paths"].items():
+        for operation in methods.values():
+            _complete(path, operation, answers.get(operation["operationId"], {}))
+    schemas.setdefault("UpdateTimezoneRequest", {}).setdefault("properties", {})["timezone"] = (
+        timezone_schema()
+    )
+    schemas["TimezoneResponse"]["properties"]["timezone"] = {
+        "anyOf": [timezone_schema(), {"type": "string"}]
+    }
+    found["components"]["securitySchemes"] = {
+        _SCHEME: {"type": "http", "scheme": "bearer", "bearerFormat": "jwt"}
+    }
+    found["components"]["responses"] = {_UNAUTHENTICATED: _unauthenticated()}
+    return _renamed(found)
+
+
+def _answers(schemas: dict[str, Any]) -> dict[str, Any]:
+    """Add the models of answers to *schemas*; return the schema of each operation's answer."""
+    kinds = {**ANSWERS, "": ExecuteBody}
+    types: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
+        (name, "validation", TypeAdapter(kind)) for name, kind in kinds.items()
+    ]
+    made, definitions = TypeAdapter.json_schemas(types, ref_template=_COMPONENTS + "{model}")
+    for name, schema in definitions.get("$defs", {}).items():
+        schemas.setdefault(name, schema)
+    return {name: schema for (name, _), schema in made.items()}
+
+
+def _complete(path: str, operation: dict[str, Any], schema: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    success = next(status for status in responses if status.startswith("2"))
+    responses[success] = {"description": "Successful Response"}
+    if success != "204":
+        responses[success]["content"] = {"application/json": {"schema": schema}}
+    if "/execute" in path and path.startswith("/api/graphs"):
+        _document_execute(path, operation)
+    if path.startswith("/api"):
+        operation["security"] = [{_SCHEME: []}]
+        responses["401"] = {"$ref": f"#/components/responses/{_UNAUTHENTICATED}"}
+
+
+def _document_execute(path: str, operation: dict[str, Any]) -> None:
+    """Say what the routes take that read their request by themselves."""
+    parameters = [_parameter("graph_id", "path", {"type": "string"}, required=True)]
+    if "{graph_version}" in path:
+        parameters.append(_parameter("graph_version", "path", _NULLABLE_INTEGER, required=True))
+    parameters.append(_parameter("preset_id", "query", _NULLABLE_STRING, required=False))
+    operation["parameters"] = parameters
+    body = {"$ref": f"{_COMPONENTS}ExecuteBody"}
+    operation["requestBody"] = {"content": {"application/json": {"schema": body}}}
+    invalid = {"$ref": f"{_COMPONENTS}HTTPValidationError"}
+    operation["responses"]["422"] = {
+        "description": "Validation Error",
+        "content": {"application/json": {"schema": invalid}},
+    }
+
+
+def _parameter(name: str, place: str, schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
+    return {"name": name, "in": place, "required": required, "schema": schema}
+
+
+def _unauthenticated() -> dict[str, Any]:
+    detail = {"type": "object", "properties": {"detail": {"type": "string"}}}
+    return {
+        "description": "Authentication required",
+        "content": {"application/json": {"schema": {**detail, "required": ["detail"]}}},
+    }
+
+
+def _renamed(found: dict[str, Any]) -> dict[str, Any]:
+    """Give the components their names in the contract."""
+    schemas = found["components"]["schemas"]
+    found["components"]["schemas"] = {
+        _NAMES.get(name, name): schema for name, schema in sorted(schemas.items())
+    }
+    text = json.dumps(found)
+    for ours, theirs in _NAMES.items():
+        text = text.replace(f'"{_COMPONENTS}{ours}"', f'"{_COMPONENTS}{theirs}"')
+    renamed: dict[str, Any] = json.loads(text)
+    return renamed

@@ -1,0 +1,175 @@
+"""How routes are declared: with or without a token, under ``/api`` and without it.
+
+All routes stand in one router: included routers cost time at each request.
+"""
+
+import json as standard_json
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final, TypeAlias
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+from backend.api.context import context_of
+
+Endpoint: TypeAlias = Callable[..., Awaitable[Response]]
+Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
+
+PREFIX: Final = "/api"
+
+#: Deeper bodies are refused: what holds them has to be written as JSON again, with more around it.
+MAX_DEPTH: Final = 128
+
+
+class JsonRequest(Request):
+    """A request whose body is read by orjson, which refuses what no answer could repeat."""
+
+    async def json(self) -> Any:
+        """Return the body; raises JSONDecodeError, also for one that is nested too deeply."""
+        if not hasattr(self, "_json"):
+            self._json = read_json(await self.body())
+        return self._json
+
+
+def read_json(body: bytes) -> Any:
+    """
+    Return the value of the JSON text *body*.
+
+    Raises:
+        JSONDecodeError: If it is none, or nested deeper than `MAX_DEPTH`.
+    """
+    value = orjson.loads(body)
+    # Only a body with so many brackets can be so deep; most have fewer.
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deep(value):
+        message = f"nested deeper than {MAX_DEPTH} levels"
+        raise standard_json.JSONDecodeError(message, "", 0)
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            item
+            for container in level
+            if isinstance(container, dict | list)
+            for item in (container.values() if isinstance(container, dict) else container)
+        ]
+        if not level:
+            return False
+    return True
+
+
+class PublicRoute(APIRoute):
+    """A route that needs no token."""
+
+    def get_route_handler(self) -> Handler:
+        """Return FastAPI's handler, with our way of reading JSON."""
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            return await handle(JsonRequest(request.scope, request.receive))
+
+        return handler
+
+
+class UserRoute(APIRoute):
+    """A route that needs a token. It is checked first: a stranger hears nothing of what is wrong."""
+
+    def get_route_handler(self) -> Handler:
+        """Return FastAPI's handler behind the check of the token."""
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            request.scope["caller"] = context_of(request).authenticator.caller(request.scope)
+            return await handle(JsonRequest(request.scope, request.receive))
+
+        return handler
+
+
+class PlainUserRoute(APIRoute):
+    """
+    A route that needs a token and whose endpoint takes the request as it is.
+
+    For what has to be fast: FastAPI's solving of parameters costs more than starting a run.
+    """
+
+    def get_route_handler(self) -> Handler:
+        """Return the endpoint behind the check of the token."""
+        endpoint = self.endpoint
+
+        async def handler(request: Request) -> Response:
+            request.scope["caller"] = context_of(request).authenticator.caller(request.scope)
+            response: Response = await endpoint(JsonRequest(request.scope, request.receive))
+            return response
+
+        return handler
+
+
+class Routes:
+    """Collects the routes of the application."""
+
+    def __init__(self, router: APIRouter) -> None:
+        self._router = router
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        endpoint: Endpoint,
+        *,
+        operation: str | None,
+        tags: Sequence[str],
+        status: int = 200,
+        route_class: type[APIRoute] = UserRoute,
+    ) -> None:
+        """
+        Add a route.
+
+        *operation* is its id in OpenAPI; a route without one is not shown there.
+        """
+        self._router.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            operation_id=operation,
+            name=f"{method} {path}",
+            tags=list(tags),
+            status_code=status,
+            response_model=None,
+            include_in_schema=operation is not None,
+            route_class_override=route_class,
+        )
+
+    def add_graph_route(
+        self,
+        method: str,
+        path: str,
+        endpoint: Endpoint,
+        *,
+        operation: str | None,
+        tags: Sequence[str] = ("v1", "graphs"),
+        status: int = 200,
+        plain: Endpoint | None = None,
+        route_class: type[APIRoute] = UserRoute,
+    ) -> None:
+        """Add a route under ``/api``, and again without, where *plain* takes the older body."""
+        self.add(
+            method,
+            PREFIX + path,
+            endpoint,
+            operation=operation,
+            tags=tags,
+            status=status,
+            route_class=route_class,
+        )
+        self.add(
+            method,
+            path,
+            plain or endpoint,
+            operation=None,
+            tags=tags,
+            status=status,
+            route_class=route_class,
+        )

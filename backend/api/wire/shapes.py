@@ -1,0 +1,237 @@
+"""The answers as OpenAPI shows them. Nothing is written by these: plain functions are faster.
+
+The contract tests read every answer with them, which holds both together. Imported only when
+somebody asks for the documentation.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.api.wire.credentials import CredentialsMetaInput
+from backend.api.wire.graphs import Link, Node
+from backend.core.status import Status as AgentExecutionStatus
+
+Values = dict[str, Any]
+Credentials = dict[str, CredentialsMetaInput]
+
+
+class Stats(BaseModel):
+    """What a run used: cents and seconds."""
+
+    model_config = ConfigDict(extra="allow")
+
+    cost: int = 0
+    duration: float = 0
+    duration_cpu_only: float = 0
+    node_exec_time: float = 0
+    node_exec_time_cpu_only: float = 0
+    node_exec_count: int = 0
+    node_error_count: int = 0
+    error: str | None = None
+    activity_status: str | None = None
+    correctness_score: float | None = None
+
+
+class GraphExecutionMeta(BaseModel):
+    """A run without its outputs."""
+
+    id: str
+    user_id: str
+    graph_id: str
+    graph_version: int
+    inputs: Values | None
+    credential_inputs: Credentials | None
+    nodes_input_masks: dict[str, Values] | None
+    preset_id: str | None
+    status: AgentExecutionStatus
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    is_shared: bool = False
+    share_token: str | None = None
+    stats: Stats | None
+
+
+class GraphExecution(GraphExecutionMeta):
+    """A run with its outputs."""
+
+    inputs: Values
+    outputs: dict[str, list[Any]]
+
+
+class NodeExecutionResult(BaseModel):
+    """One execution of a node."""
+
+    user_id: str
+    graph_id: str
+    graph_version: int
+    graph_exec_id: str
+    node_exec_id: str
+    node_id: str
+    block_id: str
+    status: AgentExecutionStatus
+    input_data: Values
+    output_data: dict[str, list[Any]]
+    add_time: datetime
+    queue_time: datetime | None
+    start_time: datetime | None
+    end_time: datetime | None
+
+
+class GraphExecutionWithNodes(GraphExecution):
+    """A run with its outputs and its node executions."""
+
+    node_executions: list[NodeExecutionResult]
+
+
+class Pagination(BaseModel):
+    """Which page of how many this is."""
+
+    total_items: int
+    total_pages: int
+    current_page: int
+    page_size: int
+
+
+class GraphExecutionsPaginated(BaseModel):
+    """A page of runs."""
+
+    executions: list[GraphExecutionMeta]
+    pagination: Pagination
+
+
+class GraphTriggerInfo(BaseModel):
+    """What is needed to set up a graph's trigger."""
+
+    provider: str
+    config_schema: Values
+    credentials_input_name: str | None
+
+
+class Webhook(BaseModel):
+    """A webhook that a node listens to."""
+
+    id: str = ""
+    user_id: str
+    provider: str
+    credentials_id: str
+    webhook_type: str
+    resource: str
+    events: list[str]
+    config: Values = Field(default_factory=dict)
+    secret: str
+    provider_webhook_id: str
+    url: str
+
+
+ReadOnly = Field(json_schema_extra={"readOnly": True})
+
+
+class _GraphFacts(BaseModel):
+    id: str = ""
+    version: int = 1
+    is_active: bool = True
+    name: str
+    description: str
+    instructions: str | None = None
+    recommended_schedule_cron: str | None = None
+    forked_from_id: str | None = None
+    forked_from_version: int | None = None
+    input_schema: Annotated[Values, ReadOnly]
+    output_schema: Annotated[Values, ReadOnly]
+    has_external_trigger: Annotated[bool, ReadOnly]
+    has_human_in_the_loop: Annotated[bool, ReadOnly]
+    has_sensitive_action: Annotated[bool, ReadOnly]
+    trigger_setup_info: Annotated[GraphTriggerInfo | None, ReadOnly]
+
+
+class BaseGraphOutput(_GraphFacts):
+    """A graph that another graph runs."""
+
+    nodes: list[Node] = Field(default_factory=list)
+    links: list[Link] = Field(default_factory=list)
+
+
+class GraphMeta(_GraphFacts):
+    """A graph without its nodes and links."""
+
+    sub_graphs: list[BaseGraphOutput] = Field(default_factory=list)
+    user_id: str
+    credentials_input_schema: Annotated[Values, ReadOnly]
+
+
+class NodeModel(Node):
+    """A node of a saved graph."""
+
+    graph_id: str
+    graph_version: int
+    webhook_id: str | None = None
+    webhook: Webhook | None = None
+
+
+class GraphModel(GraphMeta):
+    """A graph with all its parts."""
+
+    nodes: list[NodeModel] = Field(default_factory=list)
+    links: list[Link] = Field(default_factory=list)
+    created_at: datetime
+
+
+class DeleteGraphResponse(BaseModel):
+    """How many versions are gone."""
+
+    version_counts: int
+
+
+class TimezoneResponse(BaseModel):
+    """The time zone of an account, or the word "not-set"."""
+
+    timezone: str
+
+
+class GraphExecutionJobInfo(BaseModel):
+    """A schedule."""
+
+    schedule_id: str | None = None
+    user_id: str
+    graph_id: str
+    graph_version: int
+    agent_name: str | None = None
+    cron: str
+    input_data: Values
+    input_credentials: Credentials = Field(default_factory=dict)
+    id: str
+    name: str
+    next_run_time: str
+    timezone: str = "UTC"
+    cron_description: str | None = None
+
+
+#: What is answered, by operation.
+ANSWERS: dict[str, Any] = {
+    "postV1Get or create user": Any,
+    "getV1Get user timezone": TimezoneResponse,
+    "postV1Update user timezone": TimezoneResponse,
+    "getV1List available blocks": list[Values],
+    "postV1Execute graph block": dict[str, list[Any]],
+    "getV1List user graphs": list[GraphMeta],
+    "postV1Create new graph": GraphModel,
+    "getV1Get specific graph": GraphModel,
+    "putV1Update graph version": GraphModel,
+    "deleteV1Delete graph permanently": DeleteGraphResponse,
+    "getV1Get all graph versions": list[GraphModel],
+    "putV1Set active graph version": Any,
+    "getV1Get graph version": GraphModel,
+    "postV1Execute graph agent": GraphExecutionMeta,
+    "postV1Execute active graph agent": GraphExecutionMeta,
+    "getV1Get execution details": GraphExecution | GraphExecutionWithNodes,
+    "postV1Stop graph execution": GraphExecutionMeta | None,
+    "getV1List graph executions": GraphExecutionsPaginated,
+    "getV1List all executions": list[GraphExecutionMeta],
+    "postV1Create execution schedule": GraphExecutionJobInfo,
+    "getV1List execution schedules for a graph": list[GraphExecutionJobInfo],
+    "getV1List execution schedules for a user": list[GraphExecutionJobInfo],
+    "deleteV1Delete execution schedule": Values,
+    "getHealthHealth": Any,
+}

@@ -1,0 +1,52 @@
+"""Committed rows as frames, small enough to be sent."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from backend.api.wire.executions import graph_execution_event, node_execution_event
+from backend.api.ws.messages import WSMethod, event_frame
+from backend.api.ws.truncate import truncated
+from backend.core.ids import ExecutionId
+from backend.core.records import ExecutionRecord, NodeRecord
+
+#: The parts of an event that a user's data can make large.
+_LARGE: Final = ("inputs", "outputs", "input_data", "output_data", "nodes_input_masks")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frame:
+    """One event, ready to be sent, with the number of the change that it shows."""
+
+    run_id: ExecutionId
+    sequence: int
+    text: str
+
+
+def run_frame(record: ExecutionRecord, channel: str, *, limit_bytes: int) -> Frame:
+    """Return the event that says how a run stands."""
+    data = graph_execution_event(record)
+    text = _fitting(WSMethod.GRAPH_EXECUTION_EVENT, data, channel, limit_bytes)
+    return Frame(run_id=record.id, sequence=record.revision, text=text)
+
+
+def node_frame(
+    run: ExecutionRecord, record: NodeRecord, channel: str, *, limit_bytes: int
+) -> Frame:
+    """Return the event that says how an execution of a node of *run* stands."""
+    data = node_execution_event(run, record)
+    text = _fitting(WSMethod.NODE_EXECUTION_EVENT, data, channel, limit_bytes)
+    return Frame(run_id=run.id, sequence=record.revision, text=text)
+
+
+def _fitting(method: WSMethod, data: dict[str, Any], channel: str, limit_bytes: int) -> str:
+    frame = event_frame(method, data, channel)
+    if len(frame) > limit_bytes:
+        share = limit_bytes // len(_LARGE)
+        # What cannot be shortened is left out: that something changed, and how, is still told.
+        small = {
+            name: truncated(data[name], share) or {}
+            for name in _LARGE
+            if data.get(name) is not None
+        }
+        frame = event_frame(method, {**data, **small}, channel)
+    return frame.decode()

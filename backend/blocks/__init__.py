@@ -1,0 +1,1 @@
+"""The blocks that come with the server, one folder per provider or topic."""

@@ -1,0 +1,1 @@
+"""Blocks that build and read lists and dictionaries."""

@@ -1,0 +1,1 @@
+"""Blocks that speak with any server over HTTP."""

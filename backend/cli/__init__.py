@@ -1,0 +1,81 @@
+"""The command `agpt`. Commands live in the modules of this package and load when they are used."""
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from backend import __version__
+from backend.core.errors import AgentServerError
+from backend.util.entry import refuse_windows
+
+if TYPE_CHECKING:
+    from backend.cli.background import MainApp
+    from backend.cli.pidfile import get_pid, get_pid_path, write_pid
+
+__all__ = ["MainApp", "get_pid", "get_pid_path", "main", "write_pid"]
+
+#: By name: where the command is, and its line in `agpt --help`, so that help imports nothing.
+COMMANDS: Final = {
+    "start": ("backend.cli.server:start", "Start the server in the background."),
+    "stop": ("backend.cli.server:stop", "Stop the background server."),
+    "status": ("backend.cli.server:status", "Say whether the server runs, and where."),
+    "logs": ("backend.cli.logs:logs", "Show the logs of the services."),
+    "token": ("backend.cli.server:token", "Print a token for the owner of this server."),
+    "gen-encrypt-key": ("backend.cli.server:gen_encrypt_key", "Print a key for ENCRYPTION_KEY."),
+}
+#: What else this package offers, loaded on first use: it needs POSIX, and help does not.
+_FACES: Final = {
+    "MainApp": "backend.cli.background",
+    "get_pid_path": "backend.cli.pidfile",
+    "get_pid": "backend.cli.pidfile",
+    "write_pid": "backend.cli.pidfile",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FACES:
+        return getattr(importlib.import_module(_FACES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class LazyGroup(click.Group):
+    """
+    A group whose commands load when they are used. Underscores in names count as hyphens.
+
+    It is also where an error of ours becomes one sentence and exit code 1.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click
+        """Return all names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click
+        """Load one command; None if there is no such one."""
+        place = COMMANDS.get(cmd_name.replace("_", "-"))
+        if place is None:
+            return None
+        module, _, attribute = place[0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click
+        """Write the list of commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        refuse_windows()
+        try:
+            return super().invoke(ctx)
+        except AgentServerError as exc:
+            click.echo(f"agpt: {exc}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="agpt")
+def main() -> None:
+    """Draw agents as graphs of blocks, run them durably, watch them live."""

@@ -1,0 +1,229 @@
+"""Commands around the background server: start, stop, status; and keys and tokens."""
+
+import json
+import re
+import signal
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from backend.cli.background import MainApp
+from backend.cli.pidfile import (
+    Owner,
+    get_pid,
+    owner_of_pid,
+    remove_pid,
+    starting_alone,
+    write_pid,
+)
+from backend.core.errors import BadRequest, BadSetting, CannotStart
+from backend.util.identity import (
+    Identity,
+    identify,
+    is_alive,
+    kill_for_certain,
+    send_signal,
+    wait_until_gone,
+)
+from backend.util.record import ServiceRecord, read_records
+
+_STOP_LIMIT_S: Final = 45.0
+_KILL_LIMIT_S: Final = 5.0
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST_TTL_S: Final = 3650 * 86400
+
+data_dir_option = click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Instead of AGPT_DATA_DIR."
+)
+
+
+def overrides_of(data_dir: Path | None) -> dict[str, Any]:
+    """Return what `load_settings` wants to hear of the command line."""
+    return {} if data_dir is None else {"agpt_data_dir": str(data_dir)}
+
+
+@click.command()
+@data_dir_option
+@click.option("--log-level", help="debug, info, warning or error.")
+def start(data_dir: Path | None, log_level: str | None) -> None:
+    """Start the server in the background; returns when all services are ready."""
+    overrides = overrides_of(data_dir)
+    if log_level is not None:
+        overrides["log_level"] = log_level
+    with starting_alone():
+        owner, present = owner_of_pid()
+        if owner is Owner.OURS and present is not None:
+            raise CannotStart(f"The server is already running (pid {present.pid}).")
+        if get_pid() is not None or owner is not Owner.NOBODY:
+            click.echo("Removed the pid file of a server that is gone.")
+        remove_pid()
+        pid = MainApp().start(background=True, silent=True, **overrides)
+        write_pid(pid)
+    click.echo(f"The server is running (pid {pid}).")
+    for name, address in _addresses(data_dir, pid).items():
+        click.echo(f"  {name:<20} {address}")
+    click.echo("`agpt token` prints a token, `agpt stop` stops it.")
+
+
+@click.command()
+def stop() -> None:
+    """Stop the background server and all its services."""
+    click.echo(stop_server())
+
+
+def stop_server() -> str:
+    """Stop the background server if there is one; return what was done."""
+    owner, server = owner_of_pid()
+    if owner is Owner.UNKNOWN and server is not None:
+        raise CannotStart(
+            f"Nothing says that pid {server.pid} is the server, so it is left alone."
+            " If it is not, remove ~/.config/agpt/running.tmp."
+        )
+    if owner is not Owner.OURS or server is None:
+        was_there = get_pid() is not None
+        remove_pid()
+        return "The server is not running." + (" Removed its old pid file." if was_there else "")
+    family = [server, *descendants(server)]
+    send_signal(server, signal.SIGTERM)
+    begin = time.monotonic()
+    left = wait_until_gone([server], limit_s=_STOP_LIMIT_S)
+    # The services follow their supervisor within 2 s, whatever became of it.
+    left = wait_until_gone(family, limit_s=0 if left else _KILL_LIMIT_S)
+    stuck = kill_for_certain(left, limit_s=_KILL_LIMIT_S)
+    if stuck:
+        raise CannotStart(f"These processes do not end: {', '.join(str(i.pid) for i in stuck)}.")
+    remove_pid()
+    if left:
+        return (
+            f"Killed the server (pid {server.pid}) and what was left of it:"
+            f" it had not stopped after {time.monotonic() - begin:.0f} seconds."
+        )
+    return f"Stopped the server (pid {server.pid})."
+
+
+def descendants(identity: Identity) -> list[Identity]:
+    """Return all processes below *identity*, as they are now."""
+    import psutil  # type: ignore[import-untyped] # has no types # noqa: PLC0415 -- only `agpt stop` needs the whole tree
+
+    try:
+        below = psutil.Process(identity.pid).children(recursive=True)
+    except psutil.Error:
+        return []
+    found = [identify(process.pid) for process in below]
+    return [one for one in found if one is not None]
+
+
+@click.command()
+@data_dir_option
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def status(data_dir: Path | None, as_json: bool) -> None:  # noqa: FBT001 -- click hands it over by name
+    """Say whether the server runs, and where each service answers."""
+    found = server_status(_data_dir(data_dir))
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    pid = f" (pid {found['pid']})" if found["pid"] else ""
+    click.echo(f"{found['state']}{pid}")
+    for service in found["services"]:
+        click.echo(f"  {service['name']:<20} {service['state']:<10} {service['address']}")
+
+
+def server_status(data_dir: Path) -> dict[str, Any]:
+    """
+    Return `state` (running, stopped, unknown), `pid` and `services` of the server on *data_dir*.
+
+    Running says that its supervisor lives; whether a service is ready stands beside the service.
+    """
+    records = [r for r in read_records(data_dir).values() if is_alive(r.supervisor)]
+    owner, present = owner_of_pid()
+    pid = None
+    if records:
+        state, pid = "running", records[0].supervisor.pid
+    elif owner in (Owner.UNKNOWN, Owner.OURS) and present is not None:
+        # Somebody has the pid, but it has no record here: another data directory, or no server.
+        state, pid = "unknown", present.pid
+    else:
+        state = "stopped"
+    return {
+        "state": state,
+        "pid": pid,
+        "data_dir": str(data_dir),
+        "services": [_facts(service) for record in records for service in record.services],
+    }
+
+
+def _facts(service: ServiceRecord) -> Mapping[str, Any]:
+    facts = asdict(service)
+    del facts["birth"]
+    if not is_alive(service.identity):
+        facts["state"] = "dead"
+    return facts
+
+
+@click.command(name="gen-encrypt-key")
+def gen_encrypt_key() -> None:
+    """Print a fresh key for ENCRYPTION_KEY."""
+    from backend.setting_keys import new_key  # noqa: PLC0415 -- other commands do without
+
+    click.echo(new_key())
+
+
+@click.command()
+@data_dir_option
+@click.option("--ttl", default="24h", show_default=True, help="A number and s, m, h or d.")
+def token(data_dir: Path | None, ttl: str) -> None:
+    """Print a token for the owner of this server."""
+    click.echo(make_token(overrides_of(data_dir), seconds_of(ttl)))
+
+
+def make_token(overrides: Mapping[str, Any], ttl_s: int) -> str:
+    """Return a token for the owner, valid for *ttl_s* from now."""
+    import jwt  # noqa: PLC0415 -- other commands do without
+
+    from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID  # noqa: PLC0415 -- the same
+    from backend.settings import load_settings  # noqa: PLC0415 -- the same
+
+    settings, _ = load_settings(overrides)
+    if not settings.jwt_sign_algorithm.startswith("HS"):
+        raise BadSetting(
+            f"JWT_SIGN_ALGORITHM is {settings.jwt_sign_algorithm}: the server only has the public"
+            " key; whoever has the private one makes the tokens."
+        )
+    now = int(time.time())
+    claims = {
+        "sub": DEFAULT_USER_ID,
+        "email": DEFAULT_USER_EMAIL,
+        "role": "authenticated",
+        "owner": True,
+        "aud": "authenticated",
+        "iat": now,
+        "exp": now + ttl_s,
+    }
+    key = settings.jwt_verify_key.get_secret_value()
+    return jwt.encode(claims, key, algorithm=settings.jwt_sign_algorithm)
+
+
+def seconds_of(text: str) -> int:
+    """Read `90s`, `15m`, `24h` or `7d`. Raises BadRequest."""
+    match = re.fullmatch(r"(\d{1,9})([smhd])", text.strip())
+    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not 0 < seconds <= _LONGEST_TTL_S:
+        raise BadRequest(f"{text!r} is no time: write a number and s, m, h or d, like 24h.")
+    return seconds
+
+
+def _data_dir(data_dir: Path | None) -> Path:
+    from backend.settings import load_settings  # noqa: PLC0415 -- not every command needs it
+
+    return load_settings(overrides_of(data_dir))[0].agpt_data_dir
+
+
+def _addresses(data_dir: Path | None, pid: int) -> dict[str, str]:
+    for record in read_records(_data_dir(data_dir)).values():
+        if record.supervisor.pid == pid:
+            return {service.name: service.address for service in record.services}
+    return {}

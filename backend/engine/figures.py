@@ -1,0 +1,37 @@
+"""The engine's figures for /metrics."""
+
+from typing import Any, Protocol
+
+from backend.engine.engine import Engine
+
+
+class _Gauges(Protocol):
+    def gauge(self, name: str, text: str) -> Any:
+        """Make a gauge."""
+
+
+class _Database(Protocol):
+    busy_waits: int
+    commits: int
+
+
+def watch_engine(engine: Engine, database: _Database, metrics: _Gauges) -> None:
+    """Show what *engine* does in *metrics*; read when somebody looks."""
+    journal = engine.journal.figures
+    shown = {
+        "execution_manager_active_runs": ("Runs under way", lambda: engine.worker.active),
+        "execution_manager_free_slots": ("Runs that still fit", lambda: engine.worker.free),
+        "runs_picked_up": ("Runs picked up", lambda: engine.worker.picked_up),
+        "runs_ended": ("Runs that came to their end", lambda: journal.runs_ended),
+        "runs_refused": ("Runs that another executor took over", lambda: journal.refused),
+        "journal_commits": ("Journal transactions", lambda: journal.commits),
+        "journal_node_rows": ("Node executions written", lambda: journal.node_rows),
+        "journal_retries": ("Journal transactions tried again", lambda: journal.retries),
+        "journal_last_commit_seconds": (
+            "Time of the last journal transaction",
+            lambda: journal.last_commit_s,
+        ),
+        "database_busy_waits": ("Waits for another writer", lambda: database.busy_waits),
+    }
+    for name, (text, read) in shown.items():
+        metrics.gauge(name, text).set_function(read)

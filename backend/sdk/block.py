@@ -1,0 +1,55 @@
+"""What a block is: a class with an identity, two sides of pins, an effect, examples and `run`."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from backend.core.block import BlockType, Category, Effect, EffectRule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One worked example: shown in the docs, run by the tests."""
+
+    inputs: Mapping[str, Any]
+    outputs: Sequence[tuple[str, Any]] = field(default=())
+    error: str | None = None  #: the block fails with a text that contains this
+
+
+class Block:
+    """
+    Base of all blocks. Subclass it; the name of the class is the name of the block.
+
+    The first paragraph of the docstring is the block's description. ``Input`` and ``Output`` are
+    nested classes under ``@pins``. ``run(self, inputs: Input, context: BlockContext)`` yields
+    ``(pin, value)``: it is a plain generator when it waits for nothing (then it is run inline), an
+    async generator otherwise. Yielding the pin ``error`` ends the block as failed.
+
+    One instance serves all executions, in any number at once: keep no state on it.
+    """
+
+    id: ClassVar[str] = ""
+    categories: ClassVar[Sequence[Category]] = ()
+    contributors: ClassVar[Sequence[str]] = ()
+    block_type: ClassVar[BlockType] = BlockType.STANDARD
+    static_output: ClassVar[bool] = False
+    sensitive: ClassVar[bool] = False
+    disabled: ClassVar[bool] = False
+    #: Blocks through which a graph speaks have no ``error`` pin.
+    no_error_pin: ClassVar[bool] = False
+    #: None: at_most_once when the block takes credentials, else read.
+    effect: ClassVar[Effect | EffectRule | None] = None
+    costs: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    examples: ClassVar[Sequence[Example]] = ()
+
+    Input: ClassVar[type[Any]]
+    Output: ClassVar[type[Any]]
+    run: Callable[..., Any]
+
+    #: Whether `run` is an async generator; set by the class itself.
+    waits: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.waits = inspect.isasyncgenfunction(getattr(cls, "run", None))

@@ -1,0 +1,65 @@
+"""What the server lends to a block while it runs: who asks, where, and guarded ways out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from backend.core.errors import NotConfigured
+from backend.ports.web import WebClient
+
+T = TypeVar("T")
+
+
+class Runs(Protocol):
+    """Runs of other graphs."""
+
+    def run(
+        self, graph_id: str, graph_version: int, inputs: Mapping[str, Any]
+    ) -> AsyncIterator[tuple[str, Any]]:
+        """Run a graph to its end as part of this run; yield its outputs as they come."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BlockContext:
+    """
+    One node execution, as its block may know it.
+
+    Attributes:
+        idempotency_key: The same for every attempt at this node execution; pass it on to whoever
+            takes one.
+        timezone: The user's, an IANA name.
+        now: The time, aware; passed in, so that tests decide.
+    """
+
+    user_id: str
+    graph_id: str = ""
+    graph_version: int = 1
+    graph_exec_id: str = ""
+    node_id: str = ""
+    node_exec_id: str = ""
+    idempotency_key: str = ""
+    timezone: str = "UTC"
+    web: WebClient | None = None
+    agents: Runs | None = None
+    now: Callable[[], datetime] = _now
+
+    def guarded_web(self) -> WebClient:
+        """
+        Return `web`, the one way out over HTTP.
+
+        Raises:
+            NotConfigured: If this place has none.
+        """
+        if self.web is None:
+            raise NotConfigured("this block needs the web, and here is no way out to it")
+        return self.web
+
+    async def to_thread(self, work: Callable[..., T], *args: Any) -> T:
+        """Return ``work(*args)``, done in a thread: for work that blocks or computes long."""
+        return await asyncio.to_thread(work, *args)

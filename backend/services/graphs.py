@@ -1,0 +1,200 @@
+"""What users do with graphs: save, list, read, change the active version, delete, export."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from backend.core.catalog import Catalog
+from backend.core.errors import BadRequest, GraphInvalid, NotFound
+from backend.core.graph import (
+    AGENT_EXECUTOR_ID,
+    Graph,
+    all_graphs,
+    sub_graph_of,
+    with_new_ids,
+)
+from backend.core.graph_check import normalise_links, require_valid
+from backend.core.graph_schema import for_export
+from backend.core.ids import GraphId, UserId
+from backend.ports.clock import Clock
+from backend.ports.storage import Storage
+from backend.services.bounded import BoundedCache
+from backend.services.runnable import ReadyGraph, make_ready
+
+#: What lists return at most (spec/contract.md 3.4).
+MAX_GRAPHS = 250
+MAX_VERSIONS = 50
+
+#: A graph may run others, which may run others: at most so many in one.
+MAX_SUB_GRAPHS = 200
+
+#: Plans kept ready. One of a graph of 100 nodes takes about 100 kB.
+MAX_PLANS = 500
+
+
+class GraphService:
+    """Graphs of all users; every method names the user whose they are."""
+
+    def __init__(self, *, storage: Storage, catalog: Catalog, clock: Clock) -> None:
+        self._storage = storage
+        self._catalog = catalog
+        self._clock = clock
+        self._ready: BoundedCache[tuple[GraphId, int], ReadyGraph] = BoundedCache(MAX_PLANS)
+
+    async def create(self, user_id: UserId, graph: Graph) -> Graph:
+        """
+        Save *graph* and its sub-graphs under new ids, with library entries, and return it.
+
+        Raises:
+            GraphInvalid: If it cannot be saved; nothing was.
+        """
+        now_us = self._clock.now_us()
+        made = self._made(user_id, graph, now_us, keep_graph_id=False)
+        await self._storage.of(user_id).add_graphs(_rows(made), now_us=now_us)
+        return made
+
+    async def update(self, user_id: UserId, graph_id: GraphId, graph: Graph) -> Graph:
+        """
+        Save *graph* as the next version of *graph_id*, with new node ids, and return it.
+
+        Sub-graphs that are saved already stay what they are; others are saved under new ids.
+
+        Raises:
+            BadRequest: If *graph* says that it is another one.
+            NotFound: If there is no such graph.
+            GraphInvalid: If it cannot be saved; nothing was.
+        """
+        if graph.id != graph_id:
+            raise BadRequest("Graph ID does not match ID in URI")
+        stored = self._storage.of(user_id)
+        if await stored.graph(graph_id) is None:
+            raise NotFound(f"Graph #{graph_id} not found")
+        new = [sub for sub in graph.sub_graphs if await stored.graph(sub.id, sub.version) is None]
+        now_us = self._clock.now_us()
+        made = self._made(
+            user_id, replace(graph, sub_graphs=tuple(new)), now_us, keep_graph_id=True
+        )
+        head, *subs = _rows(made)
+        saved = await stored.add_version(head, subs, now_us=now_us)
+        return await self._with_sub_graphs(user_id, saved)
+
+    async def get(
+        self,
+        user_id: UserId,
+        graph_id: GraphId,
+        version: int | None = None,
+        *,
+        for_export: bool = False,
+    ) -> Graph:
+        """
+        Return a version with its sub-graphs; the highest when *version* is None.
+
+        With *for_export* it has no secrets and no owner, as a file for others.
+        """
+        graph = await self._storage.of(user_id).graph(graph_id, version)
+        if graph is None:
+            raise NotFound(f"Graph #{graph_id} not found.")
+        graph = await self._with_sub_graphs(user_id, graph)
+        return self.export(graph) if for_export else graph
+
+    def export(self, graph: Graph) -> Graph:
+        """Return *graph* as a file for others: without secrets, webhooks and owner."""
+        return for_export(graph, self._catalog)
+
+    async def listed(self, user_id: UserId) -> list[Graph]:
+        """Return the active versions, newest graph first, at most `MAX_GRAPHS`."""
+        return await self._storage.of(user_id).graphs(limit=MAX_GRAPHS)
+
+    async def versions(self, user_id: UserId, graph_id: GraphId) -> list[Graph]:
+        """Return the versions, highest first, at most `MAX_VERSIONS`."""
+        found = await self._storage.of(user_id).graph_versions(graph_id, limit=MAX_VERSIONS)
+        if not found:
+            raise NotFound(f"Graph #{graph_id} not found")
+        return found
+
+    async def set_active(self, user_id: UserId, graph_id: GraphId, version: int) -> None:
+        """Make *version* the one that runs when none is named."""
+        stored = self._storage.of(user_id)
+        if await stored.graph(graph_id, version) is None:
+            raise NotFound(f"Graph #{graph_id} v{version} not found")
+        await stored.set_active_version(graph_id, version, now_us=self._clock.now_us())
+
+    async def delete(self, user_id: UserId, graph_id: GraphId) -> int:
+        """Delete all versions; return how many there were. None is no error."""
+        return await self._storage.of(user_id).delete_graph(graph_id, now_us=self._clock.now_us())
+
+    async def ready(self, user_id: UserId, graph_id: GraphId, version: int) -> ReadyGraph | None:
+        """
+        Return a version made ready to run; None if there is none, or it is not the user's.
+
+        A saved version never changes, so what was made once is kept. That it still exists is
+        checked again by storage, in the transaction that adds the run.
+        """
+        found = self._ready.get((graph_id, version))
+        if found is not None:
+            return found if found.graph.user_id == user_id else None
+        graph = await self._storage.of(user_id).graph(graph_id, version)
+        if graph is None:
+            return None
+        made = make_ready(graph, self._catalog)
+        self._ready.put((graph_id, version), made)
+        return made
+
+    def _made(self, user_id: UserId, graph: Graph, now_us: int, *, keep_graph_id: bool) -> Graph:
+        """Check *graph* under the ids that its sender knows, and return it as it is saved."""
+        _refuse_doubles(graph)
+        owned = normalise_links(_owned(graph, user_id), self._catalog)
+        require_valid(owned, self._catalog, for_run=False)
+        renamed = with_new_ids(
+            owned, owner=user_id, fresh=self._clock.new_id, keep_graph_id=keep_graph_id
+        )
+        subs = tuple(replace(sub, created_at_us=now_us) for sub in renamed.sub_graphs)
+        return replace(renamed, created_at_us=now_us, sub_graphs=subs)
+
+    async def _with_sub_graphs(self, user_id: UserId, graph: Graph) -> Graph:
+        """Return *graph* with all graphs that it runs, of all depths, each once."""
+        stored = self._storage.of(user_id)
+        found: dict[GraphId, Graph] = {}
+        seen = {graph.id}
+        wanted = list(_runs(graph))
+        while wanted and len(found) < MAX_SUB_GRAPHS:
+            sub_id, version = wanted.pop(0)
+            if sub_id in seen:
+                continue
+            seen.add(sub_id)
+            sub = await stored.graph(sub_id, version)
+            if sub is not None:
+                found[sub_id] = sub
+                wanted.extend(_runs(sub))
+        return replace(graph, sub_graphs=tuple(found.values()))
+
+
+def _runs(graph: Graph) -> Iterable[tuple[GraphId, int]]:
+    return [target for node in graph.nodes if (target := sub_graph_of(node)) is not None]
+
+
+def _rows(graph: Graph) -> list[Graph]:
+    """Return *graph* and its sub-graphs, each alone, as they are saved."""
+    return [replace(one, sub_graphs=()) for one in all_graphs(graph)]
+
+
+def _owned(graph: Graph, owner: UserId) -> Graph:
+    """Return *graph* with what nodes that run other graphs get from their owner on saving."""
+    return replace(
+        graph,
+        nodes=tuple(
+            replace(node, input_default={"inputs": {}, **node.input_default, "user_id": owner})
+            if node.block_id == AGENT_EXECUTOR_ID
+            else node
+            for node in graph.nodes
+        ),
+        sub_graphs=tuple(_owned(sub, owner) for sub in graph.sub_graphs),
+    )
+
+
+def _refuse_doubles(graph: Graph) -> None:
+    """Refuse ids that stand for two graphs: new ones would make one of both."""
+    graphs = Counter(one.id for one in all_graphs(graph))
+    for graph_id, count in graphs.items():
+        if count > 1:
+            raise GraphInvalid(f"graph id {graph_id} is used {count} times; ids must differ")

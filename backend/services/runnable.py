@@ -1,0 +1,111 @@
+"""Whether a saved graph can run with what it is given; decided before anything is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.core.catalog import Catalog
+from backend.core.errors import BadRequest, GraphInvalid
+from backend.core.graph import Graph
+from backend.core.graph_check import GraphReport, check_graph
+from backend.core.graph_schema import credentials_masks
+from backend.core.plan import GraphPlan
+
+Masks = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadyGraph:
+    """
+    A saved version, made ready to run. *graph* has no sub-graphs here.
+
+    Attributes:
+        report: What is wrong with it when it gets no masks: the same each time, so made once.
+    """
+
+    graph: Graph
+    plan: GraphPlan
+    report: GraphReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runnable:
+    """What a run needs beside its inputs."""
+
+    masks: Masks = field(default_factory=dict)  #: those asked for, and the credentials by node
+    skipped: tuple[str, ...] = ()
+
+
+def make_ready(graph: Graph, catalog: Catalog) -> ReadyGraph:
+    """
+    Return *graph* with its plan and its report.
+
+    Raises:
+        GraphInvalid: If it cannot be planned: it was saved by a version that knew other blocks.
+    """
+    return ReadyGraph(
+        graph=graph,
+        plan=GraphPlan(graph, catalog),
+        report=_with_unknown_credentials(
+            check_graph(graph, catalog, for_run=True), graph, catalog, {}
+        ),
+    )
+
+
+def check_runnable(
+    ready: ReadyGraph,
+    catalog: Catalog,
+    *,
+    inputs: Mapping[str, Any],
+    credentials: Mapping[str, Mapping[str, Any]],
+    masks: Masks,
+) -> Runnable:
+    """
+    Return what a run of *ready* needs.
+
+    Raises:
+        GraphInvalid: With all problems, by node.
+        BadRequest: If no node can start, or an input does not fit.
+    """
+    report = ready.report
+    if credentials or masks:
+        compiled = credentials_masks(ready.graph, catalog, credentials)
+        for node_id, values in masks.items():
+            compiled[node_id] = {**compiled.get(node_id, {}), **values}
+        masks = compiled
+        report = check_graph(ready.graph, catalog, for_run=True, masks=masks)
+        report = _with_unknown_credentials(report, ready.graph, catalog, masks)
+    _require(report)
+    ready.plan.starting_nodes(inputs, masks)
+    return Runnable(masks=masks, skipped=tuple(sorted(report.skipped)))
+
+
+def _require(report: GraphReport) -> None:
+    if report.structure:
+        raise BadRequest("; ".join(report.structure))
+    if report.nodes:
+        issues = sum(map(len, report.nodes.values()))
+        raise GraphInvalid(
+            f"Graph validation failed: {issues} issues on {len(report.nodes)} nodes", report.nodes
+        )
+
+
+def _with_unknown_credentials(
+    report: GraphReport, graph: Graph, catalog: Catalog, masks: Masks
+) -> GraphReport:
+    """Add the credentials that are named but that nobody has: none can be stored here yet."""
+    problems = {node_id: dict(fields) for node_id, fields in report.nodes.items()}
+    for node in graph.nodes:
+        block = catalog.get(node.block_id)
+        if block is None or node.id in report.skipped:
+            continue
+        given = {**node.input_default, **masks.get(node.id, {})}
+        for pin in block.credentials:
+            value = given.get(pin)
+            if (
+                isinstance(value, Mapping)
+                and value.get("id")
+                and pin not in problems.get(node.id, {})
+            ):
+                problems.setdefault(node.id, {})[pin] = f"Unknown credentials #{value['id']}"
+    return GraphReport(structure=report.structure, nodes=problems, skipped=report.skipped)

@@ -1,0 +1,274 @@
+"""All settings: typed, frozen, read once. Each knows its source; `setting_sources.py` does the reading."""
+
+import base64
+import binascii
+import ipaddress
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from backend.setting_keys import keys_of
+from backend.setting_sources import (
+    Found,
+    bad_setting,
+    data_dir_from,
+    gather,
+    gather_config_file,
+    make_data_dir,
+    text_to_list,
+    text_to_object,
+    validation_error_as_bad_setting,
+)
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+TextList = Annotated[tuple[str, ...], BeforeValidator(text_to_list)]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+]
+Algorithm = Literal[
+    "HS256", "HS384", "HS512",
+    "RS256", "RS384", "RS512",
+    "PS256", "PS384", "PS512",
+    "ES256", "ES384", "ES512", "EdDSA",
+]  # fmt: skip
+
+#: Pairs of host and port settings, in start order of their services.
+ADDRESSES: Final = (
+    ("pyro_host", "database_api_port"),
+    ("pyro_host", "execution_scheduler_port"),
+    ("pyro_host", "notification_service_port"),
+    ("websocket_server_host", "websocket_server_port"),
+    ("agent_api_host", "agent_api_port"),
+    ("pyro_host", "execution_manager_port"),
+)
+_FERNET_KEY_BYTES: Final = 32
+
+
+class Settings(BaseModel):
+    """Every setting of the server. The environment name is the field's name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    # Where things are
+    agpt_data_dir: Path = Field(description="Everything that is kept lies here.")
+    database_url: str = Field("", description="Empty: the SQLite file in the data directory.")
+    rabbitmq_url: str = Field("", description="Empty: no broker.")
+
+    # Addresses
+    agent_api_host: str = Field("127.0.0.1", description="Where the REST service listens.")
+    agent_api_port: Port = Field(8006, description="Port of the REST service.")
+    websocket_server_host: str = Field("127.0.0.1", description="Where WebSockets are served.")
+    websocket_server_port: Port = Field(8001, description="Port of the WebSocket service.")
+    pyro_host: str = Field("localhost", description="Where the internal services listen.")
+    execution_manager_port: Port = Field(8002, description="Port of the executor.")
+    execution_scheduler_port: Port = Field(8003, description="Port of the scheduler.")
+    database_api_port: Port = Field(8005, description="Port of the database manager.")
+    notification_service_port: Port = Field(8007, description="Port of the notification service.")
+    platform_base_url: str = Field("", description="Public address of this server.")
+    frontend_base_url: str = Field("", description="Public address of the user interface.")
+    backend_cors_allow_origins: TextList = Field(
+        ("http://localhost:3000",), description="Exact origins, or `regex:` and a pattern."
+    )
+
+    # Who may do what
+    enable_auth: bool = Field(True, description="False: every caller is the owner; loopback only.")
+    jwt_verify_key: SecretStr = Field(SecretStr(""), description="Checks tokens.")
+    jwt_sign_algorithm: Algorithm = Field("HS256", description="The one algorithm of tokens.")
+    encryption_key: SecretStr = Field(
+        SecretStr(""), description="Fernet keys, separated by commas, the newest first."
+    )
+    unsubscribe_secret_key: SecretStr = Field(
+        SecretStr(""), description="Signs the links that end mail notices."
+    )
+    instance_key: SecretStr = Field(
+        SecretStr(""), description="What the services of one installation show each other."
+    )
+
+    # Work
+    num_graph_workers: int = Field(100, ge=1, le=1000, description="Runs at once per executor.")
+    max_concurrent_graph_executions_per_user: int = Field(
+        25, ge=1, le=1000, description="Runs at once per user and graph."
+    )
+    max_node_executions_per_run: int = Field(
+        1_000_000, ge=1, description="A run that needs more node executions fails."
+    )
+    max_parallel_nodes_per_run: int = Field(
+        100, ge=1, le=10_000, description="Nodes of one run that work at the same time."
+    )
+    max_outputs_per_node: int = Field(
+        100_000, ge=1, description="A node execution that yields more fails."
+    )
+    max_agent_nesting: int = Field(
+        20, ge=1, le=100, description="How deep agents may run agents."
+    )
+    cron_dialect: Literal["posix", "autogpt"] = Field(
+        "posix", description="`autogpt`: weekday 0 is Monday."
+    )
+    retention_days: int = Field(
+        0, ge=0, le=36_500, description="Ended runs are deleted after so many days; 0: never."
+    )
+    sqlite_synchronous: Literal["FULL", "NORMAL", "EXTRA"] = Field(
+        "FULL", description="NORMAL may lose the last commits when the power fails."
+    )
+    max_message_size_limit: int = Field(
+        16_777_216, ge=65_536, le=1_073_741_824, description="Bytes of one event."
+    )
+
+    # The world outside
+    trust_endpoints_for_requests: TextList = Field(
+        (), description="Private addresses that blocks may call, with or without a port."
+    )
+    provider_base_urls: Annotated[dict[str, str], BeforeValidator(text_to_object)] = Field(
+        default_factory=dict, description="JSON object: provider to address."
+    )
+    smtp_host: str = Field("", description="Empty: notices are written to the outbox folder.")
+    smtp_port: Port = Field(587, description="Port of the mail server.")
+    smtp_username: str = Field("", description="Empty: no login.")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Password of the mail server.")
+    smtp_sender: str = Field("agpt@localhost", description="From whom notices come.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection to the mail server is protected."
+    )
+
+    # Running it
+    app_env: Literal["local", "dev", "prod"] = Field("local", description="Kind of installation.")
+    behave_as: Literal["local", "cloud"] = Field("local", description="Kind of product.")
+    log_level: LogLevel = Field("info", description="The least severe thing that is logged.")
+    database_manager_log_level: LogLevel = Field(
+        "warning", description="The same for the database manager."
+    )
+    stop_limit_s: float = Field(
+        10.0, gt=0, le=3600, description="A service that has not stopped by then is killed."
+    )
+
+    @model_validator(mode="after")
+    def _normalise(self) -> Self:
+        for name in ("platform_base_url", "frontend_base_url"):
+            url = getattr(self, name)
+            if url and not url.startswith(("http://", "https://")):
+                message = f"{name}|must start with http:// or https://"
+                raise ValueError(message)
+            # A frozen model may still finish its own construction.
+            object.__setattr__(self, name, url.rstrip("/"))
+        return self
+
+    def to_json(self) -> str:
+        """Return everything *with its secrets*, for a child process; never for a log or a file."""
+        values = self.model_dump()
+        return json.dumps(
+            {
+                name: value.get_secret_value() if isinstance(value, SecretStr) else value
+                for name, value in values.items()
+            },
+            default=str,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Undo `to_json`."""
+        return cls.model_validate_json(text)
+
+
+SECRETS: Final = frozenset(
+    name for name, field in Settings.model_fields.items() if field.annotation is SecretStr
+)
+
+
+def load_settings(
+    overrides: Mapping[str, object] | None = None,
+) -> tuple[Settings, dict[str, str]]:
+    """
+    Read all settings and say where each came from.
+
+    Makes the data directory and the keys if they are not there.
+
+    Args:
+        overrides: What the command line says, by field name.
+
+    Returns:
+        The settings, and by field name one of: command line, environment, .env, the config
+        file's path, the key file's path, default.
+
+    Raises:
+        BadSetting: If a value cannot be used; names the setting, its source and what is allowed.
+        CannotStart: If the data directory cannot be used.
+    """
+    names = frozenset(Settings.model_fields)
+    found = gather(names, overrides or {})
+    data_dir, source = data_dir_from(found)
+    make_data_dir(data_dir, source)
+    for name, entry in gather_config_file(names, data_dir).items():
+        found.setdefault(name, entry)
+    found["agpt_data_dir"] = (data_dir, source)
+    _refuse_what_is_not_embedded(found)
+    explicit_key = bool(found.get("jwt_verify_key", ("", ""))[0])
+    if not explicit_key and str(found.get("jwt_sign_algorithm", ("HS256",))[0])[:2] != "HS":
+        raise bad_setting(
+            "jwt_sign_algorithm", found, "needs JWT_VERIFY_KEY, a public key in PEM form", SECRETS
+        )
+    for name, (key, path) in keys_of(data_dir, found).items():
+        found[name] = (key, path)
+    try:
+        settings = Settings(**{name: value for name, (value, _) in found.items()})
+    except ValueError as exc:
+        raise validation_error_as_bad_setting(exc, found, SECRETS) from None
+    _check(settings, found, explicit_key=explicit_key)
+    return settings, {
+        name: found[name][1] if name in found else "default" for name in Settings.model_fields
+    }
+
+
+def _refuse_what_is_not_embedded(found: Found) -> None:
+    hint = "this release keeps everything in its data directory (SQLite); unset it"
+    url = str(found.get("database_url", ("",))[0])
+    if url and not url.startswith("sqlite"):
+        raise bad_setting("database_url", found, hint, {"database_url"})
+    if found.get("rabbitmq_url", ("",))[0]:
+        raise bad_setting("rabbitmq_url", found, hint, {"rabbitmq_url"})
+
+
+def _check(settings: Settings, found: Found, *, explicit_key: bool) -> None:
+    """Check what concerns more than one setting."""
+    for name in dict.fromkeys(host for host, _ in ADDRESSES):
+        if _is_loopback(getattr(settings, name)):
+            continue
+        if not settings.enable_auth:
+            raise bad_setting(name, found, "with ENABLE_AUTH=false only a loopback host", SECRETS)
+        if not explicit_key:
+            raise bad_setting(
+                name, found, "other than a loopback host it needs JWT_VERIFY_KEY to be set", SECRETS
+            )
+    _check_ports(settings, found)
+    for key in settings.encryption_key.get_secret_value().split(","):
+        if not _is_fernet_key(key.strip()):
+            allowed = "Fernet keys, separated by commas; `agpt gen-encrypt-key` makes one"
+            raise bad_setting("encryption_key", found, allowed, SECRETS)
+
+
+def _check_ports(settings: Settings, found: Found) -> None:
+    taken: dict[int, str] = {}
+    for _, name in ADDRESSES:
+        port = getattr(settings, name)
+        if port and port in taken:
+            raise bad_setting(name, found, f"{taken[port].upper()} is the same port", SECRETS)
+        taken[port] = name
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_fernet_key(key: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(key)) == _FERNET_KEY_BYTES
+    except (binascii.Error, ValueError):
+        return False

@@ -1,0 +1,85 @@
+"""Run a block's examples as a server would run the block. For authors of blocks, too."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from backend.core.block import BlockSpec
+from backend.core.catalog import Catalog
+from backend.core.errors import BlockError, BlockInputError
+from backend.core.graph import Graph, Node
+from backend.core.ids import GraphId, NodeId
+from backend.core.plan import GraphPlan, Refusal
+from backend.sdk import Block, BlockContext, Example, accept, failure_of, make_inputs, spec_of
+
+#: Examples run at one moment, the same for all.
+MOMENT = datetime(2026, 1, 31, 13, 37, tzinfo=UTC)
+
+CONTEXT = BlockContext(user_id="author", idempotency_key="example", now=lambda: MOMENT)
+
+
+async def outputs_of(
+    block: Block, inputs: Mapping[str, Any], context: BlockContext = CONTEXT
+) -> list[tuple[str, Any]]:
+    """
+    Return what *block* yields for *inputs*, which are converted and checked like a node's.
+
+    Raises:
+        BlockError: If the inputs are refused, the block fails, or an output is none of its pins'.
+    """
+    spec = spec_of(type(block))
+    made = make_inputs(type(block), prepare(spec, inputs))
+    outputs = []
+    try:
+        async for name, value in yielded(block, made, context):
+            accept(spec, name, value)
+            outputs.append((name, value))
+    except Exception as exc:  # noqa: BLE001 - the border between a block and the server
+        raise failure_of(spec, exc) from exc
+    return outputs
+
+
+def prepare(spec: BlockSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return *inputs* as a node of this block would get them.
+
+    Raises:
+        BlockInputError: If the node could not run with them.
+    """
+    node = Node(id=NodeId("example"), block_id=spec.id, input_default=dict(inputs))
+    graph = Graph(id=GraphId("example"), name="", description="", nodes=(node,))
+    prepared = GraphPlan(graph, Catalog([spec])).nodes[0].prepare({}, None)
+    if isinstance(prepared, Refusal):
+        raise BlockInputError(prepared.reason, block_name=spec.name, block_id=spec.id)
+    return prepared
+
+
+async def yielded(
+    block: Block, inputs: Any, context: BlockContext
+) -> AsyncIterator[tuple[str, Any]]:
+    """Yield what *block* yields, whether it waits for things or not."""
+    produced: Any = block.run(inputs, context)
+    if not block.waits:
+        plain: Iterable[tuple[str, Any]] = produced
+        for output in plain:
+            yield output
+        return
+    async for output in produced:
+        yield output
+
+
+async def check_example(block: Block, example: Example, context: BlockContext = CONTEXT) -> None:
+    """
+    Run *example*.
+
+    Raises:
+        AssertionError: If the block does not do what the example says.
+    """
+    try:
+        outputs = await outputs_of(block, example.inputs, context)
+    except BlockError as exc:
+        assert example.error is not None, f"{example.inputs} failed: {exc.reason}"
+        assert example.error in exc.reason, f"{exc.reason!r} does not say {example.error!r}"
+        return
+    assert example.error is None, f"{example.inputs} did not fail but gave {outputs}"
+    assert outputs == list(example.outputs), f"{example.inputs} gave {outputs}"

@@ -1,0 +1,1 @@
+"""The process layer: services, their supervisor, and what both need."""

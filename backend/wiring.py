@@ -1,0 +1,355 @@
+"""The only place that knows which adapter stands behind which port. One function a service.
+
+This release wires the embedded row: SQLite, ZeroMQ inside the data directory, one executor.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from backend.adapters.clock import SystemClock
+from backend.adapters.ipc import socket_path
+from backend.adapters.storage import SqlStorage, open_storage
+from backend.core.errors import CannotStart
+from backend.settings import Settings
+from backend.telemetry import Metrics
+
+if TYPE_CHECKING:
+    from backend.engine.tools import Limits
+    from backend.ports.mail import Mailer
+    from backend.util.service import ServiceStarted
+
+#: How long blocks may go on after the executor was told to stop.
+DRAIN_S: Final = 5.0
+#: AGENT_RUN notices are gathered: for a day by mail (spec/contract.md 8.2); a folder disturbs
+#: nobody, so there only so long that a busy minute does not make a thousand files.
+MAIL_DELAY_US: Final = 24 * 3600 * 1_000_000
+OUTBOX_DELAY_US: Final = 5 * 1_000_000
+_CHECKPOINT_S: Final = 1.0
+
+
+def database_path(settings: Settings) -> Path:
+    """Return the SQLite file of this installation."""
+    return settings.agpt_data_dir / "agpt.db"
+
+
+def open_database(settings: Settings) -> SqlStorage:
+    """Return the storage; its tables must be there."""
+    return open_storage(database_path(settings), synchronous=settings.sqlite_synchronous)
+
+
+def _listener(started: "ServiceStarted") -> socket.socket:
+    if started.listener is None:
+        raise CannotStart("this service was started without a port to listen on")
+    return started.listener
+
+
+def _on_loopback(host: str) -> bool:
+    return host in ("localhost", "127.0.0.1", "::1")
+
+
+async def _serve_internal(
+    settings: Settings,
+    started: "ServiceStarted",
+    stopping: asyncio.Event,
+    *,
+    health: Callable[[], Any],
+    metrics: Metrics,
+    calls: Mapping[str, Any] | None = None,
+) -> None:
+    """Serve the small app of an internal service until *stopping* is set."""
+    from backend.api.internal import create_internal_app
+    from backend.api.serving import serve_app
+
+    app = create_internal_app(
+        health=health,
+        metrics=metrics.text,
+        metrics_open=_on_loopback(settings.pyro_host),
+        instance_key=settings.instance_key.get_secret_value(),
+        calls=calls,
+    )
+    listener = _listener(started)
+    host, port = listener.getsockname()[:2]
+    await serve_app(
+        app,
+        listener,
+        stopping=stopping,
+        on_started=lambda: started(f"http://{host}:{port}"),
+    )
+
+
+async def serve_database(
+    settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
+) -> None:
+    """Bring the tables up to date, then keep the database file in order."""
+    from backend.adapters.storage.keeper import Keeper
+    from backend.adapters.storage.migrate import migrate
+    from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID, DEFAULT_USER_NAME
+    from backend.engine.jobs import delete_old_runs
+
+    metrics, clock = Metrics("DatabaseManager"), SystemClock()
+    await asyncio.to_thread(migrate, database_path(settings))
+    storage = open_database(settings)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(storage.close)
+        await storage.of(DEFAULT_USER_ID).save_user(
+            email=DEFAULT_USER_EMAIL, name=DEFAULT_USER_NAME, now_us=clock.now_us()
+        )
+        keeper = Keeper(database_path(settings), metrics.gauge, metrics.counter)
+        keeping = asyncio.create_task(keeper.serve(_CHECKPOINT_S))
+        stack.push_async_callback(_cancel, keeping)
+
+        async def health() -> Mapping[str, object]:
+            await storage.ping()
+            return {}
+
+        async def retention() -> str:
+            return await delete_old_runs(storage, clock, retention_days=settings.retention_days)
+
+        await _serve_internal(
+            settings,
+            started,
+            stopping,
+            health=health,
+            metrics=metrics,
+            calls={"retention": retention},
+        )
+
+
+async def serve_executor(
+    settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
+) -> None:
+    """Run agents."""
+    from backend.adapters.bus import LocalPublisher
+    from backend.adapters.dispatch import LocalSignalSource
+    from backend.adapters.lock import ExecutorLock
+    from backend.adapters.web import GuardedWebClient
+    from backend.adapters.web.for_blocks import BlockWeb
+    from backend.core import notices
+    from backend.discovery import load_blocks, load_catalog
+    from backend.engine.engine import Engine
+    from backend.engine.figures import watch_engine
+
+    metrics, clock = Metrics("ExecutionManager"), SystemClock()
+    delay_us = MAIL_DELAY_US if settings.smtp_host else OUTBOX_DELAY_US
+    web = GuardedWebClient(settings.trust_endpoints_for_requests)
+    storage = open_database(settings)
+    async with AsyncExitStack() as stack:
+        lock = await ExecutorLock.take(settings.agpt_data_dir / "executor.lock")
+        stack.callback(lock.release)
+        stack.push_async_callback(storage.close)
+        stack.push_async_callback(web.aclose)
+        engine = Engine(
+            storage=storage,
+            signals=LocalSignalSource(socket_path(settings.agpt_data_dir, "signals")),
+            publisher=LocalPublisher(socket_path(settings.agpt_data_dir, "events")),
+            clock=clock,
+            catalog=load_catalog(),
+            blocks=load_blocks(),
+            web=BlockWeb(web),
+            limits=_limits(settings),
+            slots=settings.num_graph_workers,
+            end_notice=lambda stored, execution: None
+            if stored.depth
+            else notices.agent_run(
+                execution,
+                user_id=stored.record.user_id,
+                graph_id=stored.record.graph_id,
+                now_us=clock.now_us(),
+                delay_us=delay_us,
+            ),
+        )
+        watch_engine(engine, storage.database, metrics)
+        stopped = asyncio.Event()
+        up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        running = asyncio.create_task(
+            engine.serve(
+                ready=lambda: up.set_result(None), stopping=stopping, drain_s=DRAIN_S
+            )
+        )
+        await asyncio.wait([up, running], return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+
+        async def health() -> Mapping[str, object]:
+            await storage.ping()
+            return {"active_runs": engine.worker.active}
+
+        serving = asyncio.create_task(
+            _serve_internal(settings, started, stopped, health=health, metrics=metrics)
+        )
+        try:
+            await running  # until it has drained
+        finally:
+            stopped.set()
+            await serving
+
+
+def _limits(settings: Settings) -> "Limits":
+    from backend.engine.tools import Limits
+
+    return Limits(
+        parallel_nodes=settings.max_parallel_nodes_per_run,
+        node_executions=settings.max_node_executions_per_run,
+        outputs_per_node=settings.max_outputs_per_node,
+        nesting=settings.max_agent_nesting,
+    )
+
+
+async def serve_scheduler(
+    settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
+) -> None:
+    """Fire schedules, and run the system's own jobs."""
+    from backend.adapters.dispatch import LocalDispatcher
+    from backend.adapters.internal_calls import InternalCaller
+    from backend.core.cron import Dialect
+    from backend.discovery import load_catalog
+    from backend.engine.jobs import Job, Jobs, StuckRunWatch
+    from backend.engine.ticker import Ticker
+    from backend.services.executions import ExecutionService
+    from backend.services.fires import FireService
+    from backend.services.graphs import GraphService
+
+    metrics, clock, catalog = Metrics("Scheduler"), SystemClock(), load_catalog()
+    storage = open_database(settings)
+    dispatcher = LocalDispatcher(socket_path(settings.agpt_data_dir, "signals"))
+    executions = ExecutionService(
+        storage=storage,
+        dispatcher=dispatcher,
+        graphs=GraphService(storage=storage, catalog=catalog, clock=clock),
+        catalog=catalog,
+        clock=clock,
+    )
+    fires = FireService(executions=executions, dialect=Dialect(settings.cron_dialect))
+    ticker = Ticker(storage, dispatcher, clock, fires, fires.prepare)
+    watch = StuckRunWatch(storage, dispatcher, clock)
+    database = InternalCaller(
+        settings.pyro_host,
+        settings.database_api_port,
+        key=settings.instance_key.get_secret_value(),
+    )
+    jobs = Jobs(
+        storage,
+        clock,
+        [
+            Job(name="report_late_executions", every_s=60, work=watch.look),
+            Job(name="retention", every_s=3600, work=lambda: database.call("retention")),
+        ],
+    )
+    metrics.gauge("schedules_fired", "Runs started by schedules").set_function(
+        lambda: ticker.fired
+    )
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(storage.close)
+        stack.push_async_callback(dispatcher.close)
+        for work in (ticker.serve(), jobs.serve()):
+            stack.push_async_callback(_cancel, asyncio.create_task(work))
+
+        async def health() -> Mapping[str, object]:
+            await storage.ping()
+            return {}
+
+        await _serve_internal(settings, started, stopping, health=health, metrics=metrics)
+
+
+async def serve_notifications(
+    settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
+) -> None:
+    """Tell owners what happened."""
+    from backend.engine.postman import Postman
+
+    metrics, clock = Metrics("NotificationManager"), SystemClock()
+    storage = open_database(settings)
+    postman = Postman(storage, mailer_of(settings), clock)
+    metrics.gauge("notices_sent", "Notices that left").set_function(lambda: postman.sent)
+    metrics.gauge("notices_failed", "Notices given up").set_function(lambda: postman.failed)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(storage.close)
+        stack.push_async_callback(_cancel, asyncio.create_task(postman.serve()))
+
+        async def health() -> Mapping[str, object]:
+            await storage.ping()
+            return {}
+
+        await _serve_internal(settings, started, stopping, health=health, metrics=metrics)
+
+
+def mailer_of(settings: Settings) -> "Mailer":
+    """Return the way for letters: the mail server if one is set, else the outbox folder."""
+    from backend.adapters.mail import OutboxMailer, SmtpMailer, SmtpServer
+
+    if not settings.smtp_host:
+        return OutboxMailer(settings.agpt_data_dir / "outbox", sender=settings.smtp_sender)
+    server = SmtpServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        username=settings.smtp_username,
+        password=settings.smtp_password.get_secret_value(),
+        security=settings.smtp_security,
+    )
+    return SmtpMailer(server, sender=settings.smtp_sender)
+
+
+async def serve_rest(
+    settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
+) -> None:
+    """Answer the REST API."""
+    from backend.api.asgi import create_app
+    from backend.api.serving import serve_app
+    from backend.wiring_rest import rest_context
+
+    from backend import __version__
+
+    metrics = Metrics("AgentServer")
+    async with AsyncExitStack() as stack:
+        context = await rest_context(settings, metrics, stack)
+        app = create_app(
+            context,
+            version=__version__,
+            cors_origins=settings.backend_cors_allow_origins,
+            show_docs=settings.app_env == "local",
+        )
+        listener = _listener(started)
+        host, port = listener.getsockname()[:2]
+        await serve_app(
+            app,
+            listener,
+            stopping=stopping,
+            on_started=lambda: started(f"http://{host}:{port}/api"),
+        )
+
+
+async def serve_websocket(
+    settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
+) -> None:
+    """Show runs live."""
+    from backend.adapters.bus import LocalSubscriber
+    from backend.api.serving import serve_app
+    from backend.wiring_rest import websocket_app
+
+    metrics = Metrics("WebsocketServer")
+    storage = open_database(settings)
+    subscriber = LocalSubscriber(socket_path(settings.agpt_data_dir, "events"))
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(storage.close)
+        stack.push_async_callback(subscriber.close)
+        app = websocket_app(settings, metrics, storage, subscriber)
+        listener = _listener(started)
+        host, port = listener.getsockname()[:2]
+        await serve_app(
+            app,
+            listener,
+            stopping=stopping,
+            on_started=lambda: started(f"ws://{host}:{port}/ws"),
+            websockets=True,
+        )
+
+
+async def _cancel(task: "asyncio.Task[Any]") -> None:
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled() and (error := task.exception()) is not None:
+        raise error

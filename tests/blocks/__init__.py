@@ -1,0 +1,1 @@
+"""The blocks that come with the server."""

@@ -1,0 +1,1 @@
+"""Agreement with the facts that other servers set."""

@@ -1,0 +1,31 @@
+"""The agent files among the documents can be run."""
+
+from itertools import count
+
+from backend.api.wire.graphs import Graph, to_graph
+from backend.discovery import load_catalog
+from backend.services.runnable import check_runnable, make_ready
+from tests.house.source import texts
+
+
+def test_every_agent_file_of_the_documents_can_be_run() -> None:
+    catalog = load_catalog()
+    fresh = count()
+    agents = {
+        name: to_graph(Graph.model_validate_json(text), lambda: f"id-{next(fresh)}")
+        for name, text in texts().items()
+        if name.startswith("docs/") and name.endswith(".json")
+    }
+
+    skipped = {
+        name: check_runnable(
+            make_ready(agent, catalog),
+            catalog,
+            inputs={"name": "Ada"},
+            credentials={},
+            masks={},
+        ).skipped
+        for name, agent in agents.items()
+    }
+
+    assert skipped == {"docs/tutorial/hello.json": ()}

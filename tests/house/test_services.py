@@ -1,0 +1,33 @@
+"""A service that is missing is never overlooked in CI."""
+
+import socket
+
+import pytest
+
+from tests.services import require_service
+
+
+def test_without_the_service_a_test_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AGPT_TEST_POSTGRES_URL", raising=False)
+    monkeypatch.delenv("AGPT_REQUIRE_SERVICES", raising=False)
+
+    with pytest.raises(pytest.skip.Exception, match="AGPT_TEST_POSTGRES_URL is not set"):
+        require_service("postgres")
+
+
+def test_where_services_are_required_the_test_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AGPT_TEST_POSTGRES_URL", raising=False)
+    monkeypatch.setenv("AGPT_REQUIRE_SERVICES", "1")
+
+    with pytest.raises(pytest.fail.Exception, match="postgres is needed"):
+        require_service("postgres")
+
+
+def test_a_service_that_answers_is_given_by_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"postgresql://127.0.0.1:{server.getsockname()[1]}/test"
+        monkeypatch.setenv("AGPT_TEST_POSTGRES_URL", address)
+
+        given = require_service("postgres")
+
+    assert given == address

@@ -1,0 +1,228 @@
+"""The rules of a run, told again in the plainest way: the core must come to the same.
+
+Lists and loops, no indexes: what spec/semantics.md 3.6-3.8 and appendix C say, word by word. It
+shares no code with backend/core.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.core.graph import Graph, Link, Node
+
+WAITS, REFUSED = "waits", "refused"
+
+#: The pins of the block `Work` (core_runs.py): `a` is required, `pick` takes 0, 1 or null.
+REQUIRED = "a"
+CHOICES = (0, 1, None)
+
+
+@dataclass(kw_only=True)
+class Row:
+    """One execution of a node."""
+
+    ordinal: int
+    node: str
+    status: str = "INCOMPLETE"
+    received: dict[str, Any] = field(default_factory=dict)
+    input: dict[str, Any] | None = None
+    outputs: list[tuple[str, Any]] = field(default_factory=list)
+    routed: int = 0
+    place: int | None = None  #: in the line of its node: when it was queued or refused
+    was_queued: bool = False
+    dispatched: bool = False
+
+
+@dataclass(kw_only=True)
+class Model:
+    """A run."""
+
+    graph: Graph
+    masks: dict[str, dict[str, Any]]
+    skipped: frozenset[str]
+    parallel: int
+    limit: int
+    status: str = "RUNNING"
+    ends_as: str = "COMPLETED"
+    stopping: bool = False
+    rows: list[Row] = field(default_factory=list)
+    refused: list[Row] = field(default_factory=list)
+    places: int = 0
+
+    def start(self) -> None:
+        for node in self.graph.nodes:
+            if self.links_into(node.id):
+                continue
+            verdict, data = self.verdict(node.id, {})
+            assert verdict == "fits", data
+            if node.id not in self.skipped:
+                row = self.new_row(node.id)
+                self.queue(row, data)
+        self.follow_up()
+
+    def started(self, ordinal: int) -> None:
+        self.rows[ordinal].status = "RUNNING"
+
+    def yielded(self, ordinal: int, name: str, value: Any) -> None:
+        if self.stopping:
+            return
+        self.rows[ordinal].outputs.append((name, value))
+        self.route(self.rows[ordinal].node)
+        self.follow_up()
+
+    def ended(self, ordinal: int, error: str | None) -> None:
+        row = self.rows[ordinal]
+        row.status = "FAILED" if error else "COMPLETED"
+        if not self.stopping:
+            if error:
+                row.outputs.append(("error", error))
+            self.route(row.node)
+        self.follow_up()
+
+    def cancelled(self, ordinal: int) -> None:
+        self.rows[ordinal].status = "TERMINATED"
+        self.follow_up()
+
+    def stop(self) -> None:
+        if not self.stopping:
+            self.ends_as, self.stopping = "TERMINATED", True
+        self.follow_up()
+
+    def crash(self) -> None:
+        """What was given to a worker and had not begun goes back into the line."""
+        for row in self.rows:
+            if row.status == "QUEUED":
+                row.dispatched = False
+
+    def in_line(self, node: str) -> list[Row]:
+        rows = [row for row in self.rows if row.node == node and row.place is not None]
+        return sorted(rows, key=lambda row: row.place or 0)
+
+    def route(self, node: str) -> None:
+        """Outputs of one node go out in the order of its line; the first that runs on blocks it."""
+        for row in self.in_line(node):
+            while row.routed < len(row.outputs):
+                name, value = row.outputs[row.routed]
+                row.routed += 1
+                for link in self.graph.links:
+                    if link.source_id == node:
+                        self.follow_link(link, name, value)
+            if row.status not in ("COMPLETED", "FAILED"):
+                return
+
+    def follow_link(self, link: Link, name: str, value: Any) -> None:
+        source, _, key = link.source_name.partition("_#_")
+        if source != name or link.sink_id in self.skipped:
+            return
+        if key:
+            value = value.get(key) if isinstance(value, dict) else None
+            if value is None:
+                return
+        self.deliver(link, value)
+
+    def deliver(self, link: Link, value: Any) -> None:
+        slots = [
+            row
+            for row in self.rows
+            if row.node == link.sink_id
+            and row.status == "INCOMPLETE"
+            and link.sink_name not in row.received
+        ]
+        slot = slots[0] if slots else self.new_row(link.sink_id)
+        slot.received[link.sink_name] = value
+        if self.try_to_queue(slot, self.newest_input(slot.node)) and link.is_static:
+            kept = slot.input
+            for other in self.rows:
+                if other.node == slot.node and other.status == "INCOMPLETE":
+                    self.try_to_queue(other, kept)
+
+    def newest_input(self, node: str) -> dict[str, Any] | None:
+        queued = [row for row in self.in_line(node) if row.was_queued]
+        return queued[-1].input if queued else None
+
+    def try_to_queue(self, slot: Row, kept: dict[str, Any] | None) -> bool:
+        data = dict(slot.received)
+        for link in self.links_into(slot.node):
+            if link.is_static and link.sink_name not in data and kept is not None:
+                data[link.sink_name] = kept.get(link.sink_name)
+        verdict, inputs = self.verdict(slot.node, data)
+        if verdict == "fits":
+            self.queue(slot, inputs)
+            return True
+        if verdict == REFUSED:
+            self.refused.append(slot)
+        return False
+
+    def verdict(self, node: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        if any(link.sink_name not in data for link in self.links_into(node)):
+            return WAITS, {}
+        inputs = {**self.node(node).input_default, **data, **self.masks.get(node, {})}
+        for name, value in list(inputs.items()):
+            base, _, key = name.partition("_#_")
+            if key:
+                held = inputs.get(base)
+                inputs[base] = {**(held if isinstance(held, dict) else {}), key: value}
+        if inputs.get(REQUIRED) is None:
+            return WAITS, {}
+        return ("fits" if inputs.get("pick") in CHOICES else REFUSED), inputs
+
+    def queue(self, row: Row, inputs: dict[str, Any]) -> None:
+        row.status, row.input, row.was_queued = "QUEUED", inputs, True
+        row.place = self.next_place()
+
+    def follow_up(self) -> None:
+        """Fail what can never fit, then give out work, then see whether the run is over."""
+        if not self.stopping:
+            while self.refused and len(self.rows) <= self.limit:
+                slot = self.refused.pop(0)
+                if slot.status == "INCOMPLETE":
+                    self.refuse(slot)
+            if len(self.rows) > self.limit:
+                self.ends_as, self.stopping = "FAILED", True
+        if not self.stopping:
+            waiting = [row for row in self.rows if row.status == "QUEUED" and not row.dispatched]
+            for row in sorted(waiting, key=lambda row: row.place or 0):
+                if len(self.running()) < self.parallel:
+                    row.dispatched = True
+        if not self.running():
+            self.end()
+
+    def refuse(self, slot: Row) -> None:
+        slot.status, slot.input = "FAILED", dict(slot.received)
+        slot.place = self.next_place()
+        slot.outputs.append(("error", "refused"))
+        self.route(slot.node)
+
+    def end(self) -> None:
+        self.status = self.ends_as
+        for row in self.rows:
+            if row.status == "QUEUED":
+                row.status = self.status
+
+    def running(self) -> list[Row]:
+        return [row for row in self.rows if row.dispatched and row.status in ("QUEUED", "RUNNING")]
+
+    def new_row(self, node: str) -> Row:
+        row = Row(ordinal=len(self.rows), node=node)
+        self.rows.append(row)
+        return row
+
+    def next_place(self) -> int:
+        self.places += 1
+        return self.places
+
+    def links_into(self, node: str) -> list[Link]:
+        return [link for link in self.graph.links if link.sink_id == node]
+
+    def node(self, node_id: str) -> Node:
+        return next(node for node in self.graph.nodes if node.id == node_id)
+
+    def outputs(self) -> dict[str, list[Any]]:
+        """What the output blocks were given, by their names, in the order of the queue."""
+        found: dict[str, list[Any]] = {}
+        queued = [row for row in self.rows if row.was_queued]
+        for row in sorted(queued, key=lambda row: row.place or 0):
+            node = self.node(row.node)
+            if node.block_id == "Out":
+                inputs = row.input or {}
+                found.setdefault(str(inputs.get("name")), []).append(inputs.get("value"))
+        return found

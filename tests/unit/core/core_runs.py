@@ -1,0 +1,343 @@
+"""Drives a run of the core in any order, with crashes, beside the model of core_model.py."""
+
+import copy
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from core_model import Model, Row
+from core_samples import ANY, TEXT, block, pins
+
+from backend.core import json
+from backend.core.block import BlockType
+from backend.core.catalog import Catalog
+from backend.core.execution import Execution, NodeExecution
+from backend.core.graph import Graph
+from backend.core.ids import ExecutionId, UserId, derived_id
+from backend.core.plan import GraphPlan
+from backend.core.restore import restore
+from backend.core.status import FINAL, Status
+from backend.core.step import (
+    CancelNode,
+    Effect,
+    Event,
+    NodeCancelled,
+    NodeEnded,
+    NodeStarted,
+    NodeYielded,
+    RunEnded,
+    RunStarted,
+    StartNode,
+    StopAsked,
+    step,
+)
+
+RUN_ID = ExecutionId("run")
+
+CATALOG = Catalog(
+    (
+        block(
+            "Work",
+            pins(a_=ANY, b=ANY, pick={"enum": [0, 1]}),
+            pins(x_=ANY, y_=ANY, error=TEXT),
+        ),
+        block(
+            "Out",
+            pins(a_=ANY, value=ANY, pick={"enum": [0, 1]}, name=TEXT),
+            pins(x_=ANY),
+            block_type=BlockType.OUTPUT,
+        ),
+    )
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """What a node does: how many values it yields on each pin, of which kind, and its end."""
+
+    values: int = 1
+    kind: str = "number"
+    fails: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A run to drive."""
+
+    graph: Graph
+    behaviours: dict[str, Behaviour]
+    masks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    skipped: frozenset[str] = frozenset()
+    parallel: int = 100
+    limit: int = 40
+
+
+def outcome(case: Case, execution: NodeExecution) -> tuple[list[tuple[str, Any]], str | None]:
+    """Return what a node yields and fails with: the same inputs always give the same."""
+    behaviour = case.behaviours[execution.node.id]
+    seed = zlib.crc32(json.dumps([execution.node.id, sorted(map(str, execution.input or {}))]))
+    seed += zlib.crc32(repr(execution.input).encode())
+    outputs: list[tuple[str, Any]] = []
+    for number in range(behaviour.values):
+        drawn = (seed + number * 7) % 1_000
+        shape: dict[str, Any] = {
+            "number": drawn,
+            "nothing": None if drawn % 2 else drawn,
+            "object": {"k": drawn} if drawn % 3 else {"other": drawn},
+        }
+        outputs.append(("x", shape[behaviour.kind]))
+        if drawn % 2:
+            outputs.append(("y", drawn % 3))
+    fails = behaviour.fails and seed % 2 == 0
+    return outputs, f"broken by {execution.node.id}" if fails else None
+
+
+def row_of(execution: NodeExecution) -> dict[str, Any]:
+    """Return the row of *execution*, as a journal would keep it."""
+    row: dict[str, Any] = {
+        "ordinal": execution.ordinal,
+        "id": execution.id,
+        "node_id": execution.node.id,
+        "status": execution.status.value,
+        "received": execution.received if execution.input is None else None,
+        "input": execution.input,
+        "outputs": [list(output) for output in execution.outputs],
+        "routed": execution.routed,
+        "queue_no": execution.queue_no,
+        "add_us": execution.add_us,
+        "queue_us": execution.queue_us,
+        "start_us": execution.start_us,
+        "end_us": execution.end_us,
+        "error": execution.error,
+        "revision": execution.revision,
+    }
+    loaded: dict[str, Any] = json.loads(json.dumps(row))
+    return loaded
+
+
+def from_row(row: dict[str, Any], plan: GraphPlan) -> NodeExecution:
+    """Return the execution that *row* was made of."""
+    made = NodeExecution(row["ordinal"], row["id"], plan.nodes_by_id[row["node_id"]], row["add_us"])
+    made.status = Status(row["status"])
+    made.received = row["received"] or {}
+    made.input = row["input"]
+    made.outputs = [(name, value) for name, value in row["outputs"]]
+    for name in ("routed", "queue_no", "queue_us", "start_us", "end_us", "error", "revision"):
+        setattr(made, name, row[name])
+    return made
+
+
+@dataclass
+class Work:
+    """A node that runs: what it still has to yield, and how it ends."""
+
+    execution: NodeExecution
+    outputs: list[tuple[str, Any]]
+    error: str | None
+    started: bool = False
+    cancelled: bool = False
+
+
+class Driver:
+    """
+    A worker, a journal and the crashes of both.
+
+    *choose* takes a number and returns one below it: it makes every decision.
+    """
+
+    def __init__(self, case: Case, choose: Callable[[int], int]) -> None:
+        self.case, self.choose = case, choose
+        self.plan = GraphPlan(case.graph, CATALOG)
+        self.model = Model(
+            graph=case.graph,
+            masks=case.masks,
+            skipped=case.skipped,
+            parallel=case.parallel,
+            limit=case.limit,
+        )
+        self.run = self._new_run()
+        self.now_us = 1
+        self.work: list[Work] = []
+        self.known: dict[int, NodeExecution] = {}
+        self.ended: Status | None = None
+        self.rows: dict[int, dict[str, Any]] = {}
+        self.run_row: dict[str, Any] = {}
+        self.saved_model = copy.deepcopy(self.model)
+        self.most_at_once = 0
+
+    def _new_run(self) -> Execution:
+        return Execution(
+            id=RUN_ID,
+            user_id=UserId("me"),
+            plan=self.plan,
+            inputs={},
+            masks=self.case.masks,
+            skipped=self.case.skipped,
+            parallel=self.case.parallel,
+            max_executions=self.case.limit,
+        )
+
+    def start(self) -> None:
+        self.model.start()
+        self.send(RunStarted(at_us=self.tick()))
+        self.commit()
+
+    def finish(self) -> None:
+        """Let everything run, in an order that is chosen, until nothing is left."""
+        while self.ended is None:
+            self.advance()
+        self.commit()
+
+    def advance(self) -> None:
+        """Let one of the running nodes do one thing."""
+        work = self.work[self.choose(len(self.work))]
+        ordinal = work.execution.ordinal
+        if work.cancelled and self.choose(2):
+            self.end(work, cancelled=True)
+        elif not work.started:
+            work.started = True
+            self.model.started(ordinal)
+            self.send(NodeStarted(ordinal=ordinal, at_us=self.tick()))
+        elif work.outputs:
+            name, value = work.outputs.pop(0)
+            self.model.yielded(ordinal, name, value)
+            self.send(NodeYielded(ordinal=ordinal, name=name, value=value, at_us=self.tick()))
+        else:
+            self.end(work, cancelled=False)
+
+    def end(self, work: Work, *, cancelled: bool) -> None:
+        self.work.remove(work)
+        ordinal = work.execution.ordinal
+        if cancelled:
+            self.model.cancelled(ordinal)
+            self.send(NodeCancelled(ordinal=ordinal, at_us=self.tick()))
+        else:
+            self.model.ended(ordinal, work.error)
+            self.send(NodeEnded(ordinal=ordinal, error=work.error, at_us=self.tick()))
+
+    def stop(self) -> None:
+        self.model.stop()
+        self.send(StopAsked(at_us=self.tick()))
+
+    def send(self, event: Event) -> None:
+        self.run, effects = step(self.run, event)
+        for effect in effects:
+            self.obey(effect)
+        self.most_at_once = max(self.most_at_once, len(self.work))
+
+    def obey(self, effect: Effect) -> None:
+        match effect:
+            case StartNode(execution):
+                row = self.rows.get(execution.ordinal)
+                assert row is None or Status(row["status"]) not in FINAL, "redone"
+                self.begin(execution)
+            case CancelNode(execution):
+                for work in self.work:
+                    work.cancelled = work.cancelled or work.execution is execution
+            case RunEnded(status):
+                assert not self.work
+                self.ended = status
+
+    def begin(self, execution: NodeExecution) -> None:
+        """Run a node, from where it was: what it has yielded already is not yielded again."""
+        outputs, error = outcome(self.case, execution)
+        done = len(execution.outputs)
+        assert execution.outputs == outputs[:done]
+        started = execution.status is Status.RUNNING
+        self.work.append(Work(execution, outputs[done:], error, started=started))
+
+    def commit(self) -> None:
+        """Save what changed, and see that nothing was forgotten."""
+        before = self.run.revision
+        changes = self.run.take_changes()
+        revisions = [before, *(change.revision for change in changes), self.run.revision]
+        assert revisions == sorted(set(revisions))
+        for change in changes:
+            self.known[change.ordinal] = change
+            self.rows[change.ordinal] = row_of(change)
+        assert len(self.rows) == self.run.next_ordinal
+        for ordinal, execution in self.known.items():
+            assert self.rows[ordinal] == row_of(execution), "a change was not told"
+        self.run_row = {
+            "status": self.run.status,
+            "started_us": self.run.started_us,
+            "ended_us": self.run.ended_us,
+            "revision": self.run.revision,
+            "stats": copy.copy(self.run.stats),
+        }
+        self.saved_model = copy.deepcopy(self.model)
+
+    def crash(self) -> None:
+        """Lose all that was not committed; put the run together again and go on."""
+        ids = {ordinal: row["id"] for ordinal, row in self.rows.items()}
+        self.model = copy.deepcopy(self.saved_model)
+        self.model.crash()
+        self.run = self._new_run()
+        for name, value in self.run_row.items():
+            setattr(self.run, name, copy.copy(value))
+        self.known = {
+            ordinal: from_row(copy.deepcopy(row), self.plan) for ordinal, row in self.rows.items()
+        }
+        self.work = []
+        for execution in restore(self.run, self.known.values()):
+            self.begin(execution)
+        assert {ordinal: each.id for ordinal, each in self.known.items()} == ids
+        self.model.follow_up()
+        self.send(RunStarted(at_us=self.tick()))
+
+    def tick(self) -> int:
+        self.now_us += 1
+        return self.now_us
+
+    def compare(self) -> None:
+        """The rows are what the model says they must be."""
+        assert [seen(self.rows[ordinal]) for ordinal in sorted(self.rows)] == [
+            expected(row) for row in self.model.rows
+        ]
+        assert self.run.status.value == self.model.status
+        assert self.run.outputs == self.model.outputs()
+        assert all(row["id"] == derived_id(RUN_ID, ordinal) for ordinal, row in self.rows.items())
+
+    def by_node(self) -> dict[str, list[Any]]:
+        """What each node did, in the order of its line; what waits last."""
+        found: dict[str, list[Any]] = {}
+        last = len(self.rows) + 1
+        for row in sorted(
+            self.rows.values(),
+            key=lambda row: (last if row["queue_no"] is None else row["queue_no"], row["ordinal"]),
+        ):
+            fields = ("status", "input", "received", "outputs")
+            found.setdefault(row["node_id"], []).append([row[name] for name in fields])
+        return found
+
+
+def seen(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "node": row["node_id"],
+        "status": row["status"],
+        "received": plain(row["received"]) if row["input"] is None else None,
+        "input": plain(row["input"]),
+        "outputs": [(name, plain(value)) for name, value in row["outputs"]],
+        "routed": row["routed"],
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return *value* with the core's own words for a refusal replaced by the model's."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, str) and value.startswith("Input data missing or mismatch"):
+        return "refused"
+    return value
+
+
+def expected(row: Row) -> dict[str, Any]:
+    return {
+        "node": row.node,
+        "status": row.status,
+        "received": row.received if row.input is None else None,
+        "input": row.input,
+        "outputs": row.outputs,
+        "routed": row.routed,
+    }
