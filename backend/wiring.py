@@ -123,11 +123,10 @@ async def serve_executor(
     settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
 ) -> None:
     """Run agents."""
-    from backend.adapters.bus import LocalPublisher
-    from backend.adapters.dispatch import LocalSignalSource
+    from backend.adapters.bus.local import LocalPublisher
+    from backend.adapters.dispatch.local import LocalSignalSource
     from backend.adapters.lock import ExecutorLock
     from backend.adapters.web import GuardedWebClient
-    from backend.adapters.web.for_blocks import BlockWeb
     from backend.core import notices
     from backend.discovery import load_blocks, load_catalog
     from backend.engine.engine import Engine
@@ -149,7 +148,7 @@ async def serve_executor(
             clock=clock,
             catalog=load_catalog(),
             blocks=load_blocks(),
-            web=BlockWeb(web),
+            web=web,
             limits=_limits(settings),
             slots=settings.num_graph_workers,
             end_notice=lambda stored, execution: None
@@ -203,7 +202,7 @@ async def serve_scheduler(
     settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
 ) -> None:
     """Fire schedules, and run the system's own jobs."""
-    from backend.adapters.dispatch import LocalDispatcher
+    from backend.adapters.dispatch.local import LocalDispatcher
     from backend.adapters.internal_calls import InternalCaller
     from backend.core.cron import Dialect
     from backend.discovery import load_catalog
@@ -299,7 +298,7 @@ async def serve_rest(
     """Answer the REST API."""
     from backend.api.asgi import create_app
     from backend.api.serving import serve_app
-    from backend.wiring_rest import rest_context
+    from backend.wiring_api import rest_context
 
     from backend import __version__
 
@@ -326,9 +325,9 @@ async def serve_websocket(
     settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
 ) -> None:
     """Show runs live."""
-    from backend.adapters.bus import LocalSubscriber
+    from backend.adapters.bus.local import LocalSubscriber
     from backend.api.serving import serve_app
-    from backend.wiring_rest import websocket_app
+    from backend.wiring_api import websocket_app
 
     metrics = Metrics("WebsocketServer")
     storage = open_database(settings)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import jwt
 import structlog
 from fastapi import HTTPException
+from jwt.types import Options
 from starlette.types import Scope
 
 from backend.core.ids import UserId
@@ -26,7 +27,6 @@ _MAX_ID_LENGTH: Final = 200
 
 #: How far the clock of whoever makes tokens may be ahead of ours.
 CLOCK_SKEW_S: Final = 10.0
-_TIMES_ARE_OURS: Final = {"verify_exp": False, "verify_nbf": False, "verify_iat": False}
 
 
 class NotAuthenticated(HTTPException):
@@ -62,7 +62,13 @@ class Authenticator:
         self._algorithm = algorithm
         self._now_s = now_s
         self._enabled = enabled
-        self._required = ["sub", "exp"] if require_expiry else ["sub"]
+        # Times are checked by our own clock, not by the library's.
+        self._options: Options = {
+            "require": ["sub", "exp"] if require_expiry else ["sub"],
+            "verify_exp": False,
+            "verify_nbf": False,
+            "verify_iat": False,
+        }
         self._cache: BoundedCache[str, tuple[Caller, float]] = BoundedCache(MAX_CACHED)
 
     def caller(self, scope: Scope) -> Caller:
@@ -106,7 +112,7 @@ class Authenticator:
                 self._key,
                 algorithms=[self._algorithm],
                 audience=AUDIENCE,
-                options={"require": self._required, **_TIMES_ARE_OURS},
+                options=self._options,
             )
         except jwt.MissingRequiredClaimError as exc:
             if exc.claim == "sub":

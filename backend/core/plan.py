@@ -42,7 +42,8 @@ class NodePlan:
 
     Attributes:
         index: Its place in the graph.
-        linked: Sink names of the links into it: all of them must have a value before it runs.
+        linked: Sink names of the links into it, those with a dynamic path last: all of them must
+            have a value before it runs.
         static: Those of them that keep their value.
     """
 
@@ -106,6 +107,10 @@ class NodePlan:
         if missing:
             return self._refusal(f"unpopulated links {missing}", may_heal=True)
         inputs: Inputs = {**self.defaults, **received}
+        if self.dynamic:
+            # Whole values first, then the parts that go into them, whichever came first: the
+            # result must not depend on who was faster.
+            inputs = {**self.defaults, **{pin: received[pin] for pin in self.linked}, **received}
         if mask:
             inputs.update(mask)
         try:
@@ -155,7 +160,7 @@ class GraphPlan:
             raise GraphInvalid(f"Link {link.id} leads from or to a node that does not exist")
         source.out_links.append((link, sink))
         if link.sink_name not in sink.linked:
-            sink.linked = (*sink.linked, link.sink_name)
+            sink.linked = tuple(sorted((*sink.linked, link.sink_name), key=pins.is_dynamic))
         if link.is_static and link.sink_name not in sink.static:
             sink.static = (*sink.static, link.sink_name)
         sink.dynamic = sink.dynamic or pins.is_dynamic(link.sink_name)

@@ -17,7 +17,7 @@ from backend.ports.bus import EventPublisher
 from backend.ports.clock import Clock
 from backend.ports.dispatch import SignalSource
 from backend.ports.storage import EngineStorage, StoredRun
-from backend.sdk import Web
+from backend.ports.web import WebClient
 
 log = structlog.get_logger()
 
@@ -41,7 +41,7 @@ class Engine:
         clock: Clock,
         catalog: Catalog,
         blocks: Blocks,
-        web: Web,
+        web: WebClient,
         limits: Limits,
         slots: int,
         end_notice: EndNotice,

@@ -13,7 +13,8 @@ from backend.engine.block_run import BlockFailed, BlockRun
 from backend.engine.context import Usage
 from backend.engine.tools import Blocks, Limits
 from backend.ports.clock import Clock
-from backend.sdk import BlockContext, Web, make_inputs
+from backend.ports.web import WebClient
+from backend.sdk import BlockContext, make_inputs
 
 _LIMIT_S: Final = 300.0
 
@@ -21,7 +22,7 @@ _LIMIT_S: Final = 300.0
 class SoloRunner:
     """See the module."""
 
-    def __init__(self, *, blocks: Blocks, web: Web, clock: Clock, limits: Limits) -> None:
+    def __init__(self, *, blocks: Blocks, web: WebClient, clock: Clock, limits: Limits) -> None:
         self._blocks = blocks
         self._web = web
         self._clock = clock

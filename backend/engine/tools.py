@@ -11,7 +11,8 @@ from backend.core.records import NoticeRecord
 from backend.engine.journal import Journal
 from backend.ports.clock import Clock
 from backend.ports.storage import StoredRun
-from backend.sdk import Block, Web
+from backend.ports.web import WebClient
+from backend.sdk import Block
 
 if TYPE_CHECKING:
     from backend.engine.nesting import Nesting
@@ -43,7 +44,7 @@ class EngineTools:
     clock: Clock
     catalog: Catalog
     blocks: Blocks
-    web: Web
+    web: WebClient
     limits: Limits = field(default_factory=Limits)
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     end_notice: Callable[[StoredRun, Execution], NoticeRecord | None] = lambda *_: None

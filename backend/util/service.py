@@ -87,6 +87,8 @@ class AsyncService(AppProcess):
         from backend.settings import Settings, load_settings  # noqa: PLC0415 -- the same
         from backend.telemetry import close_logging, configure_logging  # noqa: PLC0415 -- the same
 
+        # Until the loop listens, SIGTERM waits: in the middle of the set-up it would tear.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         around = self._surroundings
         if around is None:
             settings, sources = load_settings()
@@ -116,6 +118,7 @@ class AsyncService(AppProcess):
         loop.add_signal_handler(signal.SIGTERM, stopping.set)
         if not around.control.has_supervisor:
             loop.add_signal_handler(signal.SIGINT, stopping.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         started = ServiceStarted(self.service_name, around.sources, around.control, around.listener)
 
         # Beats come from the loop itself, not from a thread: a loop that hangs must fall silent.

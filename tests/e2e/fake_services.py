@@ -19,7 +19,7 @@ from backend.util.process import AppProcess
 from backend.util.service import AsyncService, ServiceStarted
 
 # The same rules, faster. Children import this module, too.
-handle._FIRST_PAUSE_S = 0.01  # type: ignore[misc]
+handle._FIRST_PAUSE_S = 0.001  # type: ignore[misc]
 handle.SILENCE_LIMIT_S = 1.5  # type: ignore[misc]
 service.BEAT_S = 0.2  # type: ignore[misc]
 

@@ -3,15 +3,19 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from starlette.websockets import WebSocketDisconnect
 
 from backend.api.ws.frames import Frame
 from backend.api.ws.watch import Watch, WatchState
 from backend.core.errors import AgentServerError
 from backend.core.ids import UserId
+
+log = structlog.get_logger(__name__)
 
 #: After this long a socket that was told to close is cut off.
 _CLOSE_S: Final = 15.0
@@ -53,7 +57,7 @@ class Client:
     when the queue has been sent. So what a slow client costs does not grow.
     """
 
-    def __init__(  # noqa: PLR0913 -- the parts of one socket
+    def __init__(
         self,
         *,
         user_id: UserId,
@@ -112,11 +116,10 @@ class Client:
     def refresh(self, watch: Watch) -> None:
         """Have *watch* read from storage what it was not told, after what is queued now."""
         if watch.state is WatchState.READING:
-            watch.missed = True
+            watch.miss()
         elif watch.state is not WatchState.STALE:
             watch.state = WatchState.STALE
-            self._stale.append((self._put, watch))
-            self._wake.set()
+            self._queue_stale(watch)
 
     def end(self, code: int) -> None:
         """Close the socket with *code*; cut it off if the other side does not play along."""
@@ -136,30 +139,43 @@ class Client:
             if self._close_code is not None:
                 await self._close(self._close_code)
                 raise WebSocketDisconnect(self._close_code)
+            for _ in range(len(self._queue)):
+                await self._send(self._dequeue())
+            # One at a time: answers must not wait until everything that is stale was read.
             if self._stale and self._stale[0][0] <= self._sent:
                 await self._catch_up(self._stale.popleft()[1])
-            elif self._queue:
-                await self._send(self._dequeue())
-            else:
+            elif not self._queue and self._close_code is None:
                 self._wake.clear()
                 await self._wake.wait()
 
     async def _catch_up(self, watch: Watch) -> None:
-        watch.state, watch.missed = WatchState.READING, False
+        if watch.has_ended():
+            return
+        watch.begin_reading()
         self._counts.resyncs += 1
         try:
-            async for frame in watch.news():
-                if watch.ended:
-                    return
-                await self._send(frame.text)
-                watch.note(frame.run_id, frame.sequence)
-        except AgentServerError:
-            # Storage does not answer. The watch stays stale, and others get their turn.
-            watch.missed = True
-            await asyncio.sleep(_AGAIN_S)
-        watch.state = WatchState.LIVE
-        if watch.missed:
+            async with aclosing(watch.news()) as news:
+                async for frame in news:
+                    if watch.has_ended():
+                        return
+                    await self._send(frame.text)
+                    watch.note(frame.run_id, frame.sequence)
+        except AgentServerError as exc:
+            log.warning("resync_failed", channel=watch.channel, reason=str(exc))
+            watch.state = WatchState.STALE
+            asyncio.get_running_loop().call_later(_AGAIN_S, self._queue_stale, watch)
+            return
+        meanwhile = watch.end_reading()
+        if meanwhile is None:
             self.refresh(watch)
+            return
+        for frame in meanwhile:
+            if watch.state is WatchState.LIVE and watch.is_news(frame.run_id, frame.sequence):
+                self.offer(watch, frame)
+
+    def _queue_stale(self, watch: Watch) -> None:
+        self._stale.append((self._put, watch))
+        self._wake.set()
 
     async def _send(self, text: str) -> None:
         try:

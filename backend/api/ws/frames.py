@@ -7,6 +7,7 @@ from backend.api.wire.executions import graph_execution_event, node_execution_ev
 from backend.api.ws.messages import WSMethod, event_frame
 from backend.api.ws.truncate import truncated
 from backend.core.ids import ExecutionId
+from backend.core.json import NotJson
 from backend.core.records import ExecutionRecord, NodeRecord
 
 #: The parts of an event that a user's data can make large.
@@ -39,14 +40,14 @@ def node_frame(
 
 
 def _fitting(method: WSMethod, data: dict[str, Any], channel: str, limit_bytes: int) -> str:
-    frame = event_frame(method, data, channel)
-    if len(frame) > limit_bytes:
+    try:
+        frame = event_frame(method, data, channel)
+        if len(frame) <= limit_bytes:
+            return frame.decode()
         share = limit_bytes // len(_LARGE)
-        # What cannot be shortened is left out: that something changed, and how, is still told.
-        small = {
-            name: truncated(data[name], share) or {}
-            for name in _LARGE
-            if data.get(name) is not None
-        }
-        frame = event_frame(method, {**data, **small}, channel)
-    return frame.decode()
+        small = {n: truncated(data[n], share) or {} for n in _LARGE if data.get(n) is not None}
+    except NotJson:
+        # Nested so deeply that the frame around it is too much.
+        small = {name: {} for name in _LARGE if data.get(name) is not None}
+    # What cannot be shortened is left out: that something changed, and how, is still told.
+    return event_frame(method, {**data, **small}, channel).decode()

@@ -93,7 +93,7 @@ class Hub:
 
     def unwatch(self, watch: Watch) -> None:
         """Bring no more changes to *watch*."""
-        watch.ended = True
+        watch.end()
         watch.client.watches.pop(watch.channel, None)
         topic = self._topics.get(watch.topic)
         if topic is not None:
@@ -140,20 +140,20 @@ class Hub:
             # A graph may be run by others than its owner: their runs are theirs.
             if watch.client.user_id != run.user_id:
                 continue
-            if watch.state is WatchState.READING:
-                watch.missed = True
-            if watch.state is not WatchState.LIVE or not watch.is_news(
-                run.id, change.record.revision
-            ):
+            reading = watch.state is WatchState.READING
+            if not reading and watch.state is not WatchState.LIVE:
+                continue
+            if not watch.is_news(run.id, change.record.revision):
                 continue
             if frame is None:  # one for all: they are of one user, so on one channel
                 frame = self._frame(change, watch.channel)
-            watch.client.offer(watch, frame)
+            if reading:
+                watch.miss(frame)
+            else:
+                watch.client.offer(watch, frame)
 
     def _frame(self, change: RunChanged | NodeChanged, channel: str) -> Frame:
         limit = self.limits.event_bytes
         if isinstance(change, RunChanged):
             return run_frame(change.record, channel, limit_bytes=limit)
         return node_frame(change.run, change.record, channel, limit_bytes=limit)
-
-

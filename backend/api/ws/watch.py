@@ -1,14 +1,15 @@
 """What one socket watches: how far it was told, and what storage knows beyond that."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from backend.api.ws.frames import Frame, node_frame, run_frame
 from backend.api.ws.messages import graph_channel, run_channel
 from backend.core.ids import ExecutionId, GraphId
-from backend.core.records import ExecutionRecord
+from backend.core.records import ExecutionRecord, NodeRecord
 from backend.ports.bus import graph_topic, run_topic
 from backend.ports.storage import UserStorage
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _PAGE: Final = 50
 #: Of a graph with more runs, only the newest are told again after a loss.
 _RUNS: Final = 100
+#: Live frames that are kept while storage is being read; with more it is read again.
+_MEANWHILE: Final = 100
 _REMEMBERED: Final = 4 * _RUNS
 
 
@@ -39,17 +42,43 @@ class Watch(ABC):
     whether it came from storage or live, and nothing is told twice.
     """
 
-    def __init__(
-        self, client: "Client", storage: UserStorage, *, channel: str, topic: str
-    ) -> None:
+    def __init__(self, client: "Client", storage: UserStorage, *, channel: str, topic: str) -> None:
         self.client = client
         self.channel = channel
         self.topic = topic
         self.state = WatchState.NEW
-        self.missed = False  #: something changed while storage was being read
-        self.ended = False
+        self._ended = False
+        self._missed = False
+        self._meanwhile: list[Frame] = []
         self._storage = storage
         self._limit_bytes = client.limits.event_bytes
+
+    def end(self) -> None:
+        """Tell nothing more."""
+        self._ended = True
+
+    def has_ended(self) -> bool:
+        """Say whether the client does not want it any more."""
+        return self._ended
+
+    def begin_reading(self) -> None:
+        """Note that storage is being read from now on."""
+        self.state = WatchState.READING
+        self._missed = False
+        self._meanwhile = []
+
+    def miss(self, frame: Frame | None = None) -> None:
+        """Keep what happened while storage is being read; None stands for nobody knows what."""
+        if frame is None or len(self._meanwhile) >= _MEANWHILE:
+            self._missed = True
+        else:
+            self._meanwhile.append(frame)
+
+    def end_reading(self) -> list[Frame] | None:
+        """Go live, and return what happened meanwhile; None if storage must be read again."""
+        self.state = WatchState.LIVE
+        meanwhile, self._meanwhile = self._meanwhile, []
+        return None if self._missed else meanwhile
 
     @abstractmethod
     def is_news(self, run_id: ExecutionId, sequence: int) -> bool:
@@ -60,12 +89,12 @@ class Watch(ABC):
         """Remember that all changes of the run up to this number were told."""
 
     @abstractmethod
-    def news(self) -> AsyncIterator[Frame]:
+    def news(self) -> AsyncGenerator[Frame, None]:
         """
         Yield what storage has beyond what was told, one page, in order.
 
-        The caller notes each frame before it asks for the next. When there may be more, *missed*
-        is set.
+        The caller notes each frame before it asks for the next. When there may be more, it is
+        noted as missed.
         """
 
 
@@ -92,42 +121,47 @@ class RunWatch(Watch):
         """See `Watch`."""
         self.sequence = max(self.sequence, sequence)
 
-    async def news(self) -> AsyncIterator[Frame]:
+    async def news(self) -> AsyncGenerator[Frame, None]:
         """See `Watch`."""
         run = await self._storage.execution(self._run_id)
         if run is None or run.revision <= self.sequence:
             return
-        nodes = 0
-        async for frame in self._node_frames(run):
-            nodes += 1
-            yield frame
-        if nodes == _PAGE:
-            self.missed = True
+        nodes = await self._changed_nodes()
+        for node in nodes:
+            yield self._node_frame(run, node)
+        if len(nodes) == _PAGE:
+            self.miss()
             return
-        # Its number is higher than those of all nodes that were committed with it. So it is read
-        # before the last of them, or some would be left behind it.
-        last = await self._storage.execution(self._run_id, with_outputs=True)
-        if last is None or last.revision <= self.sequence:
-            return
-        behind: Frame | None = run_frame(last, self.channel, limit_bytes=self._limit_bytes)
-        nodes = 0
-        async for frame in self._node_frames(last):
-            nodes += 1
-            if behind is not None and frame.sequence > last.revision:
-                yield behind
-                behind = None
-            yield frame
-        if nodes == _PAGE:
-            self.missed = True
-        elif behind is not None:
-            yield behind
+        async with aclosing(self._rest()) as rest:
+            async for frame in rest:
+                yield frame
 
-    async def _node_frames(self, run: ExecutionRecord) -> AsyncIterator[Frame]:
+    async def _rest(self) -> AsyncGenerator[Frame, None]:
+        """Yield the run's frame among those of the last nodes."""
+        # The run's number is higher than those of all nodes that were committed with it. So it is
+        # read before the last of them: none that belongs before it can be left behind it.
+        run = await self._storage.execution(self._run_id, with_outputs=True)
+        if run is None or run.revision <= self.sequence:
+            return
+        nodes = await self._changed_nodes()
+        before = [node for node in nodes if node.revision < run.revision]
+        for node in before:
+            yield self._node_frame(run, node)
+        if len(before) < _PAGE:
+            yield run_frame(run, self.channel, limit_bytes=self._limit_bytes)
+        for node in nodes[len(before) :]:
+            yield self._node_frame(run, node)
+        if len(nodes) == _PAGE:
+            self.miss()
+
+    async def _changed_nodes(self) -> list[NodeRecord]:
         # -1 is before every number; 0 would ask for the newest rows.
-        for node in await self._storage.node_executions(
+        return await self._storage.node_executions(
             self._run_id, limit=_PAGE, after_revision=self.sequence or -1
-        ):
-            yield node_frame(run, node, self.channel, limit_bytes=self._limit_bytes)
+        )
+
+    def _node_frame(self, run: ExecutionRecord, node: NodeRecord) -> Frame:
+        return node_frame(run, node, self.channel, limit_bytes=self._limit_bytes)
 
 
 class GraphWatch(Watch):
@@ -158,7 +192,7 @@ class GraphWatch(Watch):
         if len(self._told) > _REMEMBERED:
             self._told.pop(next(iter(self._told)))
 
-    async def news(self) -> AsyncIterator[Frame]:
+    async def news(self) -> AsyncGenerator[Frame, None]:
         """See `Watch`."""
         for changed in reversed(await self._newest()):
             if not self.is_news(changed.id, changed.revision):

@@ -155,8 +155,12 @@ class Model:
     def verdict(self, node: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         if any(link.sink_name not in data for link in self.links_into(node)):
             return WAITS, {}
-        inputs = {**self.node(node).input_default, **data, **self.masks.get(node, {})}
-        for name, value in list(inputs.items()):
+        # Parts of a pin come after the whole, whichever arrived first.
+        data = dict(sorted(data.items(), key=lambda item: "_#_" in item[0]))
+        inputs: dict[str, Any] = {}
+        given = {**self.node(node).input_default, **data, **self.masks.get(node, {})}
+        for name, value in given.items():
+            inputs[name] = value
             base, _, key = name.partition("_#_")
             if key:
                 held = inputs.get(base)

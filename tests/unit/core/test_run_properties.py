@@ -39,17 +39,16 @@ def cases(draw: st.DrawFn, *, orderly: bool = False) -> Case:
             one link into each pin.
     """
     names = [f"n{number}" for number in range(draw(st.integers(1, 6)))]
-    links: dict[str, Link] = {}
-    for _ in range(draw(st.integers(0, 10))):
-        # The first node starts the run: nothing leads into it.
-        sink = draw(st.integers(1, len(names) - 1)) if len(names) > 1 else 0
-        source = draw(st.integers(0, (sink if orderly else len(names)) - 1)) if sink else 0
-        if not sink:
-            continue
-        pin = draw(st.sampled_from(SINKS))
-        text = f"{names[source]}.{draw(st.sampled_from(SOURCES))}>{names[sink]}.{pin}"
-        key = f"{sink}.{pin}" if orderly else text
-        links.setdefault(key, link(text, static=not orderly and draw(st.integers(0, 3)) == 0))
+    links: list[Link] = []
+    # The first node starts the run: nothing leads into it.
+    for sink in range(1, len(names)):
+        for pin in draw(st.lists(st.sampled_from(SINKS), min_size=1, max_size=3, unique=True)):
+            for _ in range(1 if orderly else draw(st.sampled_from((1, 1, 2)))):
+                backwards = not orderly and draw(st.integers(0, 4)) == 0
+                source = draw(st.integers(0, (len(names) if backwards else sink) - 1))
+                text = f"{names[source]}.{draw(st.sampled_from(SOURCES))}>{names[sink]}.{pin}"
+                is_static = not orderly and draw(st.integers(0, 3)) == 0
+                links.append(link(text, static=is_static))
     nodes = [
         Node(
             id=NodeId(name),
@@ -60,7 +59,7 @@ def cases(draw: st.DrawFn, *, orderly: bool = False) -> Case:
     ]
     behaviours = {
         name: Behaviour(
-            values=draw(st.integers(0, 4)),
+            values=draw(st.sampled_from((0, 1, 1, 2, 3, 5))),
             kind=draw(st.sampled_from(("number", "number", "nothing", "object"))),
             fails=draw(st.booleans()),
         )
@@ -68,7 +67,7 @@ def cases(draw: st.DrawFn, *, orderly: bool = False) -> Case:
     }
     masked = draw(st.integers(0, 9))
     return Case(
-        graph=graph(*nodes, *links.values()),
+        graph=graph(*nodes, *links),
         behaviours=behaviours,
         masks={names[-1]: {"b": 5}} if masked == 0 else {},
         skipped=frozenset({names[-1]} if masked == 1 else ()),

@@ -1,10 +1,13 @@
 """The server of these tests, opened and closed."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 
 import pytest
-from web_server import Server
+from web_server import Maker, Server
+
+from backend.adapters.web import GuardedWebClient
 
 
 @pytest.fixture
@@ -25,3 +28,16 @@ async def server() -> AsyncIterator[Server]:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def make() -> AsyncIterator[Maker]:
+    made: list[GuardedWebClient] = []
+
+    def maker(*trusted: str, **options: object) -> GuardedWebClient:
+        made.append(GuardedWebClient(trusted, tls=ssl.create_default_context(), **options))  # type: ignore[arg-type] # one of several
+        return made[-1]
+
+    yield maker
+    for client in made:
+        await client.aclose()

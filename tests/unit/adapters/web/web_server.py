@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from backend.adapters.web import GuardedWebClient
+
+Maker = Callable[..., GuardedWebClient]
 Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 

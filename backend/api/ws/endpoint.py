@@ -1,0 +1,209 @@
+"""The WebSocket service as an ASGI application: the handshake, and the pages beside it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from backend.api.ws.client import Client, Limits
+from backend.api.ws.hub import Hub
+from backend.api.ws.origins import Origins
+from backend.api.ws.protocol import ABORT
+from backend.api.ws.session import Session
+from backend.core.errors import AgentServerError, Unavailable
+from backend.core.ids import UserId
+from backend.ports.bus import EventSubscriber
+from backend.ports.storage import Storage
+
+NO_TOKEN = 4001
+BAD_TOKEN = 4003
+
+_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def create_ws_app(
+    *,
+    storage: Storage,
+    subscriber: EventSubscriber,
+    tokens: Callable[[str], UserId],
+    allowed_origins: Sequence[str],
+    everybody: UserId | None = None,
+    metrics_open: bool = True,
+    metrics: Callable[[], str] | None = None,
+    limits: Limits | None = None,
+) -> Starlette:
+    """
+    Return the application; serve it with `protocol.uvicorn_options`.
+
+    It reads the bus from its start to its end. *storage* and *subscriber* stay the caller's.
+
+    Args:
+        storage: Where runs are looked up.
+        subscriber: Where changes come from; nobody else may read it.
+        tokens: Returns whose token it is; raises one of our errors, or an HTTPException, for one
+            that is not good. Asked again while a socket is open, so it should be fast.
+        allowed_origins: BACKEND_CORS_ALLOW_ORIGINS.
+        everybody: Whose all sockets are; given when sign-in is off.
+        metrics_open: Whether `/metrics` answers without a token.
+        metrics: What it answers besides.
+        limits: What sockets may use.
+    """
+    service = _Service(
+        storage=storage,
+        hub=Hub(subscriber, limits or Limits()),
+        tokens=tokens,
+        origins=Origins(allowed_origins),
+        everybody=everybody,
+        metrics_open=metrics_open,
+        metrics=metrics,
+    )
+    return Starlette(
+        routes=[
+            Route("/", service.health),
+            Route("/health", service.health),
+            Route("/health/live", service.live),
+            Route("/metrics", service.show_metrics),
+            WebSocketRoute("/ws", service.serve),
+        ],
+        lifespan=service.lifespan,
+    )
+
+
+class _Service:
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        hub: Hub,
+        tokens: Callable[[str], UserId],
+        origins: Origins,
+        everybody: UserId | None,
+        metrics_open: bool,
+        metrics: Callable[[], str] | None,
+    ) -> None:
+        self._storage = storage
+        self._hub = hub
+        self._tokens = tokens
+        self._origins = origins
+        self._everybody = everybody
+        self._metrics_open = metrics_open
+        self._metrics = metrics
+
+    def lifespan(self, app: Starlette) -> AbstractAsyncContextManager[None]:
+        """Read the bus, and look at tokens, while the application lives."""
+        del app
+        return self._lifespan()
+
+    async def health(self, request: Request) -> Response:
+        """Say whether subscriptions can be served."""
+        del request
+        try:
+            await self._storage.ping()
+        except Unavailable as exc:
+            return JSONResponse({"status": "unhealthy", "reason": str(exc)}, 503)
+        return JSONResponse({"status": "healthy"})
+
+    async def live(self, request: Request) -> Response:
+        """Say that this process answers at all."""
+        del request
+        return JSONResponse({"status": "alive"})
+
+    async def show_metrics(self, request: Request) -> Response:
+        """Return the metrics; to whoever has a token, unless only this machine can ask."""
+        if not self._metrics_open:
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not self._is_good(token.strip()):
+                return JSONResponse({"detail": "Authorization header is missing"}, 401)
+        text = "".join(_metric_lines(self._hub)) + (self._metrics() if self._metrics else "")
+        return Response(text, media_type=_METRICS_TYPE)
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Serve one socket from its handshake to its end."""
+        token = websocket.query_params.get("token", "")
+        if not self._origins.allow(websocket.headers.getlist("origin")):
+            # Before the token is looked at: a page of somebody else learns nothing.
+            await websocket.close(BAD_TOKEN)
+            return
+        user_id = self._everybody or self._user_of(token)
+        if user_id is None:
+            await websocket.close(BAD_TOKEN if token else NO_TOKEN)
+            return
+        if not self._hub.has_room_for(user_id):
+            full = {"detail": "Too many open sockets; close one first"}
+            await websocket.send_denial_response(JSONResponse(full, 429))
+            return
+        client = self._client(websocket, user_id, token)
+        self._hub.add(client)  # before the first wait: a storm of handshakes is counted too
+        try:
+            await websocket.accept()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(client.pump())
+                tasks.create_task(self._receive(websocket, client))
+        except* WebSocketDisconnect:
+            pass  # how every socket ends
+        finally:
+            self._hub.remove(client)
+
+    async def _receive(self, websocket: WebSocket, client: Client) -> None:
+        session = Session(self._hub, client, self._storage.of(client.user_id))
+        while True:
+            message = await websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(message.get("code", 1005))
+            await session.take(message.get("text"))
+
+    def _client(self, websocket: WebSocket, user_id: UserId, token: str) -> Client:
+        return Client(
+            user_id=user_id,
+            token=token,
+            send=websocket.send_text,
+            close=websocket.close,
+            abort=getattr(websocket.state, ABORT),
+            limits=self._hub.limits,
+            counts=self._hub.counts,
+        )
+
+    def _user_of(self, token: str) -> UserId | None:
+        if not token:
+            return None
+        try:
+            return self._tokens(token)
+        except (AgentServerError, HTTPException):
+            return None
+
+    def _is_good(self, token: str) -> bool:
+        return self._everybody is not None or self._user_of(token) is not None
+
+    @asynccontextmanager
+    async def _lifespan(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as tasks:
+            bus = tasks.create_task(self._hub.run())
+            checks = tasks.create_task(self._hub.check_tokens(self._is_good))
+            try:
+                yield
+            finally:
+                bus.cancel()
+                checks.cancel()
+
+
+def _metric_lines(hub: Hub) -> list[str]:
+    counts = hub.counts
+    values = {
+        "sockets gauge": hub.open_sockets,
+        "topics gauge": hub.topics,
+        "frames_sent_total counter": counts.frames_sent,
+        "events_received_total counter": counts.events_received,
+        "resyncs_total counter": counts.resyncs,
+        "queue_overflows_total counter": counts.overflows,
+        "bad_frames_total counter": counts.bad_frames,
+    }
+    return [
+        f"# TYPE agpt_ws_{name} {kind}\nagpt_ws_{name} {value}\n"
+        for (name, _, kind), value in ((key.partition(" "), value) for key, value in values.items())
+    ]

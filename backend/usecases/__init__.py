@@ -1,0 +1,1 @@
+"""Sample graphs, to try the server with."""

@@ -1,0 +1,226 @@
+"""A REST application over real storage in a new data directory, and what tests ask it with."""
+
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import jwt
+from sqlalchemy import func, select, update
+
+from backend.adapters.dispatch.local import LocalDispatcher
+from backend.adapters.storage import SqlStorage, open_storage, tables
+from backend.adapters.storage.migrate import migrate
+from backend.api.asgi import create_app
+from backend.api.auth import Authenticator
+from backend.api.context import Context, Health
+from backend.core.block import BlockSpec
+from backend.core.catalog import Catalog
+from backend.core.execution import Output
+from backend.core.ids import ExecutionId, UserId
+from backend.core.plan import Inputs
+from backend.core.status import Status
+from backend.discovery import load_blocks, load_catalog
+from backend.services.blocks import BlockService
+from backend.services.executions import ExecutionService
+from backend.services.graphs import GraphService
+from backend.services.schedules import ScheduleService
+from backend.services.users import UserService
+from backend.testing.blocks import outputs_of
+from backend.testing.clock import FakeClock
+
+KEY = "a key that only tests use, long enough"
+ANN = UserId("ann")
+BOB = UserId("bob")
+
+INPUT = "c0a8e994-ebf1-4a9c-a4d8-89d09c86741b"
+OUTPUT = "363ae599-353e-4804-937e-b2ee3cef3da4"
+STORE = "1ff065e9-88e8-4358-9d82-8dc91f622ba9"
+CALCULATOR = "b1ab9b19-67a6-406d-abf5-2dba76d00c79"
+AGENT = "e189baac-8c20-45a1-94a7-55177ea42565"
+#: Known, and not built here.
+PLACEHOLDER = "5603b273-f41e-4020-af7d-fbc9c6a8d928"
+
+Json = dict[str, Any]
+
+
+def token(user_id: str, clock: FakeClock, **claims: Any) -> str:
+    """Return a token of a user; *claims* are added, and those that are None left out."""
+    given = {
+        "sub": user_id,
+        "aud": "authenticated",
+        "exp": clock.now_us() // 1_000_000 + 3_600,
+        "email": f"{user_id}@example.com",
+        "role": "authenticated",
+        "user_metadata": {"name": user_id.title()},
+        **claims,
+    }
+    kept = {name: value for name, value in given.items() if value is not None}
+    return jwt.encode(kept, KEY, algorithm="HS256")
+
+
+def sample_graph(**changes: Any) -> Json:
+    """Return a graph that a client may send: an input, a store, an output."""
+    return {
+        "name": "Sample",
+        "description": "An input is kept and given out",
+        "nodes": [
+            {"id": "in", "block_id": INPUT, "input_default": {"name": "text"}},
+            {"id": "store", "block_id": STORE, "input_default": {}},
+            {"id": "out", "block_id": OUTPUT, "input_default": {"name": "result"}},
+        ],
+        "links": [
+            link("in", "result", "store", "input"),
+            link("store", "output", "out", "value"),
+        ],
+        **changes,
+    }
+
+
+def link(source: str, source_name: str, sink: str, sink_name: str) -> Json:
+    """Return a link as a client sends it."""
+    return {
+        "source_id": source,
+        "source_name": source_name,
+        "sink_id": sink,
+        "sink_name": sink_name,
+    }
+
+
+@dataclass(kw_only=True)
+class RestServer:
+    """The application, and what is behind it."""
+
+    storage: SqlStorage
+    clock: FakeClock
+    client: httpx2.AsyncClient
+    context: Context
+    catalog: Catalog
+    signals_path: str
+
+    def as_user(self, user_id: str, **claims: Any) -> dict[str, str]:
+        """Return headers that show a token of *user_id*."""
+        return {"Authorization": f"Bearer {token(user_id, self.clock, **claims)}"}
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, user: str = ANN, **more: Any
+    ) -> httpx2.Response:
+        """Send a request as *user*; *body* goes as JSON unless it is None."""
+        headers = {**self.as_user(user), **more.pop("headers", {})}
+        if body is not None:
+            more["json"] = body
+        return await self.client.request(method, path, headers=headers, **more)
+
+    async def new_graph(self, graph: Json | None = None, *, user: str = ANN) -> Json:
+        """Save a graph and return it as answered."""
+        response = await self.ask(
+            "POST", "/api/graphs", {"graph": graph or sample_graph()}, user=user
+        )
+        assert response.status_code == 200, response.text
+        made: Json = response.json()
+        return made
+
+    async def new_run(self, graph: Json, inputs: Json | None = None, *, user: str = ANN) -> Json:
+        """Start a run and return it as answered."""
+        path = f"/api/graphs/{graph['id']}/execute/{graph['version']}"
+        body = {"inputs": {"text": "hello"} if inputs is None else inputs}
+        response = await self.ask("POST", path, body, user=user)
+        assert response.status_code == 200, response.text
+        made: Json = response.json()
+        return made
+
+    async def end_run(self, run_id: str, status: Status) -> None:
+        """Let a run end, as the executor would."""
+        await self.storage.database.write(
+            lambda connection: connection.execute(
+                update(tables.executions)
+                .where(tables.executions.c.id == run_id)
+                .values(status=status.value, ended_us=self.clock.now_us())
+            )
+        )
+
+    async def stop_asked(self, run_id: str) -> bool:
+        """Say whether somebody asked this run to stop."""
+        return ExecutionId(run_id) in await self.storage.stops_asked()
+
+    async def row_counts(self) -> dict[str, int]:
+        """Return how many rows each table has: whether something was written."""
+        return await self.storage.database.read(
+            lambda connection: {
+                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in tables.metadata.sorted_tables
+            }
+        )
+
+
+async def _run_block(spec: BlockSpec, inputs: Inputs, _user: UserId) -> Sequence[Output]:
+    return await outputs_of(load_blocks().get(spec.id), inputs)
+
+
+@asynccontextmanager
+async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
+    """Give a server with an empty database; *options* go to `create_app`."""
+    enabled = options.pop("auth_enabled", True)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "agpt.sqlite"
+        migrate(path)
+        storage, clock, catalog = open_storage(path), FakeClock(), load_catalog()
+        signals = f"ipc://{folder}/signals"
+        dispatcher = LocalDispatcher(signals)
+        context = make_context(storage, dispatcher, catalog, clock, auth_enabled=enabled)
+        app = create_app(context, version="0.0.0", **options)
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://server") as client:
+            try:
+                yield RestServer(
+                    storage=storage,
+                    clock=clock,
+                    client=client,
+                    context=context,
+                    catalog=catalog,
+                    signals_path=signals,
+                )
+            finally:
+                await dispatcher.close()
+                await storage.close()
+
+
+def make_context(
+    storage: SqlStorage,
+    dispatcher: LocalDispatcher,
+    catalog: Catalog,
+    clock: FakeClock,
+    *,
+    auth_enabled: bool = True,
+) -> Context:
+    """Return all services over *storage*."""
+    users = UserService(storage=storage, clock=clock)
+    graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
+    executions = ExecutionService(
+        storage=storage, dispatcher=dispatcher, graphs=graphs, catalog=catalog, clock=clock
+    )
+
+    async def health() -> Health:
+        await storage.ping()
+        return Health(ready=True, details={"storage": "ok"})
+
+    return Context(
+        users=users,
+        blocks=BlockService(catalog=catalog, run=_run_block),
+        graphs=graphs,
+        executions=executions,
+        schedules=ScheduleService(storage=storage, executions=executions, users=users, clock=clock),
+        catalog=catalog,
+        clock=clock,
+        authenticator=Authenticator(
+            key=KEY,
+            algorithm="HS256",
+            now_s=lambda: clock.now_us() / 1_000_000,
+            enabled=auth_enabled,
+        ),
+        health=health,
+        metrics=lambda: b"agpt_up 1\n",
+    )

@@ -1,0 +1,201 @@
+"""The contract's operations: the list itself, and that the built ones are what it says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from backend.api.wire.shapes import ANSWERS
+from backend.core.status import Status
+from tests.contract.rest_server import ANN, CALCULATOR, RestServer, sample_graph
+from tests.contract.write_operations import operations, text
+
+LISTED = Path(__file__).with_name("operations.json")
+ROOT = Path(__file__).parents[2]
+CONTRACT = ROOT.parent / "shared" / "spec" / "openapi.json"
+
+#: Ours, beside the contract.
+ADDED = {"postV1Execute active graph agent"}
+
+#: What is built of the contract so far. One more here is one more test below.
+BUILT = set(ANSWERS) - ADDED | {"deleteV1Delete graph execution"}
+
+OPERATIONS: list[dict[str, Any]] = json.loads(LISTED.read_text("utf-8"))
+BY_ID = {operation["id"]: operation for operation in OPERATIONS}
+
+
+def test_the_list_has_all_operations_of_the_contract() -> None:
+    assert len(OPERATIONS) == 144
+    assert len(BY_ID) == 144
+
+
+def test_the_list_agrees_with_the_contract_itself() -> None:
+    if not CONTRACT.exists():
+        pytest.skip("the contract's openapi.json does not lie beside this project")
+
+    written = text(operations(json.loads(CONTRACT.read_text("utf-8"))))
+
+    assert written == LISTED.read_text("utf-8")
+
+
+async def test_every_built_operation_is_documented_as_the_contract_has_it(
+    server: RestServer,
+) -> None:
+    response = await server.client.get("/openapi.json")
+
+    documented = {one["id"]: one for one in operations(response.json())}
+    assert documented.keys() - ADDED == BUILT
+    for name in sorted(BUILT):
+        assert _comparable(documented[name]) == _comparable(BY_ID[name]), name
+
+
+def _comparable(operation: dict[str, Any]) -> dict[str, Any]:
+    # How a list of object types is written down differs between tools, not what it means.
+    return {**operation, "answer": operation["answer"].get("required", operation["answer"])}
+
+
+async def test_the_documentation_names_components_as_the_contract_does(
+    server: RestServer,
+) -> None:
+    response = await server.client.get("/openapi.json")
+
+    names = set(response.json()["components"]["schemas"])
+    assert {
+        "BaseGraph-Input",
+        "BaseGraph-Output",
+        "Body_postV1Execute_graph_agent",
+        "AgentExecutionStatus",
+        "GraphExecutionWithNodes",
+        "GraphModel",
+        "ScheduleCreationRequest",
+        "UpdateTimezoneRequest",
+    } <= names
+
+
+async def test_every_built_operation_answers_in_the_contracts_shape(server: RestServer) -> None:
+    asked = _Asked(server)
+
+    await asked.users_and_blocks()
+    await asked.graphs()
+    await asked.runs()
+    await asked.schedules()
+    await asked.deletions()
+
+    assert asked.seen == BUILT | ADDED
+
+
+class _Asked:
+    """Asks each operation once, in an order that works, and reads what comes back."""
+
+    def __init__(self, server: RestServer) -> None:
+        self.seen: set[str] = set()
+        self._server = server
+        self._graph: dict[str, Any] = {}
+        self._run: dict[str, Any] = {}
+        self._schedule: dict[str, Any] = {}
+
+    async def ask(self, name: str, body: Any = None, status: int = 200, **path: Any) -> Any:
+        """Ask an operation of the contract and check its answer against what it says."""
+        known = BY_ID.get(name) or {
+            "method": "POST",
+            "path": "/api/graphs/{graph_id}/execute",
+            "statuses": ["200"],
+        }
+        response = await self._server.ask(known["method"], known["path"].format(**path), body)
+        assert response.status_code == status, f"{name}: {response.text}"
+        assert str(status) in known["statuses"], name
+        self.seen.add(name)
+        if status == 204:
+            assert response.content == b""
+            return None
+        TypeAdapter(ANSWERS[name]).validate_json(response.content, strict=None)
+        answered = response.json()
+        _has(answered, known.get("answer", {}), name)
+        return answered
+
+    async def users_and_blocks(self) -> None:
+        user = await self.ask("postV1Get or create user")
+        assert (user["id"], user["email"], user["timezone"]) == (ANN, "ann@example.com", "not-set")
+        assert (await self.ask("getV1Get user timezone"))["timezone"] == "not-set"
+        zone = {"timezone": "Europe/Berlin"}
+        assert await self.ask("postV1Update user timezone", zone) == zone
+        assert await self.ask("getV1Get user timezone") == zone
+        blocks = await self.ask("getV1List available blocks")
+        assert "StoreValueBlock" in {block["name"] for block in blocks}
+        inputs = {"operation": "Add", "a": 2, "b": 3}
+        added = await self.ask("postV1Execute graph block", inputs, block_id=CALCULATOR)
+        assert added == {"result": [5.0]}
+        assert (await self.ask("getHealthHealth"))["status"] == "healthy"
+
+    async def graphs(self) -> None:
+        body = {"graph": sample_graph(), "source": "builder"}
+        self._graph = await self.ask("postV1Create new graph", body)
+        graph_id = self._graph["id"]
+        read = await self.ask("getV1Get specific graph", graph_id=graph_id)
+        assert read == self._graph
+        second = await self.ask("putV1Update graph version", read, graph_id=graph_id)
+        assert second["version"] == 2
+        versions = await self.ask("getV1Get all graph versions", graph_id=graph_id)
+        assert [(one["version"], one["is_active"]) for one in versions] == [(2, True), (1, False)]
+        await self.ask(
+            "putV1Set active graph version", {"active_graph_version": 1}, graph_id=graph_id
+        )
+        first = await self.ask("getV1Get graph version", graph_id=graph_id, version=1)
+        assert first["is_active"]
+        [listed] = await self.ask("getV1List user graphs")
+        assert (listed["id"], listed["version"]) == (graph_id, 1)
+        assert "nodes" not in listed
+
+    async def runs(self) -> None:
+        graph_id, inputs = self._graph["id"], {"inputs": {"text": "hello"}}
+        self._run = await self.ask(
+            "postV1Execute graph agent", inputs, graph_id=graph_id, graph_version=1
+        )
+        assert self._run["status"] == "QUEUED"
+        active = await self.ask("postV1Execute active graph agent", inputs, graph_id=graph_id)
+        assert active["graph_version"] == 1
+        run_id = self._run["id"]
+        details = await self.ask(
+            "getV1Get execution details", graph_id=graph_id, graph_exec_id=run_id
+        )
+        assert details["inputs"] == {"text": "hello"}
+        page = await self.ask("getV1List graph executions", graph_id=graph_id)
+        assert page["pagination"]["total_items"] == 2
+        assert len(await self.ask("getV1List all executions")) == 2
+        await self._server.end_run(run_id, Status.COMPLETED)
+        stopped = await self.ask(
+            "postV1Stop graph execution", graph_id=graph_id, graph_exec_id=run_id
+        )
+        assert stopped is None
+
+    async def schedules(self) -> None:
+        graph_id = self._graph["id"]
+        body = {"name": "Daily", "cron": "0 9 * * 1", "inputs": {"text": "hello"}}
+        made = await self.ask("postV1Create execution schedule", body, graph_id=graph_id)
+        self._schedule = made
+        assert made["timezone"] == "Europe/Berlin"
+        assert made["next_run_time"] == "2026-01-05T09:00:00+01:00"
+        assert made["cron_description"] == "At 09:00 on Monday (Europe/Berlin)"
+        [of_graph] = await self.ask("getV1List execution schedules for a graph", graph_id=graph_id)
+        [of_user] = await self.ask("getV1List execution schedules for a user")
+        assert of_graph == of_user
+
+    async def deletions(self) -> None:
+        schedule_id = self._schedule["id"]
+        gone = await self.ask("deleteV1Delete execution schedule", schedule_id=schedule_id)
+        assert gone == {"id": schedule_id}
+        await self.ask("deleteV1Delete graph execution", status=204, graph_exec_id=self._run["id"])
+        deleted = await self.ask("deleteV1Delete graph permanently", graph_id=self._graph["id"])
+        assert deleted == {"version_counts": 2}
+
+
+def _has(value: Any, shape: dict[str, Any], where: str) -> None:
+    """Check that *value* has the fields that the contract requires."""
+    if value is None:
+        return
+    for item in value if shape.get("kind") == "array" else ():
+        _has(item, shape["items"], where)
+    missing = [name for name in shape.get("required", ()) if name not in value]
+    assert not missing, f"{where} lacks {missing}"
