@@ -11,8 +11,6 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.resources import files
 from typing import Any, Final
 
-import structlog
-
 from backend.blocks import build_index
 from backend.blocks.known import Known
 from backend.core import json
@@ -20,8 +18,6 @@ from backend.core.block import BlockSpec
 from backend.core.catalog import Catalog
 from backend.core.errors import NotFound
 from backend.sdk import Block, spec_of
-
-log = structlog.get_logger()
 
 #: An entry point of this group names a block class, or a module whose BLOCKS lists them.
 ENTRY_POINTS: Final = "agpt.blocks"
@@ -80,7 +76,7 @@ class Plugins:
             self._add_all(point.load(), taken)
         except Exception as exc:  # noqa: BLE001 - the border at which plugins are loaded
             self.broken[f"{point.name} ({point.value})"] = f"{type(exc).__name__}: {exc}"
-            log.warning("block_package_broken", entry_point=point.value, error=str(exc))
+            _warn(point, exc)
 
     def _add_all(self, loaded: Any, taken: Callable[[str], bool]) -> None:
         blocks: list[type[Block]] = [loaded] if isinstance(loaded, type) else [*loaded.BLOCKS]
@@ -90,6 +86,15 @@ class Plugins:
                 raise ValueError(f"{spec.name}: the id {spec.id} belongs to another block")
         self.specs += specs
         self.blocks |= {block.id: block for block in blocks}
+
+
+def _warn(point: EntryPoint, error: Exception) -> None:
+    # Nearly never needed, and a quarter of a second to import: `agpt run` would wait for it.
+    import structlog  # noqa: PLC0415 - see above
+
+    structlog.get_logger().warning(
+        "block_package_broken", entry_point=point.value, error=str(error)
+    )
 
 
 @cache

@@ -102,9 +102,7 @@ class Settings(BaseModel):
     max_outputs_per_node: int = Field(
         100_000, ge=1, description="A node execution that yields more fails."
     )
-    max_agent_nesting: int = Field(
-        20, ge=1, le=100, description="How deep agents may run agents."
-    )
+    max_agent_nesting: int = Field(20, ge=1, le=100, description="How deep agents may run agents.")
     cron_dialect: Literal["posix", "autogpt"] = Field(
         "posix", description="`autogpt`: weekday 0 is Monday."
     )

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from backend.adapters.clock import SystemClock
 from backend.adapters.ipc import socket_path
@@ -18,9 +18,13 @@ from backend.settings import Settings
 from backend.telemetry import Metrics
 
 if TYPE_CHECKING:
+    from backend.core.execution import Execution
+    from backend.core.records import NoticeRecord
+    from backend.engine.engine import Engine
     from backend.engine.tools import Limits
     from backend.ports.mail import Mailer
-    from backend.util.service import ServiceStarted
+    from backend.ports.storage import StoredRun
+    from backend.ports.web import WebClient
 
 #: How long blocks may go on after the executor was told to stop.
 DRAIN_S: Final = 5.0
@@ -29,6 +33,15 @@ DRAIN_S: Final = 5.0
 MAIL_DELAY_US: Final = 24 * 3600 * 1_000_000
 OUTBOX_DELAY_US: Final = 5 * 1_000_000
 _CHECKPOINT_S: Final = 1.0
+
+
+class Started(Protocol):
+    """How a service says that it is ready; *listener* is the open socket it must serve on."""
+
+    listener: socket.socket | None
+
+    def __call__(self, address: str = "") -> None:
+        """Report ready at *address*."""
 
 
 def database_path(settings: Settings) -> Path:
@@ -41,7 +54,7 @@ def open_database(settings: Settings) -> SqlStorage:
     return open_storage(database_path(settings), synchronous=settings.sqlite_synchronous)
 
 
-def _listener(started: "ServiceStarted") -> socket.socket:
+def _listener(started: Started) -> socket.socket:
     if started.listener is None:
         raise CannotStart("this service was started without a port to listen on")
     return started.listener
@@ -53,7 +66,7 @@ def _on_loopback(host: str) -> bool:
 
 async def _serve_internal(
     settings: Settings,
-    started: "ServiceStarted",
+    started: Started,
     stopping: asyncio.Event,
     *,
     health: Callable[[], Any],
@@ -77,13 +90,11 @@ async def _serve_internal(
         app,
         listener,
         stopping=stopping,
-        on_started=lambda: started(f"http://{host}:{port}"),
+        on_started=lambda: started(f"{host}:{port}"),
     )
 
 
-async def serve_database(
-    settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
-) -> None:
+async def serve_database(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
     """Bring the tables up to date, then keep the database file in order."""
     from backend.adapters.storage.keeper import Keeper
     from backend.adapters.storage.migrate import migrate
@@ -119,21 +130,13 @@ async def serve_database(
         )
 
 
-async def serve_executor(
-    settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
-) -> None:
+async def serve_executor(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
     """Run agents."""
-    from backend.adapters.bus.local import LocalPublisher
-    from backend.adapters.dispatch.local import LocalSignalSource
     from backend.adapters.lock import ExecutorLock
     from backend.adapters.web import GuardedWebClient
-    from backend.core import notices
-    from backend.discovery import load_blocks, load_catalog
-    from backend.engine.engine import Engine
     from backend.engine.figures import watch_engine
 
-    metrics, clock = Metrics("ExecutionManager"), SystemClock()
-    delay_us = MAIL_DELAY_US if settings.smtp_host else OUTBOX_DELAY_US
+    metrics = Metrics("ExecutionManager")
     web = GuardedWebClient(settings.trust_endpoints_for_requests)
     storage = open_database(settings)
     async with AsyncExitStack() as stack:
@@ -141,50 +144,59 @@ async def serve_executor(
         stack.callback(lock.release)
         stack.push_async_callback(storage.close)
         stack.push_async_callback(web.aclose)
-        engine = Engine(
-            storage=storage,
-            signals=LocalSignalSource(socket_path(settings.agpt_data_dir, "signals")),
-            publisher=LocalPublisher(socket_path(settings.agpt_data_dir, "events")),
-            clock=clock,
-            catalog=load_catalog(),
-            blocks=load_blocks(),
-            web=web,
-            limits=_limits(settings),
-            slots=settings.num_graph_workers,
-            end_notice=lambda stored, execution: None
-            if stored.depth
-            else notices.agent_run(
-                execution,
-                user_id=stored.record.user_id,
-                graph_id=stored.record.graph_id,
-                now_us=clock.now_us(),
-                delay_us=delay_us,
-            ),
-        )
+        engine = _engine(settings, storage, web)
         watch_engine(engine, storage.database, metrics)
-        stopped = asyncio.Event()
-        up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        running = asyncio.create_task(
-            engine.serve(
-                ready=lambda: up.set_result(None), stopping=stopping, drain_s=DRAIN_S
-            )
-        )
-        await asyncio.wait([up, running], return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            running.result()
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
             return {"active_runs": engine.worker.active}
 
-        serving = asyncio.create_task(
-            _serve_internal(settings, started, stopped, health=health, metrics=metrics)
+        drained = asyncio.Event()
+        up = asyncio.Event()
+        running = asyncio.create_task(
+            engine.serve(ready=up.set, stopping=stopping, drain_s=DRAIN_S)
         )
-        try:
-            await running  # until it has drained
-        finally:
-            stopped.set()
-            await serving
+        for event in (up, drained):
+            running.add_done_callback(lambda _, event=event: event.set())
+        await up.wait()
+        await _serve_internal(settings, started, drained, health=health, metrics=metrics)
+        await running
+
+
+def _engine(settings: Settings, storage: SqlStorage, web: "WebClient") -> "Engine":
+    from backend.adapters.bus.local import LocalPublisher
+    from backend.adapters.dispatch.local import LocalSignalSource
+    from backend.core import notices
+    from backend.discovery import load_blocks, load_catalog
+    from backend.engine.engine import Engine
+
+    clock = SystemClock()
+    delay_us = MAIL_DELAY_US if settings.smtp_host else OUTBOX_DELAY_US
+
+    def end_notice(stored: "StoredRun", execution: "Execution") -> "NoticeRecord | None":
+        if stored.depth:
+            return None  # its root tells
+        record = stored.record
+        return notices.agent_run(
+            execution,
+            user_id=record.user_id,
+            graph_id=record.graph_id,
+            now_us=clock.now_us(),
+            delay_us=delay_us,
+        )
+
+    return Engine(
+        storage=storage,
+        signals=LocalSignalSource(socket_path(settings.agpt_data_dir, "signals")),
+        publisher=LocalPublisher(socket_path(settings.agpt_data_dir, "events")),
+        clock=clock,
+        catalog=load_catalog(),
+        blocks=load_blocks(),
+        web=web,
+        limits=_limits(settings),
+        slots=settings.num_graph_workers,
+        end_notice=end_notice,
+    )
 
 
 def _limits(settings: Settings) -> "Limits":
@@ -198,9 +210,7 @@ def _limits(settings: Settings) -> "Limits":
     )
 
 
-async def serve_scheduler(
-    settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
-) -> None:
+async def serve_scheduler(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
     """Fire schedules, and run the system's own jobs."""
     from backend.adapters.dispatch.local import LocalDispatcher
     from backend.adapters.internal_calls import InternalCaller
@@ -238,9 +248,7 @@ async def serve_scheduler(
             Job(name="retention", every_s=3600, work=lambda: database.call("retention")),
         ],
     )
-    metrics.gauge("schedules_fired", "Runs started by schedules").set_function(
-        lambda: ticker.fired
-    )
+    metrics.gauge("schedules_fired", "Runs started by schedules").set_function(lambda: ticker.fired)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
         stack.push_async_callback(dispatcher.close)
@@ -255,7 +263,7 @@ async def serve_scheduler(
 
 
 async def serve_notifications(
-    settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
+    settings: Settings, started: Started, stopping: asyncio.Event
 ) -> None:
     """Tell owners what happened."""
     from backend.engine.postman import Postman
@@ -292,15 +300,12 @@ def mailer_of(settings: Settings) -> "Mailer":
     return SmtpMailer(server, sender=settings.smtp_sender)
 
 
-async def serve_rest(
-    settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
-) -> None:
+async def serve_rest(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
     """Answer the REST API."""
+    from backend import __version__
     from backend.api.asgi import create_app
     from backend.api.serving import serve_app
     from backend.wiring_api import rest_context
-
-    from backend import __version__
 
     metrics = Metrics("AgentServer")
     async with AsyncExitStack() as stack:
@@ -317,16 +322,15 @@ async def serve_rest(
             app,
             listener,
             stopping=stopping,
-            on_started=lambda: started(f"http://{host}:{port}/api"),
+            on_started=lambda: started(f"{host}:{port}"),
         )
 
 
-async def serve_websocket(
-    settings: Settings, started: "ServiceStarted", stopping: asyncio.Event
-) -> None:
+async def serve_websocket(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
     """Show runs live."""
     from backend.adapters.bus.local import LocalSubscriber
     from backend.api.serving import serve_app
+    from backend.api.ws.protocol import uvicorn_options
     from backend.wiring_api import websocket_app
 
     metrics = Metrics("WebsocketServer")
@@ -342,8 +346,8 @@ async def serve_websocket(
             app,
             listener,
             stopping=stopping,
-            on_started=lambda: started(f"ws://{host}:{port}/ws"),
-            websockets=True,
+            on_started=lambda: started(f"{host}:{port}"),
+            options=uvicorn_options(),
         )
 
 

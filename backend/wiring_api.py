@@ -2,17 +2,21 @@
 
 import time
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backend.adapters.clock import SystemClock
 from backend.adapters.ipc import socket_path
 from backend.adapters.storage import SqlStorage
 from backend.api.auth import Authenticator
 from backend.api.context import Context, Health
+from backend.core.catalog import Catalog
 from backend.core.errors import AgentServerError
 from backend.ports.bus import EventSubscriber
 from backend.settings import Settings
 from backend.telemetry import Metrics
+
+if TYPE_CHECKING:
+    from backend.services.blocks import BlockService
 
 
 def authenticator_of(settings: Settings) -> Authenticator:
@@ -32,12 +36,8 @@ def _on_loopback(host: str) -> bool:
 async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Context:
     """Return what the REST routes work with; *stack* closes it."""
     from backend.adapters.dispatch.local import LocalDispatcher
-    from backend.adapters.web import GuardedWebClient
     from backend.core.cron import Dialect
-    from backend.discovery import broken, load_blocks, load_catalog
-    from backend.engine.solo import SoloRunner
-    from backend.engine.tools import Limits
-    from backend.services.blocks import BlockService
+    from backend.discovery import load_catalog
     from backend.services.executions import ExecutionService
     from backend.services.graphs import GraphService
     from backend.services.schedules import ScheduleService
@@ -49,45 +49,79 @@ async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitSta
     stack.push_async_callback(storage.close)
     dispatcher = LocalDispatcher(socket_path(settings.agpt_data_dir, "signals"))
     stack.push_async_callback(dispatcher.close)
-    web = GuardedWebClient(settings.trust_endpoints_for_requests)
-    stack.push_async_callback(web.aclose)
-    solo = SoloRunner(blocks=load_blocks(), web=web, clock=clock, limits=Limits())
     users = UserService(storage=storage, clock=clock)
     graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
     executions = ExecutionService(
         storage=storage, dispatcher=dispatcher, graphs=graphs, catalog=catalog, clock=clock
     )
+    schedules = ScheduleService(
+        storage=storage,
+        executions=executions,
+        users=users,
+        clock=clock,
+        dialect=Dialect(settings.cron_dialect),
+    )
     database = storage.database
     metrics.gauge("database_busy_waits", "Waits for another writer").set_function(
         lambda: database.busy_waits
     )
-
-    async def health() -> Health:
-        details: dict[str, Any] = {}
-        if broken():
-            details["broken_block_packages"] = dict(broken())
-        try:
-            await storage.ping()
-        except AgentServerError as exc:
-            return Health(ready=False, details={**details, "storage": str(exc)})
-        return Health(ready=True, details=details)
-
     return Context(
         users=users,
-        blocks=BlockService(catalog=catalog, run=solo.run),
+        blocks=_blocks(settings, catalog, clock, stack),
         graphs=graphs,
         executions=executions,
-        schedules=ScheduleService(
-            storage=storage,
-            executions=executions,
-            users=users,
-            clock=clock,
-            dialect=Dialect(settings.cron_dialect),
-        ),
+        schedules=schedules,
         catalog=catalog,
         clock=clock,
         authenticator=authenticator_of(settings),
-        health=health,
+        health=lambda: _health(storage),
         metrics=metrics.text,
         metrics_open=_on_loopback(settings.agent_api_host),
+    )
+
+
+def _blocks(
+    settings: Settings, catalog: Catalog, clock: SystemClock, stack: AsyncExitStack
+) -> "BlockService":
+    from backend.adapters.web import GuardedWebClient
+    from backend.discovery import load_blocks
+    from backend.engine.solo import SoloRunner
+    from backend.engine.tools import Limits
+    from backend.services.blocks import BlockService
+
+    web = GuardedWebClient(settings.trust_endpoints_for_requests)
+    stack.push_async_callback(web.aclose)
+    solo = SoloRunner(blocks=load_blocks(), web=web, clock=clock, limits=Limits())
+    return BlockService(catalog=catalog, run=solo.run)
+
+
+async def _health(storage: SqlStorage) -> Health:
+    from backend.discovery import broken
+
+    details: dict[str, Any] = {}
+    if broken():
+        details["broken_block_packages"] = dict(broken())
+    try:
+        await storage.ping()
+    except AgentServerError as exc:
+        return Health(ready=False, details={**details, "storage": str(exc)})
+    return Health(ready=True, details=details)
+
+
+def websocket_app(
+    settings: Settings, metrics: Metrics, storage: SqlStorage, subscriber: EventSubscriber
+) -> Any:
+    """Return the WebSocket application; *storage* and *subscriber* stay the caller's."""
+    from backend.api.ws.endpoint import create_ws_app
+    from backend.core.ids import DEFAULT_USER_ID
+
+    authenticator = authenticator_of(settings)
+    return create_ws_app(
+        storage=storage,
+        subscriber=subscriber,
+        tokens=lambda token: authenticator.of_token(token).user_id,
+        allowed_origins=settings.backend_cors_allow_origins,
+        everybody=None if settings.enable_auth else DEFAULT_USER_ID,
+        metrics_open=_on_loopback(settings.websocket_server_host),
+        metrics=lambda: metrics.text().decode(),
     )

@@ -94,6 +94,7 @@ class Inbox:
         self._socket = socket
         self._batch = batch
         self._waiter: asyncio.Future[None] | None = None
+        self._watched: int | None = None  # the descriptor that the loop watches now
 
     async def batch(self) -> list[list[bytes]] | None:
         """Wait until there is something and return it, oldest first; None once it is closed."""
@@ -103,12 +104,12 @@ class Inbox:
             if messages:
                 return messages
             self._waiter = loop.create_future()
-            descriptor = int(self._socket.getsockopt(zmq.FD))
-            loop.add_reader(descriptor, self._wake)
+            self._watched = int(self._socket.getsockopt(zmq.FD))
+            loop.add_reader(self._watched, self._wake)
             try:
                 await self._waiter
             finally:
-                loop.remove_reader(descriptor)
+                self._unwatch()
                 self._waiter = None
         return None
 
@@ -125,16 +126,25 @@ class Inbox:
 
     def look(self) -> None:
         """Wake up whoever waits in `batch` if there is something."""
-        if self._waiter is not None and int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+        if (
+            self._waiter is not None
+            and not self._socket.closed
+            and int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN
+        ):
             self._wake()
 
     def close(self) -> None:
         """Close the socket and wake up whoever waits in `batch`. Twice is harmless."""
-        # ZeroMQ closes the descriptor later, in its own thread; the loop must have let go of it.
-        if self._waiter is not None:
-            asyncio.get_running_loop().remove_reader(int(self._socket.getsockopt(zmq.FD)))
+        # ZeroMQ closes the descriptor in its own thread, and its number can be somebody else's at
+        # once; the loop must have let go of it.
+        self._unwatch()
         self._socket.close(0)
         self._wake()
+
+    def _unwatch(self) -> None:
+        if self._watched is not None:
+            asyncio.get_running_loop().remove_reader(self._watched)
+            self._watched = None
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

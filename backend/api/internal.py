@@ -30,54 +30,82 @@ def create_internal_app(
         metrics_open: Whether /metrics answers without the key: on loopback only.
         calls: What other services of the installation may ask for, by name.
     """
+    pages = _Pages(health, metrics, instance_key, calls or {}, metrics_open=metrics_open)
+    methods = ["GET", "POST"]
+    return Starlette(
+        routes=[
+            Route("/health", pages.ready),
+            Route("/health/live", pages.live),
+            Route("/health_check", pages.health_check, methods=methods),
+            Route("/health_check_async", pages.health_check, methods=methods),
+            Route("/metrics", pages.figures),
+            Route("/calls/{name}", pages.call, methods=["POST"]),
+        ]
+    )
 
-    def allowed(request: Request) -> bool:
-        given = request.headers.get("authorization", "")
-        return hmac.compare_digest(given.encode(), f"Bearer {instance_key}".encode())
 
-    async def ready(_: Request) -> Response:
+class _Pages:
+    def __init__(
+        self,
+        health: Check,
+        metrics: Callable[[], bytes],
+        key: str,
+        calls: Mapping[str, Call],
+        *,
+        metrics_open: bool,
+    ) -> None:
+        self._health = health
+        self._metrics = metrics
+        self._key = key
+        self._calls = calls
+        self._metrics_open = metrics_open
+
+    async def ready(self, _: Request) -> Response:
+        """Say whether this service can do its work."""
         try:
-            facts = await health()
+            facts = await self._health()
         except AgentServerError as exc:
             return JSONResponse({"status": "unhealthy", "detail": str(exc)}, 503)
         return JSONResponse({"status": "healthy", **facts})
 
-    async def health_check(_: Request) -> Response:
+    async def health_check(self, _: Request) -> Response:
+        """Say the same in the words of the contract's internal services."""
         try:
-            await health()
+            await self._health()
         except AgentServerError as exc:
-            return JSONResponse({"type": type(exc).__name__, "args": [str(exc)]}, 503)
+            return _error(exc, 503)
         return JSONResponse("OK")
 
-    async def live(_: Request) -> Response:
+    async def live(self, _: Request) -> Response:
+        """Say that the loop turns."""
         return JSONResponse({"status": "alive"})
 
-    async def figures(request: Request) -> Response:
-        if not metrics_open and not allowed(request):
-            return JSONResponse({"detail": "the instance key is missing or wrong"}, 401)
-        return PlainTextResponse(
-            metrics(), media_type="text/plain; version=0.0.4; charset=utf-8"
-        )
+    async def figures(self, request: Request) -> Response:
+        """Return the metrics."""
+        if not self._metrics_open and not self._is_ours(request):
+            return _REFUSED
+        text = self._metrics()
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    async def call(request: Request) -> Response:
-        if not allowed(request):
-            return JSONResponse({"detail": "the instance key is missing or wrong"}, 401)
-        work = (calls or {}).get(request.path_params["name"])
+    async def call(self, request: Request) -> Response:
+        """Do what another service of the installation asks for."""
+        if not self._is_ours(request):
+            return _REFUSED
+        work = self._calls.get(request.path_params["name"])
         if work is None:
             return JSONResponse({"detail": "Not Found"}, 404)
         try:
             return JSONResponse({"result": await work()})
         except AgentServerError as exc:
-            return JSONResponse({"type": type(exc).__name__, "args": [str(exc)]}, 500)
+            return _error(exc, 500)
 
-    methods = ["GET", "POST"]
-    return Starlette(
-        routes=[
-            Route("/health", ready),
-            Route("/health/live", live),
-            Route("/health_check", health_check, methods=methods),
-            Route("/health_check_async", health_check, methods=methods),
-            Route("/metrics", figures),
-            Route("/calls/{name}", call, methods=["POST"]),
-        ]
-    )
+    def _is_ours(self, request: Request) -> bool:
+        given = request.headers.get("authorization", "")
+        return hmac.compare_digest(given.encode(), f"Bearer {self._key}".encode())
+
+
+_REFUSED = JSONResponse({"detail": "the instance key is missing or wrong"}, 401)
+
+
+def _error(error: AgentServerError, status: int) -> Response:
+    return JSONResponse({"type": type(error).__name__, "args": [str(error)]}, status)

@@ -9,11 +9,12 @@ from collections.abc import Iterable
 from typing import Final
 
 import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.api.answers import answer
 from backend.api.errors import body_of
-from backend.core.errors import TooLarge
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +73,8 @@ class Border:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            return  # nobody is there who could read an answer
         except Exception:  # the border of a request
             # The path only: a query string may hold what must not be in a log.
             log.exception(
@@ -103,7 +106,7 @@ class BodyLimit:
             refused = answer({"detail": "Content-Length is not a number"}, 400)
             await refused(scope, receive, send)
         elif length > self._limit:
-            refused = answer(body_of(scope["method"], scope["path"], 413, self._why()), 413)
+            refused = answer({"detail": self._why()}, 413)
             await refused(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -116,17 +119,14 @@ class BodyLimit:
             message = await receive()
             read += len(message.get("body", b""))
             if read > self._limit:
-                raise BodyTooLarge(self._why())
+                # FastAPI lets only its own kind of error out of the reading of a body.
+                raise HTTPException(413, self._why())
             return message
 
         return counted
 
     def _why(self) -> str:
         return f"The body is larger than the limit of {self._limit} bytes"
-
-
-class BodyTooLarge(TooLarge):
-    """The body of a request is over the limit; it came without saying how long it is."""
 
 
 def _content_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:

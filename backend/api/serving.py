@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import uvicorn
@@ -15,29 +15,27 @@ async def serve_app(
     stopping: asyncio.Event,
     on_started: Callable[[], None],
     drain_s: int = 5,
-    websockets: bool = False,
+    options: Mapping[str, Any] | None = None,
 ) -> None:
     """
     Serve *app* until *stopping* is set, then let requests end for *drain_s* seconds.
 
-    Signals are the caller's: uvicorn installs no handlers here.
+    Signals are the caller's: uvicorn installs no handlers here. *options* are uvicorn's own.
     """
     config = uvicorn.Config(
         app,
-        loop="none",
-        http="httptools",
-        ws="websockets-sansio" if websockets else "none",
-        ws_max_size=1024 * 1024,
-        ws_ping_interval=30,
-        ws_ping_timeout=30,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        timeout_graceful_shutdown=drain_s,
-        timeout_keep_alive=75,
-        h11_max_incomplete_event_size=64 * 1024,
-        backlog=2048,
+        **{
+            "loop": "none",
+            "http": "httptools",
+            "ws": "none",
+            "access_log": False,
+            "log_config": None,
+            "server_header": False,
+            "date_header": False,
+            "timeout_graceful_shutdown": drain_s,
+            "timeout_keep_alive": 75,
+            **(options or {}),
+        },
     )
     server = _Server(config)
     served = asyncio.create_task(server.serve(sockets=[listener]))

@@ -10,6 +10,10 @@ from backend.core.ids import BlockId, GraphId, LinkId, NodeId, UserId
 AGENT_EXECUTOR_ID: Final = BlockId("e189baac-8c20-45a1-94a7-55177ea42565")
 
 
+#: Whose a graph is before it is saved, and in an export.
+NOBODY: Final = UserId("")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Link:
     """A pipe from an output pin to an input pin."""
@@ -47,7 +51,7 @@ class Graph:
     links: tuple[Link, ...] = ()
     forked_from_id: GraphId | None = None
     forked_from_version: int | None = None
-    user_id: UserId = UserId("")
+    user_id: UserId = NOBODY
     created_at_us: int = 0
     sub_graphs: tuple["Graph", ...] = ()  #: of all depths, flat
 
@@ -91,9 +95,7 @@ def _renamed(
     )
 
 
-def _renamed_node(
-    node: Node, new: NodeId, owner: UserId, ids: Mapping[GraphId, GraphId]
-) -> Node:
+def _renamed_node(node: Node, new: NodeId, owner: UserId, ids: Mapping[GraphId, GraphId]) -> Node:
     if node.block_id != AGENT_EXECUTOR_ID:
         return replace(node, id=new)
     target = node.input_default.get("graph_id")

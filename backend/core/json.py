@@ -6,7 +6,7 @@ import orjson
 
 from backend.core.errors import BadRequest
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 JsonObject: TypeAlias = dict[str, Json]
 
 _OPTIONS: Final = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -51,7 +51,8 @@ def _plain(value: Any) -> Any:
     """Give orjson the plain form of the few types it does not know."""
     if isinstance(value, tuple | set | frozenset):
         return list(value)
-    for base in (str, int, float, dict, list):  # a subclass counts as its base
+    bases: tuple[type[Any], ...] = (str, int, float, dict, list)
+    for base in bases:  # a subclass counts as its base
         if isinstance(value, base):
             return base(value)
     raise TypeError(f"{type(value).__name__} is not a JSON type")

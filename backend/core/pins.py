@@ -49,10 +49,10 @@ def tool_output_name(sink_node: str, sink_pin: str) -> str:
 def parse_path(rest: str) -> Path | None:
     """Split *rest*, which follows a base name, into (delimiter, key) pairs; None if malformed."""
     parts = _DELIMITER.split(rest)
-    if parts[0] or len(parts) < 3 or len(parts) % 2 == 0:
+    if parts[0]:
         return None
     path = tuple(zip(parts[1::2], parts[2::2], strict=True))
-    return path if all(key for _, key in path) else None
+    return path if path and all(key for _, key in path) else None
 
 
 def path_from(output: str, source_name: str) -> Path | None:
@@ -152,7 +152,10 @@ def _as_dict(container: Any) -> dict[str, Any]:
     if isinstance(container, dict):
         return dict(container)
     if isinstance(container, list):
-        pairs = [item for item in container if isinstance(item, list) and len(item) == 2]
+        pairs = [item for item in container if isinstance(item, list) and len(item) == _PAIR]
         if pairs and len(pairs) == len(container):
             return {str(key): value for key, value in pairs}
     return {}
+
+
+_PAIR: Final = 2

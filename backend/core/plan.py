@@ -17,6 +17,10 @@ from backend.core.schema import PinSchema
 Inputs: TypeAlias = dict[str, Any]
 
 
+#: Output names whose routes a node remembers.
+_MOST_ROUTES = 1_000
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
     """One link, seen from its source."""
@@ -89,7 +93,7 @@ class NodePlan:
                 if (path := _path(link, output)) is not None
             )
             # Bounded: a block may emit any number of names.
-            if len(self._routes) < 1_000:
+            if len(self._routes) < _MOST_ROUTES:
                 self._routes[output] = found
         return found
 
@@ -140,6 +144,8 @@ class GraphPlan:
 
     def __init__(self, graph: Graph, catalog: Catalog) -> None:
         """
+        Connect the nodes of *graph*.
+
         Raises:
             GraphInvalid: If a link leads nowhere or a block is unknown.
         """

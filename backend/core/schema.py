@@ -22,7 +22,7 @@ Converter: TypeAlias = Callable[[Any], Any]
 _PARSED_FORMATS: Final = frozenset({"date", "time", "date-time", "duration"})
 
 
-def converter_for(schema: Mapping[str, Any]) -> Converter | None:
+def converter_for(schema: Mapping[str, Any]) -> Converter | None:  # noqa: C901 - one case a type
     """Return the conversion to the type that *schema* describes; None where anything goes."""
     if "anyOf" in schema:
         return _union_converter(schema["anyOf"])
@@ -191,7 +191,10 @@ def _dict_of(each: Converter, value: Any) -> dict[str, Any]:
 
 def _short(value: Any) -> str:
     shown = repr(value)
-    return shown if len(shown) <= 100 else shown[:97] + "..."
+    return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + "..."
+
+
+_SHOWN: Final = 100
 
 
 class PinSchema:

@@ -23,13 +23,9 @@ class Status(StrEnum):
 
 
 TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
-    Status.INCOMPLETE: frozenset(
-        {Status.QUEUED, Status.RUNNING, Status.FAILED, Status.TERMINATED}
-    ),
+    Status.INCOMPLETE: frozenset({Status.QUEUED, Status.RUNNING, Status.FAILED, Status.TERMINATED}),
     Status.QUEUED: frozenset({Status.RUNNING, Status.FAILED, Status.TERMINATED}),
-    Status.RUNNING: frozenset(
-        {Status.COMPLETED, Status.FAILED, Status.TERMINATED, Status.REVIEW}
-    ),
+    Status.RUNNING: frozenset({Status.COMPLETED, Status.FAILED, Status.TERMINATED, Status.REVIEW}),
     Status.REVIEW: frozenset({Status.QUEUED, Status.RUNNING, Status.FAILED, Status.TERMINATED}),
     Status.COMPLETED: frozenset(),
     Status.FAILED: frozenset(),

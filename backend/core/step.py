@@ -106,7 +106,7 @@ class RunEnded:
 Effect: TypeAlias = StartNode | CancelNode | RunEnded
 
 
-def step(run: Execution, event: Event) -> tuple[Execution, list[Effect]]:
+def step(run: Execution, event: Event) -> tuple[Execution, list[Effect]]:  # noqa: C901 - one case an event
     """
     Return the run after *event*, and what must be done about it.
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from backend.engine.run_loop import RunLoop
 
 
-class BlockFailed(Exception):  # noqa: N818 - control flow inside the engine, never shown
+class BlockFailed(Exception):
     """A block failed; the text is what its error pin carries."""
 
 
@@ -101,8 +101,7 @@ class BlockRun:
         self._count += 1
         if self._count > self._limits.outputs_per_node:
             raise TooLarge(
-                f"more than {self._limits.outputs_per_node} outputs "
-                "(setting MAX_OUTPUTS_PER_NODE)"
+                f"more than {self._limits.outputs_per_node} outputs (setting MAX_OUTPUTS_PER_NODE)"
             )
         try:
             value = plain(value)

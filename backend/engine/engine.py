@@ -32,7 +32,7 @@ class Engine:
         journal, worker: Their figures are for /metrics.
     """
 
-    def __init__(  # the parts of a machine; wiring names each
+    def __init__(  # noqa: PLR0913 - the parts of a machine; wiring names each
         self,
         *,
         storage: EngineStorage,

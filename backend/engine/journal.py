@@ -5,7 +5,7 @@ Nothing leaves before its cause is on disk: events, effects and answers wait for
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -78,12 +78,12 @@ class Journal:
     clock: Clock
     owner: str
     figures: JournalFigures = field(default_factory=JournalFigures)
-    on_idle: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self._dirty: dict[int, Journaled] = {}
         self._work = asyncio.Event()
-        self._busy = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def mark(self, run: Journaled) -> None:
         """Note that *run* has changes; they go into the next commit."""
@@ -91,6 +91,7 @@ class Journal:
         if key not in self._dirty:
             self._dirty[key] = run
             self._work.set()
+            self._idle.clear()
 
     async def saved(self, run: Journaled) -> None:
         """
@@ -106,8 +107,7 @@ class Journal:
 
     async def flush(self) -> None:
         """Wait until nothing is left to commit."""
-        while self._dirty or self._busy:
-            await asyncio.sleep(0.001)
+        await self._idle.wait()
 
     async def serve(self) -> None:
         """Commit what comes, until cancelled."""
@@ -117,11 +117,8 @@ class Journal:
             await asyncio.sleep(0)
             self._work.clear()
             while self._dirty:
-                self._busy = True
-                try:
-                    await self._commit_some()
-                finally:
-                    self._busy = False
+                await self._commit_some()
+            self._idle.set()
 
     async def _commit_some(self) -> None:
         parts: list[_Part] = []

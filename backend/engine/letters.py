@@ -40,7 +40,7 @@ def _run_lines(data: Any) -> list[str]:
     lines = [
         f"{data.get('agent_name')}: {_words(data.get('status'))}",
         f"run {data.get('graph_exec_id')}",
-        f"{data.get('node_count')} steps in {data.get('execution_time')} s, "
+        f"{data.get('node_count')} steps in {data.get('execution_time')} s",
         f"{data.get('credits_used')} credits",
     ]
     if data.get("node_error_count"):

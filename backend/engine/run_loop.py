@@ -75,7 +75,7 @@ class RunLoop:
         self.counts_claim = False
         self.new_runs: list[NewExecution] = []
         self.waiters: list[asyncio.Future[None]] = []
-        self.on_end: list[Callable[["RunLoop"], None]] = []
+        self.on_end: list[Callable[[RunLoop], None]] = []
         self.emitted: list[tuple[str, Any]] | None = None
         self._on_output: Callable[[str, Any], None] | None = None
         self._tools = tools
@@ -241,9 +241,7 @@ class RunLoop:
             run.skip -= 1
             return
         self._apply(
-            NodeYielded(
-                ordinal=run.execution.ordinal, name=name, value=value, at_us=self._now()
-            )
+            NodeYielded(ordinal=run.execution.ordinal, name=name, value=value, at_us=self._now())
         )
         run.ahead += 1
 
@@ -320,4 +318,3 @@ class RunLoop:
             if run.ahead >= OUTPUTS_AHEAD:
                 run.ahead = 0
                 await self._tools.journal.saved(self)
-

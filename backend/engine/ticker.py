@@ -50,6 +50,8 @@ class Ticker:
         prepare: Prepare,
     ) -> None:
         """
+        Take the parts.
+
         Args:
             prepare: Checks and returns the run of a fire; raises BadRequest or NotFound.
         """

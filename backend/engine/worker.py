@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from backend.core.catalog import Catalog
-from backend.core.errors import AgentServerError, GraphInvalid, StaleAttempt
+from backend.core.errors import AgentServerError, GraphInvalid, StaleAttempt, Unavailable
 from backend.core.execution import Execution, NodeExecution, RunStats
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId
@@ -24,6 +24,8 @@ log = structlog.get_logger()
 
 SWEEP_S: Final = 1.0
 _PLANS: Final = 512
+#: Ids of new runs that are remembered while all slots are taken.
+_MOST_ASKED: Final = 10_000
 #: A run that stopped its executor this often at the same point is not tried again: it would take
 #: the whole server down each time.
 MOST_STALLS: Final = 6
@@ -46,6 +48,7 @@ class Worker:
         self._stops: set[ExecutionId] = set()
         self._wake = asyncio.Event()
         self._more = True  # storage may hold runs that nobody told us about
+        self._full = False
         self._held = False
         self._plans: OrderedDict[tuple[str, int], GraphPlan] = OrderedDict()
         self.picked_up = 0
@@ -69,7 +72,11 @@ class Worker:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                await self._pick_up()
+                try:
+                    await self._pick_up()
+                except Unavailable as exc:
+                    self._more = True
+                    log.warning("runs_wait_for_storage", error=str(exc))
 
     async def drain(self, *, limit_s: float) -> None:
         """Start nothing more, let what runs end for *limit_s*, give the rest up to the next."""
@@ -95,6 +102,8 @@ class Worker:
     def _heard(self, signal: Signal) -> None:
         if signal.kind is SignalKind.STOP:
             self._stops.add(signal.run_id)
+        elif len(self._asked) >= _MOST_ASKED:
+            self._more = True  # they wait in storage
         elif signal.run_id not in self.active_runs and signal.run_id not in self._loading:
             self._asked[signal.run_id] = None
 
@@ -115,13 +124,12 @@ class Worker:
         while self._asked and self.free:
             ids = [self._asked.popitem(last=False)[0] for _ in range(self._batch())]
             await self._begin_all(ids, fresh=True)
-        if self._asked:
-            self._asked.clear()  # they wait in storage until a slot is free
-            self._more = True
-        if self._more and self.free:
+        if self._more and self.free and not self._asked:
             self._more = False
             known = list(self.active_runs)
-            ids = await self._storage.unfinished(limit=self.free, exclude=known)
+            limit = self.free
+            ids = await self._storage.unfinished(limit=limit, exclude=known)
+            self._full = len(ids) >= limit  # there may be more: look again when a run has ended
             await self._begin_all([i for i in ids if i not in self._loading], fresh=False)
 
     def _batch(self) -> int:
@@ -139,9 +147,10 @@ class Worker:
             return
         self._loading.update(ids)
         try:
-            for stored in await self._storage.load_runs(ids):
-                if stored.record.id not in self.active_runs:
-                    await self.begin(stored, fresh=fresh)
+            loaded = await self._storage.load_runs(ids)
+            new = [stored for stored in loaded if stored.record.id not in self.active_runs]
+            # Together: what a sweep finds waits for its claim, all of them for one commit.
+            await asyncio.gather(*(self.begin(stored, fresh=fresh) for stored in new))
         finally:
             self._loading.difference_update(ids)
 
@@ -158,6 +167,8 @@ class Worker:
             plan = await self.plan(record.graph_id, record.graph_version)
             if record.attempt:
                 before = await self._storage.load_nodes(record.id, plan.nodes_by_id)
+        except Unavailable:
+            raise  # the run is all right: the next sweep takes it
         except AgentServerError as exc:
             problem = str(exc)
         known = self.active_runs.get(record.id)
@@ -188,9 +199,7 @@ class Worker:
             return None
         return f"the executor was lost {loop.stored.stalls} times at the same point of this run"
 
-    def _start(
-        self, loop: RunLoop, interrupted: list[NodeExecution], problem: str | None
-    ) -> None:
+    def _start(self, loop: RunLoop, interrupted: list[NodeExecution], problem: str | None) -> None:
         try:
             if problem is None:
                 loop.begin(interrupted)
@@ -220,6 +229,7 @@ class Worker:
         )
 
     async def plan(self, graph_id: GraphId, version: int) -> GraphPlan:
+        """Return the plan of a saved version; raises GraphInvalid if it is gone or broken."""
         key = (graph_id, version)
         plan = self._plans.get(key)
         if plan is not None:
@@ -236,8 +246,9 @@ class Worker:
     def _ended(self, loop: RunLoop) -> None:
         self.active_runs.pop(loop.stored.record.id, None)
         self._children.discard(loop.stored.record.id)
-        if self._asked or self._more or self.free <= 1:
-            self._more = True
+        if self._asked or self._more or self._full:
+            self._more = self._more or self._full
+            self._full = False
             self._wake.set()
 
     # What nested runs need; see engine/nesting.py.

@@ -180,8 +180,10 @@ class EngineStorage(Protocol):
 
     async def commit(self, staged: "StagedBatch") -> frozenset[ExecutionId]:
         """
-        Save *staged* in one transaction. After an error the same may be tried again: twice is
-        once, even when the first try did reach the disk.
+        Save *staged* in one transaction.
+
+        After an error the same may be tried again: twice is once, even when the first try did
+        reach the disk.
 
         Returns:
             Runs whose changes were refused because they have another owner now. Nothing of

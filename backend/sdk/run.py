@@ -113,8 +113,23 @@ _CHECKS: Final[dict[str | None, Callable[[Any], bool]]] = {
 
 #: Words by which a schema asks more than its type: with one of them the validator decides.
 _NARROWER: Final = frozenset(
-    "anyOf oneOf allOf enum const format minimum maximum minLength maxLength pattern required "
-    "properties items additionalProperties".split()  # noqa: SIM905 - words read better than a list
+    [
+        "anyOf",
+        "oneOf",
+        "allOf",
+        "enum",
+        "const",
+        "format",
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxLength",
+        "pattern",
+        "required",
+        "properties",
+        "items",
+        "additionalProperties",
+    ]
 )
 
 

@@ -6,7 +6,6 @@ Structures that hold the same thing many times over (a list of two of itself, th
 weighed when they are made.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -18,7 +17,15 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import _PassArg
 from markupsafe import soft_str
 
-from backend.core.errors import BadRequest, TooLarge
+from backend.core.errors import BadRequest
+from backend.sdk.template_guards import (
+    BINARY,
+    GUARDS,
+    bound_text,
+    check_fields,
+    format_number,
+    weighed,
+)
 
 #: The budget of one filling lies in its context, under a name that no template can write.
 BUDGET: Final = " budget"
@@ -26,26 +33,61 @@ BUDGET: Final = " budget"
 MAX_STEPS: Final = 200_000
 MAX_SECONDS: Final = 2.0
 _STEPS_PER_LOOK: Final = 50
-MAX_TEXT_CHARS: Final = 1024 * 1024
-MAX_VALUES: Final = 1_000_000
-MAX_INTEGER_BITS: Final = 4_096
-MAX_WIDTH: Final = 10_000
 
 _REMOVED_FILTERS: Final = ("pprint", "tojson", "urlize", "xmlattr")
 
 #: All that templates may ask of plain values; what is missing here either changes or inflates.
 _METHODS: Final[Mapping[type, frozenset[str]]] = {
     str: frozenset(
-        "capitalize casefold count endswith find format format_map index isalnum isalpha isascii "
-        "isdecimal isdigit islower isnumeric isspace istitle isupper join lower lstrip partition "
-        "removeprefix removesuffix replace rfind rindex rpartition rsplit rstrip split splitlines "
-        "startswith strip swapcase title upper center ljust rjust zfill".split()
+        [
+            "capitalize",
+            "casefold",
+            "count",
+            "endswith",
+            "find",
+            "format",
+            "format_map",
+            "index",
+            "isalnum",
+            "isalpha",
+            "isascii",
+            "isdecimal",
+            "isdigit",
+            "islower",
+            "isnumeric",
+            "isspace",
+            "istitle",
+            "isupper",
+            "join",
+            "lower",
+            "lstrip",
+            "partition",
+            "removeprefix",
+            "removesuffix",
+            "replace",
+            "rfind",
+            "rindex",
+            "rpartition",
+            "rsplit",
+            "rstrip",
+            "split",
+            "splitlines",
+            "startswith",
+            "strip",
+            "swapcase",
+            "title",
+            "upper",
+            "center",
+            "ljust",
+            "rjust",
+            "zfill",
+        ]
     ),
-    dict: frozenset("get items keys values copy".split()),
-    list: frozenset("count index copy".split()),
-    tuple: frozenset("count index".split()),
-    int: frozenset("real imag bit_length is_integer numerator denominator".split()),
-    float: frozenset("real imag is_integer".split()),
+    dict: frozenset(["get", "items", "keys", "values", "copy"]),
+    list: frozenset(["count", "index", "copy"]),
+    tuple: frozenset(["count", "index"]),
+    int: frozenset(["real", "imag", "bit_length", "is_integer", "numerator", "denominator"]),
+    float: frozenset(["real", "imag", "is_integer"]),
     bytes: frozenset(),
 }
 
@@ -85,32 +127,10 @@ def _budget(context: Context) -> Budget:
     return budget
 
 
-def bound_text(length: int) -> None:
-    """Refuse to make a text of *length* characters if that is too long."""
-    if length > MAX_TEXT_CHARS:
-        raise TooLarge(f"a text in a template may not exceed {MAX_TEXT_CHARS} characters")
-
-
-def weighed(value: Any) -> Any:
-    """Return *value*, a structure, unless it holds too much, counting what it holds twice twice."""
-    left = MAX_VALUES
-    heap = [value]
-    while heap:
-        held = heap.pop()
-        if isinstance(held, dict):
-            heap.extend(held.values())
-        elif isinstance(held, list | tuple):
-            heap.extend(held)
-        left -= 1
-        if len(heap) > left:
-            raise TooLarge(f"a structure in a template may not hold more than {MAX_VALUES} values")
-    return value
-
-
 class _Code(CodeGenerator):
     """Writes the looks before the leaps into the code of a template."""
 
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - the compiler's name
         """Join through `LimitedEnvironment.joined`."""
         escaped = "markup_join" if frame.eval_ctx.autoescape else "str_join"
         if frame.eval_ctx.volatile:
@@ -121,15 +141,15 @@ class _Code(CodeGenerator):
             self.write(", ")
         self.write("))")
 
-    def visit_List(self, node: nodes.List, frame: Frame) -> None:
+    def visit_List(self, node: nodes.List, frame: Frame) -> None:  # noqa: N802 - the compiler's name
         """Weigh what is made."""
         self._weighed(super().visit_List, node, frame)
 
-    def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:
+    def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:  # noqa: N802 - the compiler's name
         """Weigh what is made."""
         self._weighed(super().visit_Dict, node, frame)
 
-    def visit_Tuple(self, node: nodes.Tuple, frame: Frame) -> None:
+    def visit_Tuple(self, node: nodes.Tuple, frame: Frame) -> None:  # noqa: N802 - the compiler's name
         """Weigh what is made; a tuple of targets makes nothing."""
         if node.ctx == "load":
             self._weighed(super().visit_Tuple, node, frame)
@@ -154,7 +174,7 @@ class LimitedEnvironment(ImmutableSandboxedEnvironment):
         self.globals.clear()
         for name in _REMOVED_FILTERS:
             del self.filters[name]
-        self.filters["format"] = _format_number
+        self.filters["format"] = format_number
         self.filters = {name: _limited(name, each) for name, each in self.filters.items()}
         self.filters[_COUNTED] = _counted
 
@@ -178,24 +198,30 @@ class LimitedEnvironment(ImmutableSandboxedEnvironment):
         return super().is_safe_attribute(obj, attr, value)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
-        """Return the sandbox's own formatting, without widths that inflate."""
+        """Return the sandbox's own formatting, without widths and repetitions that inflate."""
         wrapped = super().wrap_str_format(value)
-        if wrapped is not None:
-            _check_format(value.__self__)
-        return wrapped
+        if wrapped is None:
+            return None
+        pattern, formatted = value.__self__, wrapped
+
+        def bounded(*args: Any, **kwargs: Any) -> str:
+            check_fields(pattern, (*args, *kwargs.values()))
+            return formatted(*args, **kwargs)
+
+        return bounded
 
     def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:
         """Call *obj*; of the methods of texts, those that inflate are checked first."""
         _budget(context).tick()
         owner = getattr(obj, "__self__", None)
-        check = _GUARDS.get(getattr(obj, "__name__", "")) if isinstance(owner, str) else None
+        check = GUARDS.get(getattr(obj, "__name__", "")) if isinstance(owner, str) else None
         if check is not None:
             check(owner, args, kwargs)
         return super().call(context, obj, *args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Compute ``left operator right``, of a bounded size."""
-        _BINARY[operator](left, right)
+        BINARY[operator](left, right)
         result = super().call_binop(context, operator, left, right)
         return weighed(result) if isinstance(result, list | tuple) else result
 
@@ -223,7 +249,7 @@ def _counted(context: Context, items: Iterable[Any]) -> Iterator[Any]:
 def _limited(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the filter *function* with its check in front."""
     kind = _PassArg.from_obj(function)
-    check = _GUARDS.get(name)
+    check = GUARDS.get(name)
 
     @pass_context
     def limited(context: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
@@ -239,121 +265,3 @@ def _limited(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return function(value, *args, **kwargs)
 
     return limited
-
-
-def _format_number(value: Any, pattern: str) -> str:
-    """Put the number *value* into *pattern*, as in ``"%.2f"``."""
-    _check_format(pattern)
-    return pattern % float(value)
-
-
-def _check_format(pattern: str) -> None:
-    if "*" in pattern or "{}" in pattern.partition(":")[2]:
-        raise BadRequest("a format may not take its width from a value")
-    _bound_widths(int(digits) for digits in re.findall(r"\d{1,9}", pattern))
-
-
-def _bound_widths(widths: Iterable[Any]) -> None:
-    if any(isinstance(width, int) and abs(width) > MAX_WIDTH for width in widths):
-        raise TooLarge(f"a width in a template may not exceed {MAX_WIDTH}")
-
-
-def _bits(value: Any) -> int:
-    return value.bit_length() if isinstance(value, int) else 0
-
-
-def _check_sum(left: Any, right: Any) -> None:
-    if isinstance(left, str) and isinstance(right, str):
-        bound_text(len(left) + len(right))
-
-
-def _check_product(left: Any, right: Any) -> None:
-    if isinstance(left, int) and isinstance(right, int):
-        _bound_bits(_bits(left) + _bits(right))
-    for many, times in ((left, right), (right, left)):
-        if isinstance(many, str | list | tuple) and isinstance(times, int):
-            bound_text(len(many) * max(times, 0))
-
-
-def _check_power(left: Any, right: Any) -> None:
-    if isinstance(left, int) and isinstance(right, int):
-        _bound_bits(_bits(left) * max(right, 0))
-
-
-def _bound_bits(bits: int) -> None:
-    if bits > MAX_INTEGER_BITS:
-        raise TooLarge(f"a number in a template may not exceed {MAX_INTEGER_BITS} bits")
-
-
-def _check_modulo(left: Any, right: Any) -> None:
-    if isinstance(left, str):
-        _check_format(left)
-        values = right if isinstance(right, tuple) else (right,)
-        bound_text(len(left) + left.count("%") * max(len(soft_str(value)) for value in values))
-
-
-_BINARY: Final[Mapping[str, Callable[[Any, Any], None]]] = {
-    "+": _check_sum,
-    "*": _check_product,
-    "**": _check_power,
-    "%": _check_modulo,
-}
-
-
-def _check_widths(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    given = (*args, *kwargs.values())
-    _bound_widths(given)
-    # A filling is put in many times over: it has to be small itself.
-    if any(isinstance(each, dict | list | tuple) or len(str(each)) > 100 for each in given):
-        raise TooLarge("a filling in a template may not exceed 100 characters")
-
-
-def _check_replace(text: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    old = str(args[0] if args else kwargs.get("old", ""))
-    new = str(args[1] if len(args) > 1 else kwargs.get("new", ""))
-    found = soft_str(text)
-    times = found.count(old) if old else len(found) + 1
-    bound_text(len(found) + times * len(new))
-
-
-def _check_join(value: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Both ``items|join(between)`` and ``between.join(items)``."""
-    as_method = isinstance(value, str) and bool(args) and not isinstance(args[0], str)
-    items, between = (args[0], value) if as_method else (value, (*args, kwargs.get("d", ""))[0])
-    if not isinstance(items, list | tuple | str | dict):
-        raise BadRequest("only a list can be joined; put `|list` before")
-    bound_text(sum(len(soft_str(item)) + len(str(between)) for item in items))
-
-
-def _check_numbers(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    if not isinstance(kwargs.get("start", args[1] if len(args) > 1 else 0), int | float):
-        raise BadRequest("only numbers can be summed")
-
-
-def _check_precision(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    precision = args[0] if args else kwargs.get("precision", 0)
-    if isinstance(precision, int) and abs(precision) > 100:
-        raise TooLarge("a number is rounded to at most 100 digits")
-
-
-def _check_default(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    if any(isinstance(each, dict | list | tuple) for each in (*args, *kwargs.values())):
-        raise BadRequest("`map` takes only plain values as arguments")
-
-
-#: What a filter, or a method of a text, has to pass before it runs; by name.
-_GUARDS: Final[Mapping[str, Callable[[Any, tuple[Any, ...], dict[str, Any]], None]]] = {
-    "batch": _check_widths,
-    "center": _check_widths,
-    "indent": _check_widths,
-    "join": _check_join,
-    "ljust": _check_widths,
-    "map": _check_default,
-    "replace": _check_replace,
-    "rjust": _check_widths,
-    "round": _check_precision,
-    "slice": _check_widths,
-    "sum": _check_numbers,
-    "wordwrap": _check_widths,
-    "zfill": _check_widths,
-}

@@ -33,8 +33,7 @@ def fill(template: str, values: Mapping[str, Any], *, escape_html: bool = False)
     """
     Return *template* with *values* in its gaps; what is undefined renders empty.
 
-    Args:
-        escape_html: Make the values safe to stand in HTML.
+    With *escape_html* the values are made safe to stand in HTML.
 
     Raises:
         TemplateFailed: If the template is malformed, or fails with these values.

@@ -21,7 +21,9 @@ and honest comment that answers the post and mentions AutoGPT where it helps.
 
 def create_test_graph() -> Graph:
     """Return the graph; it needs accounts for Reddit and for a model (spec/semantics.md 5)."""
-    drawing = Drawing("RedditMarketingAgent", "Finds posts that a comment would help, and comments.")
+    drawing = Drawing(
+        "RedditMarketingAgent", "Finds posts that a comment would help, and comments."
+    )
     reader = drawing.node("GetRedditPostsBlock", post_limit=3)
     text = drawing.node("FillTextTemplateBlock", format=_POST)
     judge = drawing.node(

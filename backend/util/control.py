@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -73,3 +74,40 @@ class ControlReader:
         """Close the pipe. Twice is harmless."""
         self.ended = True
         self.pipe.close()
+
+
+class ServiceStarted:
+    """
+    Says that a service is ready. Call it once, when requests are answered.
+
+    Attributes:
+        listener: The socket that the supervisor opened for this service, listening; None if it has
+            no port. Serve on it, do not bind another: it outlives this process, so clients wait
+            during a restart instead of being refused. Closing it closes only this process's copy.
+    """
+
+    def __init__(
+        self,
+        service_name: str,
+        sources: Mapping[str, str],
+        control: ControlLine,
+        listener: socket.socket | None,
+    ) -> None:
+        self.listener = listener
+        self._service_name = service_name
+        self._sources = sources
+        self._control = control
+
+    def __call__(self, address: str = "") -> None:
+        """Report ready at *address*, for people to read."""
+        import structlog  # noqa: PLC0415 -- not in the supervisor
+
+        from backend import __version__  # noqa: PLC0415 -- the same
+
+        structlog.get_logger().info(
+            "service_ready",
+            version=__version__,
+            address=address,
+            settings={k: v for k, v in self._sources.items() if v != "default"},
+        )
+        self._control.ready(address)

@@ -14,7 +14,11 @@ _FILE_BYTES: Final = 10 * 1024 * 1024
 _OLD_FILES: Final = 9  # and the one that is written
 #: What follows the question mark of an address may be a token.
 _QUERY: Final = re.compile(r"(?<=[\w/=.-])\?[^\s\"'<>]+=[^\s\"'<>]*")
-_NOT_FACTS: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_NOT_FACTS: Final = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "color_message",  # of uvicorn: the event again, with colours
+}
 
 
 class PrivateRotatingFile(RotatingFileHandler):

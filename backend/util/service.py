@@ -1,57 +1,21 @@
 """`AsyncService`: a service that is one event loop. Importing this costs little: the supervisor does."""
 
 import signal
-import socket
 from typing import TYPE_CHECKING, ClassVar
 
 from backend.core.errors import AgentServerError
 from backend.util.child import Surroundings
-from backend.util.control import ControlLine
+from backend.util.control import ServiceStarted
 from backend.util.handle import BEAT_S
 from backend.util.process import AppProcess
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
 
     from backend.settings import Settings
 
 
-class ServiceStarted:
-    """
-    Says that a service is ready. Call it once, when requests are answered.
-
-    Attributes:
-        listener: The socket that the supervisor opened for this service, listening; None if it has
-            no port. Serve on it, do not bind another: it outlives this process, so clients wait
-            during a restart instead of being refused. Closing it closes only this process's copy.
-    """
-
-    def __init__(
-        self,
-        service_name: str,
-        sources: "Mapping[str, str]",
-        control: ControlLine,
-        listener: socket.socket | None,
-    ) -> None:
-        self.listener = listener
-        self._service_name = service_name
-        self._sources = sources
-        self._control = control
-
-    def __call__(self, address: str = "") -> None:
-        """Report ready at *address*, for people to read."""
-        import structlog  # noqa: PLC0415 -- not in the supervisor
-
-        from backend import __version__  # noqa: PLC0415 -- the same
-
-        structlog.get_logger().info(
-            "service_ready",
-            version=__version__,
-            address=address,
-            settings={k: v for k, v in self._sources.items() if v != "default"},
-        )
-        self._control.ready(address)
+__all__ = ["AsyncService", "ServiceStarted"]
 
 
 class AsyncService(AppProcess):

@@ -1,17 +1,20 @@
 """A REST application over real storage in a new data directory, and what tests ask it with."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import jwt
+from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
-from backend.adapters.dispatch.local import LocalDispatcher
+from backend.adapters.dispatch.local import LocalDispatcher, LocalSignalSource
 from backend.adapters.storage import SqlStorage, open_storage, tables
 from backend.adapters.storage.migrate import migrate
 from backend.api.asgi import create_app
@@ -24,6 +27,7 @@ from backend.core.ids import ExecutionId, UserId
 from backend.core.plan import Inputs
 from backend.core.status import Status
 from backend.discovery import load_blocks, load_catalog
+from backend.ports.dispatch import Signal, SignalKind
 from backend.services.blocks import BlockService
 from backend.services.executions import ExecutionService
 from backend.services.graphs import GraphService
@@ -96,6 +100,7 @@ class RestServer:
 
     storage: SqlStorage
     clock: FakeClock
+    app: FastAPI
     client: httpx2.AsyncClient
     context: Context
     catalog: Catalog
@@ -146,6 +151,17 @@ class RestServer:
         """Say whether somebody asked this run to stop."""
         return ExecutionId(run_id) in await self.storage.stops_asked()
 
+    async def told(self, kind: SignalKind, run_id: str) -> None:
+        """Wait until the executor is told *kind* about a run."""
+        source = LocalSignalSource(self.signals_path)
+        try:
+            async with asyncio.timeout(10):
+                async for signals in source.signals():
+                    if Signal(kind, ExecutionId(run_id)) in signals:
+                        return
+        finally:
+            await source.close()
+
     async def row_counts(self) -> dict[str, int]:
         """Return how many rows each table has: whether something was written."""
         return await self.storage.database.read(
@@ -160,13 +176,22 @@ async def _run_block(spec: BlockSpec, inputs: Inputs, _user: UserId) -> Sequence
     return await outputs_of(load_blocks().get(spec.id), inputs)
 
 
+@cache
+def _empty_database() -> bytes:
+    """Return a database with all its tables. Made once: migrations are tested elsewhere."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "agpt.sqlite"
+        migrate(path)
+        return path.read_bytes()
+
+
 @asynccontextmanager
 async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
     """Give a server with an empty database; *options* go to `create_app`."""
     enabled = options.pop("auth_enabled", True)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "agpt.sqlite"
-        migrate(path)
+        path.write_bytes(_empty_database())
         storage, clock, catalog = open_storage(path), FakeClock(), load_catalog()
         signals = f"ipc://{folder}/signals"
         dispatcher = LocalDispatcher(signals)
@@ -178,6 +203,7 @@ async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
                 yield RestServer(
                     storage=storage,
                     clock=clock,
+                    app=app,
                     client=client,
                     context=context,
                     catalog=catalog,

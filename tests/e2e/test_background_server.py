@@ -113,7 +113,7 @@ def test_the_server_is_detached(agpt: Agpt) -> None:
     pid = agpt.server().pid
 
     assert os.getsid(pid) == pid
-    assert os.readlink(f"/proc/{pid}/fd/1") == str(agpt.data / "logs" / "server.log")
+    assert Path(f"/proc/{pid}/fd/1").readlink() == agpt.data / "logs" / "server.log"
 
 
 def test_a_second_start_says_that_it_runs_and_changes_nothing(agpt: Agpt) -> None:
@@ -292,9 +292,7 @@ def test_a_token_is_for_the_owner_and_ends(agpt: Agpt) -> None:
         (["start", "--log-level", "loud"], 1),
     ],
 )
-def test_a_wrong_command_line_is_refused(
-    agpt: Agpt, arguments: list[str], expected: int
-) -> None:
+def test_a_wrong_command_line_is_refused(agpt: Agpt, arguments: list[str], expected: int) -> None:
     code, _, errors = agpt(*arguments)
 
     assert code == expected

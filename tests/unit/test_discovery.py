@@ -13,7 +13,7 @@ from backend.blocks import build_index
 from backend.blocks.known import Known
 from backend.core.errors import NotFound
 from backend.discovery import BlockLoader, Plugins, load_blocks, load_catalog
-from backend.sdk import Block, BlockContext, pin, pins
+from backend.sdk import Block, BlockContext, pin, pins, spec_of
 
 STORE_VALUE = "1ff065e9-88e8-4358-9d82-8dc91f622ba9"
 
@@ -56,7 +56,7 @@ def test_the_index_is_made_from_the_present_blocks() -> None:
 
 def test_what_the_index_says_is_what_the_classes_say() -> None:
     for block in build_index.discover():
-        assert load_catalog().get(block.id) == discovery.spec_of(block)
+        assert load_catalog().get(block.id) == spec_of(block)
 
 
 def test_a_block_is_one_instance_for_all() -> None:

@@ -29,7 +29,7 @@ class SmtpMailer:
         self._sender = sender
 
     async def send(self, letter: Letter) -> None:
-        import aiosmtplib  # only where a mail server is set
+        import aiosmtplib  # noqa: PLC0415 - only where a mail server is set
 
         server = self._server
         try:

@@ -9,13 +9,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
-from sqlalchemy.sql.expression import Executable
+from sqlalchemy.sql.expression import ClauseElement
 
 from backend.core.errors import Unavailable
 
@@ -31,7 +32,7 @@ GROUP_LIMIT: Final = 64
 class Prepared:
     """A statement, compiled once; runs with dictionaries of its parameters, past all overhead."""
 
-    def __init__(self, statement: Executable, *columns: str) -> None:
+    def __init__(self, statement: ClauseElement, *columns: str) -> None:
         """*columns*: the parameters, in the order in which rows give them."""
         self._statement = statement
         self._columns = columns
@@ -45,7 +46,7 @@ class Prepared:
         sql = self._sql.get(dialect.name)
         if sql is None:
             compiled = self._statement.compile(dialect=dialect, column_keys=list(self._columns))
-            order = tuple(compiled.positiontup or ())  # type: ignore[attr-defined]  # SQLCompiler has it
+            order = tuple(getattr(compiled, "positiontup", None) or ())
             if order != self._columns:
                 raise AssertionError(f"parameters come as {order}, not as {self._columns}")
             sql = self._sql[dialect.name] = str(compiled)
@@ -108,9 +109,7 @@ class Database:
             while self._queue:
                 group, self._queue = self._queue[:GROUP_LIMIT], self._queue[GROUP_LIMIT:]
                 works = [work for work, _ in group]
-                outcomes = await self._writer.call(
-                    lambda connection, works=works: self._run_group(connection, works)
-                )
+                outcomes = await self._writer.call(partial(self._run_group, works=works))
                 self.grouped += len(group)
                 for (_, future), (result, error) in zip(group, outcomes, strict=True):
                     if future.done():
@@ -128,7 +127,7 @@ class Database:
         try:
             results = self._in_transaction(connection, lambda c: [work(c) for work in works])
             return [(result, None) for result in results]
-        except Exception as exc:  # border: one work's error must not be another's
+        except Exception as exc:  # noqa: BLE001 - border: one work's error is not another's
             if len(works) == 1:
                 return [(None, exc)]
         return [self._run_group(connection, [work])[0] for work in works]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.expression import Executable
+from sqlalchemy.sql.expression import ClauseElement
 
 from backend.adapters.storage import executions as runs
 from backend.adapters.storage import notices, rows
@@ -38,8 +38,8 @@ _NODE_COLUMNS: Final = tuple(column.name for column in node_executions.columns)
 _OUTPUT_COLUMNS: Final = ("run_id", "ordinal", "first", "items")
 
 
-def _run_update() -> Executable:
-    values = {name: bindparam(name) for name in (*RUN_COLUMNS, "attempt", "owner")}
+def _run_update() -> ClauseElement:
+    values: dict[str, Any] = {name: bindparam(name) for name in (*RUN_COLUMNS, "attempt", "owner")}
     return (
         update(executions)
         .where(_E.id == bindparam("run"), _E.attempt == bindparam("expected"))
@@ -47,11 +47,11 @@ def _run_update() -> Executable:
     )
 
 
-def _upsert(table: Any, keys: tuple[str, ...], dialect: Any) -> Executable:
+def _upsert(table: Any, keys: tuple[str, ...], dialect: Any) -> ClauseElement:
     names = [column.name for column in table.columns]
     statement = dialect.insert(table).values({name: bindparam(name) for name in names})
     changed = {name: statement.excluded[name] for name in names if name not in keys}
-    result: Executable = statement.on_conflict_do_update(index_elements=keys, set_=changed)
+    result: ClauseElement = statement.on_conflict_do_update(index_elements=keys, set_=changed)
     return result
 
 

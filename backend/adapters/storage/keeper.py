@@ -20,9 +20,7 @@ _TOO_LONG_BYTES: Final = 64 * 1024 * 1024
 class Keeper:
     """Checkpoints. Its own connection, in a thread."""
 
-    def __init__(
-        self, path: Path, gauge: Callable[..., Any], counter: Callable[..., Any]
-    ) -> None:
+    def __init__(self, path: Path, gauge: Callable[..., Any], counter: Callable[..., Any]) -> None:
         self._path = path
         self._wal = path.with_name(path.name + "-wal")
         self._time = gauge("checkpoint_seconds", "Time of the last WAL checkpoint")

@@ -1,7 +1,7 @@
 """The queue of notices."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,7 +14,7 @@ from backend.core.records import NoticeRecord, NoticeStatus
 
 _C: Final = notices.c
 _COLUMNS: Final = ("id", "user_id", "type", "data", "created_us", "status", "attempts", "next_us")
-_VALUES: Final = {name: bindparam(name) for name in _COLUMNS}
+_VALUES: Final[dict[str, Any]] = {name: bindparam(name) for name in _COLUMNS}
 #: The id is derived from the cause: what was queued before is not queued again.
 _ADD: Final = {
     "sqlite": Prepared(sqlite.insert(notices).values(_VALUES).on_conflict_do_nothing(), *_COLUMNS),
@@ -65,7 +65,7 @@ def mark(
     next_us: int,
 ) -> None:
     """Note what became of notices."""
-    values = {"status": status.value, "error": error, "next_us": next_us}
+    values: dict[str, Any] = {"status": status.value, "error": error, "next_us": next_us}
     if status is NoticeStatus.SENT:
         values["sent_us"] = at_us
     if error is not None:

@@ -8,7 +8,16 @@ from sqlalchemy import Row
 from backend.core import json
 from backend.core.execution import RunStats
 from backend.core.graph import Graph, Link, Node
-from backend.core.ids import BlockId, ExecutionId, GraphId, LinkId, NodeExecutionId, NodeId, UserId
+from backend.core.ids import (
+    BlockId,
+    ExecutionId,
+    GraphId,
+    LinkId,
+    NodeExecutionId,
+    NodeId,
+    ScheduleId,
+    UserId,
+)
 from backend.core.records import (
     ExecutionRecord,
     MissedPolicy,
@@ -18,7 +27,6 @@ from backend.core.records import (
     ScheduleRecord,
     UserRecord,
 )
-from backend.core.ids import ScheduleId
 from backend.core.status import Status
 
 

@@ -74,7 +74,7 @@ class SqlStorage:
         return journal.stage(batch)
 
     async def commit(self, staged: StagedBatch) -> frozenset[ExecutionId]:
-        rows = cast(journal.StagedRows, staged)
+        rows = cast("journal.StagedRows", staged)
         return await self.database.write(lambda c: journal.commit(c, rows))
 
     # Everybody's part.

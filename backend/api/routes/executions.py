@@ -153,10 +153,11 @@ async def list_graph_executions(
     page_size: Annotated[int, Query(ge=1, le=100)] = 25,
 ) -> Response:
     """Return a page of a graph's runs, newest first."""
+    page = min(page, _LAST_PAGE)
     records, total = await context_of(request).executions.page(
         caller_of(request).user_id,
         GraphId(graph_id),
-        page=min(page, _LAST_PAGE),
+        page=page,
         page_size=page_size,
     )
     return answer(

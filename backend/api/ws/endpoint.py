@@ -164,7 +164,7 @@ class _Service:
             token=token,
             send=websocket.send_text,
             close=websocket.close,
-            abort=getattr(websocket.state, ABORT),
+            abort=getattr(websocket.state, ABORT, _nothing),
             limits=self._hub.limits,
             counts=self._hub.counts,
         )
@@ -190,6 +190,10 @@ class _Service:
             finally:
                 bus.cancel()
                 checks.cancel()
+
+
+def _nothing() -> None:
+    """Stand for the abort of a server that has none: its sockets end when the network says so."""
 
 
 def _metric_lines(hub: Hub) -> list[str]:

@@ -8,15 +8,46 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from backend.sdk import BlockContext, pin
 
 #: The zones that the pin offers, from west to east; the order is contract.
-TIMEZONES: Final = (
-    "UTC Pacific/Honolulu America/Anchorage America/Los_Angeles America/Denver America/Chicago "
-    "America/New_York America/Caracas America/Sao_Paulo America/St_Johns Atlantic/South_Georgia "
-    "Atlantic/Azores Europe/London Europe/Paris Europe/Athens Europe/Moscow Asia/Tehran Asia/Dubai "
-    "Asia/Kabul Asia/Karachi Asia/Kolkata Asia/Kathmandu Asia/Dhaka Asia/Yangon Asia/Bangkok "
-    "Asia/Shanghai Australia/Eucla Asia/Tokyo Australia/Adelaide Australia/Sydney "
-    "Australia/Lord_Howe Pacific/Noumea Pacific/Auckland Pacific/Chatham Pacific/Tongatapu "
-    "Pacific/Kiritimati Etc/GMT-12 Etc/GMT+12"
-).split()
+TIMEZONES: Final = [
+    "UTC",
+    "Pacific/Honolulu",
+    "America/Anchorage",
+    "America/Los_Angeles",
+    "America/Denver",
+    "America/Chicago",
+    "America/New_York",
+    "America/Caracas",
+    "America/Sao_Paulo",
+    "America/St_Johns",
+    "Atlantic/South_Georgia",
+    "Atlantic/Azores",
+    "Europe/London",
+    "Europe/Paris",
+    "Europe/Athens",
+    "Europe/Moscow",
+    "Asia/Tehran",
+    "Asia/Dubai",
+    "Asia/Kabul",
+    "Asia/Karachi",
+    "Asia/Kolkata",
+    "Asia/Kathmandu",
+    "Asia/Dhaka",
+    "Asia/Yangon",
+    "Asia/Bangkok",
+    "Asia/Shanghai",
+    "Australia/Eucla",
+    "Asia/Tokyo",
+    "Australia/Adelaide",
+    "Australia/Sydney",
+    "Australia/Lord_Howe",
+    "Pacific/Noumea",
+    "Pacific/Auckland",
+    "Pacific/Chatham",
+    "Pacific/Tongatapu",
+    "Pacific/Kiritimati",
+    "Etc/GMT-12",
+    "Etc/GMT+12",
+]
 
 
 def format_pin(kind: str, pattern: str, *, microseconds: bool) -> Any:

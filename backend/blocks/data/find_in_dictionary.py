@@ -90,4 +90,6 @@ def _index(key: str | int) -> int | None:
     if isinstance(key, int):
         return key
     digits = key.strip().removeprefix("-")
-    return int(key) if digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS else None
+    return (
+        int(key) if digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS else None
+    )

@@ -29,7 +29,7 @@ def serve_named(name: str) -> Serve:
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002 -- protocol
         if fullname != "backend.wiring":
             return None
         return importlib.util.spec_from_loader(fullname, self)

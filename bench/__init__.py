@@ -1,0 +1,1 @@
+"""The workloads of the project, measured: `python -m bench`."""
