@@ -156,8 +156,12 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
         running = asyncio.create_task(
             engine.serve(ready=up.set, stopping=stopping, drain_s=DRAIN_S)
         )
-        for event in (up, drained):
-            running.add_done_callback(lambda _, event=event: event.set())
+
+        def ended(_: object) -> None:
+            up.set()
+            drained.set()
+
+        running.add_done_callback(ended)
         await up.wait()
         await _serve_internal(settings, started, drained, health=health, metrics=metrics)
         await running

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backend.adapters.clock import SystemClock
 from backend.adapters.storage import SqlStorage, open_storage
-from backend.core.errors import AgentServerError
+from backend.core.errors import AgentServerError, GraphInvalid
 from backend.core.graph import Graph
 from backend.core.ids import (
     DEFAULT_USER_EMAIL,
@@ -26,6 +26,7 @@ from backend.core.records import ExecutionRecord, NodeRecord
 from backend.core.status import FINAL, Status
 from backend.ports.bus import NodeChanged, RunChanged, run_topic
 from backend.ports.dispatch import Signal, SignalKind
+from backend.services.portable import file_ids
 from backend.settings import Settings, load_settings
 from backend.setting_sources import data_dir_from, gather, gather_config_file
 
@@ -55,10 +56,12 @@ class Outcome:
     How a run ended.
 
     Attributes:
+        graph: As it was saved: with ids of its own.
         nodes: Its node executions, in order.
         stopped_by: Why it was stopped before its own end, if it was: "interrupt" or "timeout".
     """
 
+    graph: Graph
     record: ExecutionRecord
     nodes: tuple[NodeRecord, ...]
     stopped_by: str | None = None
@@ -118,7 +121,7 @@ async def run_alone(
         signals, watch = _Signals(), _Watch(on_node)
         engine = await _engine(settings, storage, signals, watch, stack)
         running = await _start(engine, stack)
-        run_id = await _submit(storage, signals, watch, graph, inputs)
+        saved, run_id = await _submit(storage, signals, watch, graph, inputs)
         stopped_by = await _until_end(watch, running, limit_s)
         owned = storage.of(DEFAULT_USER_ID)
         if stopped_by is not None:
@@ -128,7 +131,7 @@ async def run_alone(
         record = await owned.execution(run_id, with_outputs=True)
         assert record is not None
         nodes = await owned.node_executions(run_id, limit=MAX_NODES)
-        return Outcome(record=record, nodes=tuple(nodes), stopped_by=stopped_by)
+        return Outcome(graph=saved, record=record, nodes=tuple(nodes), stopped_by=stopped_by)
 
 
 async def _open(settings: Settings, stack: AsyncExitStack, *, durable: bool) -> SqlStorage:
@@ -221,7 +224,7 @@ async def _submit(
     watch: "_Watch",
     graph: Graph,
     inputs: Mapping[str, Any],
-) -> ExecutionId:
+) -> tuple[Graph, ExecutionId]:
     from backend.discovery import load_catalog
     from backend.services.executions import ExecutionService, RunRequest
     from backend.services.graphs import GraphService
@@ -234,12 +237,17 @@ async def _submit(
     made = await graphs.create(DEFAULT_USER_ID, graph)
     run_id = ExecutionId(clock.new_id())
     watch.run_id = run_id  # before the row: the engine may find it before it is told
-    new = await executions.prepare(
-        DEFAULT_USER_ID, made.id, made.version, RunRequest(inputs=inputs), run_id=run_id
-    )
+    try:
+        new = await executions.prepare(
+            DEFAULT_USER_ID, made.id, made.version, RunRequest(inputs=inputs), run_id=run_id
+        )
+    except GraphInvalid as exc:
+        ids = file_ids(graph, made)
+        problems = {ids.get(node_id, node_id): found for node_id, found in exc.problems.items()}
+        raise GraphInvalid(str(exc), problems) from exc
     await storage.submit(new)
     signals.signal(SignalKind.RUN, run_id)
-    return run_id
+    return made, run_id
 
 
 async def _until_end(

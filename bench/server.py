@@ -39,25 +39,34 @@ class Server:
         """Return the supervisor and all below it."""
         return [self.process, *self.process.children(recursive=True)]
 
-    def cpu_s(self) -> float:
-        """Return the CPU time of all processes so far, user and system."""
-        total = 0.0
+    def cpu_s(self) -> dict[str, float]:
+        """Return the CPU time of each process so far, user and system, by its title."""
+        figures: dict[str, float] = {}
         for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 times = process.cpu_times()
-                total += times.user + times.system
-        return total
+                figures[_title(process)] = times.user + times.system
+        return figures
 
     def memory(self) -> dict[str, float]:
         """Return the proportional memory (PSS) of each process in MB, and the sum."""
         figures: dict[str, float] = {}
         for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess):
-                name = process.cmdline()[0][:40] if process.cmdline() else process.name()
-                label = f"{name} {process.pid}"
-                figures[label] = round(process.memory_full_info().pss / 2**20, 1)
+                figures[_title(process)] = round(process.memory_full_info().pss / 2**20, 1)
         figures["sum"] = round(sum(figures.values()), 1)
         return figures
+
+
+def _title(process: psutil.Process) -> str:
+    """Return a service's name, or what else the process is."""
+    words = " ".join(process.cmdline())
+    if words.startswith("agpt: "):
+        return words.removeprefix("agpt: ").strip()
+    for part in ("forkserver", "resource_tracker"):
+        if part in words:
+            return part
+    return "supervisor"
 
 
 def free_ports(count: int) -> list[int]:

@@ -66,7 +66,7 @@ async def w1(place: Server, *, clients: int = 16, runs: int = 4000) -> dict[str,
     accepted_s = time.perf_counter() - started
     await _wait_until_over(opened[0], path, runs + clients)
     over_s = time.perf_counter() - started
-    cpu = place.cpu_s() - cpu
+    used = {name: spent - cpu.get(name, 0.0) for name, spent in place.cpu_s().items()}
     for one in opened:
         await one.close()
     return {
@@ -74,7 +74,10 @@ async def w1(place: Server, *, clients: int = 16, runs: int = 4000) -> dict[str,
         "runs": runs,
         "runs_per_s": round(runs / over_s, 1),
         "accepted_per_s": round(runs / accepted_s, 1),
-        "cpu_ms_per_run": round(cpu / runs * 1000, 3),
+        "cpu_ms_per_run": round(sum(used.values()) / runs * 1000, 3),
+        "cpu_ms_per_run_by_process": {
+            name: round(spent / runs * 1000, 3) for name, spent in used.items() if spent > 0.01
+        },
     }
 
 

@@ -21,6 +21,10 @@ COMMANDS: Final = {
     "stop": ("backend.cli.server:stop", "Stop the background server."),
     "status": ("backend.cli.server:status", "Say whether the server runs, and where."),
     "logs": ("backend.cli.logs:logs", "Show the logs of the services."),
+    "run": ("backend.cli.run:run", "Run one agent and print its outputs; needs no server."),
+    "import": ("backend.cli.graphs:import_", "Save agent files on the running server."),
+    "export": ("backend.cli.graphs:export", "Print a graph of the running server as a file."),
+    "test": ("backend.cli.testing:test", "Try a running server out."),
     "token": ("backend.cli.server:token", "Print a token for the owner of this server."),
     "gen-encrypt-key": ("backend.cli.server:gen_encrypt_key", "Print a key for ENCRYPTION_KEY."),
 }

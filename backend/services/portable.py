@@ -11,7 +11,7 @@ from typing import Any, Final
 from backend.core import json
 from backend.core.catalog import Catalog
 from backend.core.errors import BadRequest, GraphInvalid
-from backend.core.graph import Graph, Link, Node
+from backend.core.graph import Graph, Link, Node, all_graphs
 from backend.core.ids import BlockId, GraphId, LinkId, NodeId
 
 #: More than the API takes in one request; a file that is larger is no agent.
@@ -57,6 +57,15 @@ def read_graph(
 def to_file(graph: Graph) -> dict[str, Any]:
     """Return *graph* in the form of agent files, which is also what the API takes."""
     return {**_one_to_file(graph), "sub_graphs": [_one_to_file(sub) for sub in graph.sub_graphs]}
+
+
+def file_ids(sent: Graph, saved: Graph) -> dict[str, str]:
+    """Return the node ids of the graph *sent* by those that it got when it was saved."""
+    return {
+        new.id: old.id
+        for one, other in zip(all_graphs(sent), all_graphs(saved), strict=False)
+        for old, new in zip(one.nodes, other.nodes, strict=False)
+    }
 
 
 def _one_to_file(graph: Graph) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class Fake(AsyncService):
     ) -> None:
         self.say("starting")
         self.fail_early()
+        if self.fault == "slow":
+            await asyncio.sleep(1)
         server = None
         if started.listener is not None:
             server = await asyncio.start_server(self.answer, sock=started.listener)

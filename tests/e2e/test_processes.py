@@ -51,7 +51,7 @@ def events(server: Running, event: str) -> list[str]:
 
 
 def test_what_others_need_is_ready_before_they_start(start: Start) -> None:
-    server = start()
+    server = start("Base=slow")
 
     server.wait_for("everything")
 

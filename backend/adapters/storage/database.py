@@ -32,8 +32,15 @@ GROUP_LIMIT: Final = 64
 class Prepared:
     """A statement, compiled once; runs with dictionaries of its parameters, past all overhead."""
 
-    def __init__(self, statement: ClauseElement, *columns: str) -> None:
-        """*columns*: the parameters, in the order in which rows give them."""
+    def __init__(
+        self, statement: ClauseElement | Callable[[str], ClauseElement], *columns: str
+    ) -> None:
+        """
+        Take the statement, or a function that makes it for a dialect.
+
+        Args:
+            columns: The parameters, in the order in which rows give them.
+        """
         self._statement = statement
         self._columns = columns
         self._sql: dict[str, str] = {}
@@ -45,7 +52,9 @@ class Prepared:
         dialect = connection.dialect
         sql = self._sql.get(dialect.name)
         if sql is None:
-            compiled = self._statement.compile(dialect=dialect, column_keys=list(self._columns))
+            made = self._statement
+            statement = made(dialect.name) if callable(made) else made
+            compiled = statement.compile(dialect=dialect, column_keys=list(self._columns))
             order = tuple(getattr(compiled, "positiontup", None) or ())
             if order != self._columns:
                 raise AssertionError(f"parameters come as {order}, not as {self._columns}")

@@ -1,16 +1,16 @@
 """The engine's side: unfinished runs are loaded, and batches of their changes are committed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Table, bindparam, select, update
 from sqlalchemy.sql.expression import ClauseElement
 
 from backend.adapters.storage import executions as runs
 from backend.adapters.storage import notices, rows
 from backend.adapters.storage.database import Prepared
+from backend.adapters.storage.dialects import insert_for
 from backend.adapters.storage.tables import (
     executions,
     graphs,
@@ -47,12 +47,16 @@ def _run_update() -> ClauseElement:
     )
 
 
-def _upsert(table: Any, keys: tuple[str, ...], dialect: Any) -> ClauseElement:
+def _upsert(table: Table, *keys: str) -> Callable[[str], ClauseElement]:
     names = [column.name for column in table.columns]
-    statement = dialect.insert(table).values({name: bindparam(name) for name in names})
-    changed = {name: statement.excluded[name] for name in names if name not in keys}
-    result: ClauseElement = statement.on_conflict_do_update(index_elements=keys, set_=changed)
-    return result
+
+    def make(dialect: str) -> ClauseElement:
+        statement = insert_for(dialect, table).values({name: bindparam(name) for name in names})
+        changed = {name: statement.excluded[name] for name in names if name not in keys}
+        made: ClauseElement = statement.on_conflict_do_update(index_elements=keys, set_=changed)
+        return made
+
+    return make
 
 
 _UPDATE_RUN: Final = Prepared(
@@ -65,20 +69,10 @@ _NOTE_CLAIM: Final = Prepared(
     .values(claim_revision=bindparam("claim_revision"), stalls=bindparam("stalls")),
     "claim_revision", "stalls", "run", "now",
 )  # fmt: skip
-_SAVE_NODE: Final = {
-    "sqlite": Prepared(_upsert(node_executions, ("run_id", "ordinal"), sqlite), *_NODE_COLUMNS),
-    "postgresql": Prepared(
-        _upsert(node_executions, ("run_id", "ordinal"), postgresql), *_NODE_COLUMNS
-    ),
-}
-_ADD_OUTPUTS: Final = {
-    "sqlite": Prepared(
-        _upsert(node_outputs, ("run_id", "ordinal", "first"), sqlite), *_OUTPUT_COLUMNS
-    ),
-    "postgresql": Prepared(
-        _upsert(node_outputs, ("run_id", "ordinal", "first"), postgresql), *_OUTPUT_COLUMNS
-    ),
-}
+_SAVE_NODE: Final = Prepared(_upsert(node_executions, "run_id", "ordinal"), *_NODE_COLUMNS)
+_ADD_OUTPUTS: Final = Prepared(
+    _upsert(node_outputs, "run_id", "ordinal", "first"), *_OUTPUT_COLUMNS
+)
 
 
 def unfinished(
@@ -211,15 +205,14 @@ def stage(batch: JournalBatch) -> StagedRows:
 
 def commit(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]:
     """Save *staged*; see EngineStorage.commit."""
-    dialect = connection.dialect.name
     refused = _update_runs(connection, staged)
     _NOTE_CLAIM.run(connection, staged.claim_rows)
     node_rows, output_rows = staged.node_rows, staged.output_rows
     if refused:
         node_rows = [row for row in node_rows if row[0] not in refused]
         output_rows = [row for row in output_rows if row[0] not in refused]
-    _SAVE_NODE[dialect].run(connection, node_rows)
-    _ADD_OUTPUTS[dialect].run(connection, output_rows)
+    _SAVE_NODE.run(connection, node_rows)
+    _ADD_OUTPUTS.run(connection, output_rows)
     if staged.new_runs:
         runs.add_missing(connection, staged.new_runs)
     if staged.notices:

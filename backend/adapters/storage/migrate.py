@@ -1,6 +1,7 @@
 """Brings a database to the tables this program needs; refuses one that is newer.
 
-Alembic is imported only when there is something to do: a start finds the number right.
+Alembic is imported only to upgrade: a new database is made at once, and most starts find the number
+right.
 """
 
 from pathlib import Path
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, create_engine, inspect
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
+from backend.adapters.storage.tables import metadata
 from backend.core.errors import CannotStart
 
 #: The newest step in migrations/versions.
@@ -48,13 +50,25 @@ def migrate(path: Path | str) -> str:
                     f"one knows steps up to {HEAD}: install the newer version, or restore a backup"
                 )
             connection.commit()
-            _upgrade(connection)
+            if before is None:
+                _create(connection)
+            else:
+                _upgrade(connection)
             connection.commit()
     except DatabaseError as exc:
         raise CannotStart(f"the database {path} cannot be used: {exc.orig}") from exc
     finally:
         engine.dispose()
     return "created" if before is None else f"upgraded from {before}"
+
+
+def _create(connection: Connection) -> None:
+    """Make all tables at once. A test holds that the steps lead to the same ones."""
+    metadata.create_all(connection)
+    connection.exec_driver_sql(
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+    )
+    connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (HEAD,))
 
 
 def _upgrade(connection: Connection) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from backend.adapters.storage import rows
 from backend.adapters.storage.database import Prepared
+from backend.adapters.storage.dialects import insert_for
 from backend.adapters.storage.tables import notices
 from backend.core import json
 from backend.core.records import NoticeRecord, NoticeStatus
@@ -16,17 +16,15 @@ _C: Final = notices.c
 _COLUMNS: Final = ("id", "user_id", "type", "data", "created_us", "status", "attempts", "next_us")
 _VALUES: Final[dict[str, Any]] = {name: bindparam(name) for name in _COLUMNS}
 #: The id is derived from the cause: what was queued before is not queued again.
-_ADD: Final = {
-    "sqlite": Prepared(sqlite.insert(notices).values(_VALUES).on_conflict_do_nothing(), *_COLUMNS),
-    "postgresql": Prepared(
-        postgresql.insert(notices).values(_VALUES).on_conflict_do_nothing(), *_COLUMNS
-    ),
-}
+_ADD: Final = Prepared(
+    lambda dialect: insert_for(dialect, notices).values(_VALUES).on_conflict_do_nothing(),
+    *_COLUMNS,
+)
 
 
 def add(connection: Connection, new: Sequence[NoticeRecord]) -> None:
     """Queue notices; those that are there already stay as they are."""
-    _ADD[connection.dialect.name].run(
+    _ADD.run(
         connection,
         [
             (

@@ -3,9 +3,9 @@
 from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from backend.adapters.storage import executions, rows
+from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.tables import schedule_fires, schedules
 from backend.core import json
 from backend.core.ids import GraphId, ScheduleId, UserId
@@ -83,9 +83,8 @@ def fire(
     here = connection.execute(select(_S.id).where(_S.id == schedule.id)).first()
     if here is None:
         return False
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     taken = connection.execute(
-        dialect.insert(schedule_fires)
+        insert_on(connection, schedule_fires)
         .values(schedule_id=schedule.id, fire_us=fire_us, run_id=run.id if run else None)
         .on_conflict_do_nothing()
     )

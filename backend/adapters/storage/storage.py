@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import cast
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
 from backend.adapters.storage import executions, journal, notices, schedules, users
 from backend.adapters.storage.database import Database
+from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.tables import system_jobs
 from backend.adapters.storage.user_storage import SqlUserStorage
 from backend.core.execution import NodeExecution
@@ -137,9 +137,8 @@ class SqlStorage:
         values = {"name": name, "started_us": started_us, "ended_us": ended_us, "result": result}
 
         def save(connection: Connection) -> None:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             connection.execute(
-                dialect.insert(system_jobs)
+                insert_on(connection, system_jobs)
                 .values(values)
                 .on_conflict_do_update(index_elements=["name"], set_=values)
             )

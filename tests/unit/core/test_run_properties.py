@@ -13,7 +13,7 @@ from backend.core.graph import Link, Node
 from backend.core.ids import BlockId, NodeId
 from backend.core.status import Status
 
-FAST, ALL = 70, 2_000
+FAST, ALL = 200, 2_000
 
 SINKS = ("a", "b", "pick", "b_#_k")
 SOURCES = ("x", "x", "x", "y", "error", "x_#_k")

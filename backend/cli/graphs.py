@@ -1,0 +1,151 @@
+"""`agpt import` and `agpt export`: agent files into a running server, and out of it."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from backend.cli.client import server_at
+from backend.core.errors import AgentServerError, BadRequest, GraphInvalid
+
+if TYPE_CHECKING:
+    from backend.core.graph import Graph
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+#: What the answer has beside the file: whose it is, and what is made from it anyway.
+_KEPT: Final = (
+    "id",
+    "version",
+    "is_active",
+    "name",
+    "description",
+    "instructions",
+    "recommended_schedule_cron",
+    "forked_from_id",
+    "forked_from_version",
+    "nodes",
+    "links",
+    "input_schema",
+    "output_schema",
+    "credentials_input_schema",
+)
+_KEPT_OF_NODES: Final = ("id", "block_id", "input_default", "metadata")
+
+server_option = click.option(
+    "--server", metavar="URL", help="Like http://host:8006; else this machine's."
+)
+token_option = click.option(
+    "--token", help="For that server; else AGPT_TOKEN, and on loopback your own."
+)
+file_argument = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+
+
+@click.command(name="import")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=file_argument)
+@server_option
+@token_option
+def import_(files: tuple[Path, ...], server: str | None, token: str | None) -> None:
+    """
+    Save the agents in FILEs on the running server.
+
+    Prints the id and version of each. A file that cannot be saved is refused with all its
+    problems, and does not keep the others out; the exit code is 1 then.
+    """
+    refused = 0
+    with server_at(server, token) as running:
+        for path in files:
+            try:
+                graph = read_file(path)
+                saved = running.create_graph(file_form(graph))
+            except BadRequest as exc:
+                refused += 1
+                click.echo(f"agpt: {path}: {explained(exc)}", err=True)
+            else:
+                click.echo(f"graph {saved['id']} version {saved['version']}")
+    if refused:
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("graph_id")
+@click.option("--version", type=click.IntRange(1, 2**31 - 1), help="Else the highest.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write this file instead of printing.",
+)
+@server_option
+@token_option
+def export(
+    graph_id: str, version: int | None, output: Path | None, server: str | None, token: str | None
+) -> None:
+    """Print a graph of the running server as an agent file, without its secrets."""
+    with server_at(server, token) as running:
+        graph = running.export(graph_id, version)
+    text = json.dumps(_as_file(graph), indent=2, ensure_ascii=False)
+    if output is None:
+        click.echo(text)
+        return
+    try:
+        output.write_text(text + "\n", encoding="utf-8")
+    except OSError as exc:
+        raise BadRequest(f"{output} cannot be written: {exc.strerror}.") from exc
+
+
+def read_file(path: Path) -> "Graph":
+    """
+    Return the graph in an agent file.
+
+    Raises:
+        BadRequest: With all problems in its text.
+    """
+    from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- `agpt --help` does without
+    from backend.discovery import load_catalog  # noqa: PLC0415 -- the same
+    from backend.services.portable import MAX_FILE_BYTES, read_graph  # noqa: PLC0415 -- the same
+
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_FILE_BYTES + 1)
+    except OSError as exc:
+        raise BadRequest(f"{path} cannot be read: {exc.strerror}.") from exc
+    try:
+        return read_graph(text, load_catalog(), name=path.stem, fresh=SystemClock().new_id)
+    except AgentServerError as exc:
+        raise BadRequest(f"{path} is no agent file that can be read: {explained(exc)}") from exc
+
+
+def file_form(graph: "Graph") -> dict[str, Any]:
+    """Return *graph* as the API takes it."""
+    from backend.services.portable import to_file  # noqa: PLC0415 -- `agpt --help` does without
+
+    return to_file(graph)
+
+
+def explained(error: AgentServerError) -> str:
+    """Return the text of *error*, with all problems of a graph by node."""
+    if not isinstance(error, GraphInvalid):
+        return str(error)
+    # Problems of the structure stand in one message, each begins with the link or graph it is about.
+    lines = [str(error).replace("; ", "\n  ")]
+    for node_id, fields in error.problems.items():
+        lines.append(f"  node {node_id}")
+        lines += [f"    {name}: {text}" for name, text in fields.items()]
+    return "\n".join(lines)
+
+
+def _as_file(graph: dict[str, Any]) -> dict[str, Any]:
+    subs = [_kept(sub) for sub in graph.get("sub_graphs") or []]
+    return {**_kept(graph), "sub_graphs": subs}
+
+
+def _kept(graph: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: graph[name] for name in _KEPT if name in graph}
+    kept["nodes"] = [
+        {name: node[name] for name in _KEPT_OF_NODES if name in node} for node in graph["nodes"]
+    ]
+    return kept
