@@ -106,6 +106,7 @@ class RunLoop:
 
     def fail(self, reason: str) -> None:
         """End the run as FAILED."""
+        self._inline.clear()
         self._happened(RunBroken(error=reason, at_us=self._now()))
 
     def hold(self) -> None:
@@ -173,18 +174,39 @@ class RunLoop:
         self._pumping = True
         until = time.perf_counter() + SLICE_S
         try:
-            while not self._held:
-                if self._inline:
-                    self._continue_inline(until)
-                elif self._effects:
-                    self._do(self._effects.popleft())
-                else:
-                    return
+            while not self._held and self._do_next(until):
                 if time.perf_counter() > until:
                     asyncio.get_running_loop().call_soon(self._pump)
                     return
+        except Exception as exc:
+            # Border: a defect of ours must not leave a run that moves no more, nor hurt others.
+            log.exception("run_broken", execution=self.execution.id)
+            self._break(exc)
         finally:
             self._pumping = False
+
+    def _do_next(self, until: float) -> bool:
+        """Do one thing; say whether there was one."""
+        if self._inline:
+            self._continue_inline(until)
+        elif self._effects:
+            self._do(self._effects.popleft())
+        else:
+            return False
+        return True
+
+    def _break(self, error: Exception) -> None:
+        self._inline.clear()
+        self._effects.clear()
+        try:
+            self._apply(RunBroken(error=f"internal error: {error!r}", at_us=self._now()))
+            for execution in list(self.execution.running.values()):
+                self._do(CancelNode(execution))
+        except Exception:
+            # The next sweep takes it up from its rows; if that goes wrong too often, it fails.
+            log.exception("run_given_up", execution=self.execution.id)
+            self._over = True
+            self._tell_end()
 
     def _do(self, effect: StepEffect) -> None:
         match effect:
@@ -227,6 +249,9 @@ class RunLoop:
         try:
             for name, value in inline.outputs:
                 self._yielded(inline.run, name, value)
+                if self.execution.stop_as is not None:
+                    self._inline.clear()  # its end is told by CancelNode
+                    return
                 if time.perf_counter() > until:
                     inline.run.cpu_s += time.thread_time() - cpu
                     return  # goes on in the next slice
@@ -300,6 +325,9 @@ class RunLoop:
             return
         except block_run.BlockFailed as exc:
             error = str(exc)
+        except Exception as exc:  # border: a defect of ours ends the node, not the server
+            log.exception("node_task_broken", execution=self.execution.id)
+            error = f"internal error: {exc!r}"
         if not self._over:
             self._end_node(run, ordinal, error)
             self._pump()

@@ -162,20 +162,22 @@ class Worker:
             fresh: It was just submitted. What a sweep finds may have taken its last executor
                 down: its claim is on disk before it is touched again, so that this is counted.
         """
-        record, before, problem, plan = stored.record, [], None, _NO_PLAN
+        record, before, problem = stored.record, [], None
         try:
             plan = await self.plan(record.graph_id, record.graph_version)
             if record.attempt:
                 before = await self._storage.load_nodes(record.id, plan.nodes_by_id)
+            execution = self._execution(stored, plan)
+            interrupted = restore(execution, before)
         except Unavailable:
             raise  # the run is all right: the next sweep takes it
-        except AgentServerError as exc:
-            problem = str(exc)
+        except Exception as exc:  # border: a run that cannot be read fails; the others go on
+            log.exception("run_not_read", execution=record.id)
+            problem, before = str(exc), []
+            execution, interrupted = self._execution(stored, _NO_PLAN), []
         known = self.active_runs.get(record.id)
         if known is not None:
             return known  # somebody else began it while we were reading
-        execution = self._execution(stored, plan)
-        interrupted = restore(execution, before)
         loop = RunLoop(stored, execution, self._tools, attempt=record.attempt + 1)
         if stored.depth:
             self._children.add(record.id)
@@ -205,6 +207,9 @@ class Worker:
                 loop.begin(interrupted)
         except AgentServerError as exc:
             problem = str(exc)
+        except Exception as exc:  # border: the same
+            log.exception("run_not_begun", execution=loop.stored.record.id)
+            problem = f"internal error: {exc!r}"
         if problem is not None:
             loop.fail(problem)
         if loop.stored.record.stop_us is not None:
