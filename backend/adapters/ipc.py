@@ -66,7 +66,7 @@ def open_socket(kind: int, *, limit: int) -> zmq.Socket[bytes]:
 
 def bind(socket: zmq.Socket[bytes], address: str) -> None:
     """
-    Bind *socket*; a file that a killed process left there is replaced.
+    Bind *socket*; ZeroMQ replaces a file that a killed process left there.
 
     Whoever calls this holds the lock of the data directory: a living owner would lose its file.
 
@@ -74,9 +74,8 @@ def bind(socket: zmq.Socket[bytes], address: str) -> None:
         CannotStart: If the address cannot be used.
     """
     try:
-        Path(address.removeprefix(_SCHEME)).unlink(missing_ok=True)
         socket.bind(address)
-    except (OSError, zmq.ZMQError) as exc:
+    except zmq.ZMQError as exc:
         socket.close(0)
         raise CannotStart(f"cannot listen on {address}: {exc}") from exc
 

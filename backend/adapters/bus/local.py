@@ -44,18 +44,19 @@ class LocalPublisher:
         self._path = path
         self._socket: zmq.Socket[bytes] | None = None
         self._inbox: Inbox | None = None
-        self._wanted: dict[bytes, int] = {}
+        self._wanted: set[bytes] = set()
         self._lossy: set[bytes] = set()
 
     def wanted(self, topic: str) -> bool:
         return _on_wire(topic) in self._wanted
 
-    def publish(self, topic: str, change: RunChanged | NodeChanged) -> None:
+    def publish(self, topic: str, change: RunChanged | NodeChanged | Attached) -> None:
+        """Send *change*; Attached says that something changed of which there is no event."""
         name = _on_wire(topic)
         if name not in self._wanted:
             return
         try:
-            message = encode(change)
+            message = b"" if isinstance(change, Attached) else encode(change)
         except NotJson as exc:
             log.warning("event_without_json_form", topic=topic, reason=str(exc))
             message = b""
@@ -69,7 +70,6 @@ class LocalPublisher:
             CannotStart: If the socket cannot be bound.
         """
         socket = open_socket(zmq.XPUB, limit=_LIMIT)
-        socket.setsockopt(zmq.XPUB_VERBOSER, 1)  # each wish counts, not only the first
         socket.setsockopt(zmq.XPUB_NODROP, 1)  # say when a queue is full
         bind(socket, self._path)
         self._socket, self._inbox = socket, Inbox(socket)
@@ -85,17 +85,17 @@ class LocalPublisher:
             self._lossy.clear()
 
     def _note(self, wish: bytes) -> None:
-        """Note that one subscriber wants a topic, or does not any more."""
+        """Note that somebody wants a topic, or nobody any more."""
         wants, name = wish[:1] == b"\x01", wish[1:]
         if name.startswith(_MARKER):
             if wants:
                 self._send(name, b"")
             return
-        count = self._wanted.get(name, 0) + (1 if wants else -1)
-        if count > 0:
-            self._wanted[name] = count
+        # Of several who want a topic ZeroMQ tells the first that comes and the last that leaves.
+        if wants:
+            self._wanted.add(name)
         else:
-            self._wanted.pop(name, None)
+            self._wanted.discard(name)
             self._lossy.discard(name)
 
     def _send(self, name: bytes, message: bytes) -> None:

@@ -3,10 +3,22 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ClauseElement,
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from backend.adapters.storage import rows
 from backend.adapters.storage.database import Prepared
+from backend.adapters.storage.dialects import insert_for
 from backend.adapters.storage.tables import executions, graphs, node_executions, node_outputs
 from backend.core import json
 from backend.core.errors import NotFound
@@ -41,26 +53,40 @@ _ADD_COLUMNS: Final = (
 _ADD: Final = Prepared(
     insert(executions).values({name: bindparam(name) for name in _ADD_COLUMNS}), *_ADD_COLUMNS
 )
-_OWNED: Final = select(graphs.c.id).where(
-    graphs.c.id == bindparam("graph_id"),
-    graphs.c.version == bindparam("version"),
-    graphs.c.user_id == bindparam("user_id"),
+
+
+def _insert_if_owned(dialect: str) -> ClauseElement:
+    """Add a run if its graph is its user's, and if it is not there yet: one statement a run."""
+    owned = exists().where(
+        graphs.c.id == bindparam("owned_graph"),
+        graphs.c.version == bindparam("owned_version"),
+        graphs.c.user_id == bindparam("owner_id"),
+    )
+    values = select(*(bindparam(name, type_=_E[name].type) for name in _ADD_COLUMNS)).where(owned)
+    statement: ClauseElement = (
+        insert_for(dialect, executions)
+        .from_select(list(_ADD_COLUMNS), values)
+        .on_conflict_do_nothing()
+    )
+    return statement
+
+
+_SUBMIT: Final = Prepared(
+    _insert_if_owned, *_ADD_COLUMNS, "owned_graph", "owned_version", "owner_id"
 )
 
 
 def submit(connection: Connection, run: NewExecution) -> ExecutionRecord:
     """Add *run*; see SystemStorage.submit."""
-    known = connection.execute(select(executions).where(_E.id == run.id)).one_or_none()
-    if known is not None and known.user_id == run.user_id:
-        return rows.execution_record(known)
-    owned = connection.execute(
-        _OWNED,
-        {"graph_id": run.graph_id, "version": run.graph_version, "user_id": run.user_id},
-    ).first()
-    if owned is None:
+    owned = (run.graph_id, run.graph_version, run.user_id)
+    if _SUBMIT.run(connection, [(*_new_row(run), *owned)]):
+        return as_record(run)
+    known = connection.execute(
+        select(executions).where(_E.id == run.id, _E.user_id == run.user_id)
+    ).one_or_none()
+    if known is None:
         raise NotFound(f"Graph #{run.graph_id} version {run.graph_version} not found.")
-    add(connection, [run])
-    return as_record(run)
+    return rows.execution_record(known)
 
 
 def add(connection: Connection, new: Sequence[NewExecution]) -> None:
