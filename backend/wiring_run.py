@@ -24,11 +24,11 @@ from backend.core.ids import (
 )
 from backend.core.records import ExecutionRecord, NodeRecord
 from backend.core.status import FINAL, Status
-from backend.ports.bus import NodeChanged, RunChanged, run_topic
+from backend.ports.bus import Attached, NodeChanged, RunChanged, run_topic
 from backend.ports.dispatch import Signal, SignalKind
 from backend.services.portable import file_ids
-from backend.settings import Settings, load_settings
 from backend.setting_sources import data_dir_from, gather, gather_config_file
+from backend.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from backend.engine.engine import Engine
@@ -46,6 +46,9 @@ _OF_SERVERS: Final = {
     "websocket_server_host": "127.0.0.1",
     "pyro_host": "127.0.0.1",
 }
+
+#: A run that waits for a person waits for one who comes to a server.
+_ENDED: Final = FINAL | {Status.REVIEW}
 
 OnNode = Callable[[NodeChanged], None]
 
@@ -127,7 +130,9 @@ async def run_alone(
         if stopped_by is not None:
             await owned.ask_stop(run_id, now_us=SystemClock().now_us())
             signals.signal(SignalKind.STOP, run_id)
-            await asyncio.wait([watch.ended, running], timeout=STOP_S)
+            await asyncio.wait(
+                [watch.ended, running], timeout=STOP_S, return_when=asyncio.FIRST_COMPLETED
+            )
         record = await owned.execution(run_id, with_outputs=True)
         assert record is not None
         nodes = await owned.node_executions(run_id, limit=MAX_NODES)
@@ -305,15 +310,15 @@ class _Watch:
         """See backend.ports.bus.EventPublisher."""
         return self.run_id is not None and topic == run_topic(self.run_id)
 
-    def publish(self, topic: str, change: RunChanged | NodeChanged) -> None:
+    def publish(self, topic: str, change: RunChanged | NodeChanged | Attached) -> None:
         """See backend.ports.bus.EventPublisher."""
         if not self.wanted(topic):
             return
         if isinstance(change, NodeChanged):
             self._on_node(change)
-        # A run that waits for a person waits for one who comes to a server.
-        elif change.record.status in FINAL | {Status.REVIEW} and not self.ended.done():
-            self.ended.set_result(None)
+        elif isinstance(change, RunChanged) and change.record.status in _ENDED:
+            if not self.ended.done():
+                self.ended.set_result(None)
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """See backend.ports.bus.EventPublisher."""

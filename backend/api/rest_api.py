@@ -21,6 +21,6 @@ class AgentServer(AsyncService):
         self, settings: "Settings", started: ServiceStarted, stopping: "asyncio.Event"
     ) -> None:
         """See `AsyncService.serve`."""
-        from backend import wiring  # noqa: PLC0415 -- not in the supervisor
+        from backend.wiring import serve_rest  # noqa: PLC0415 -- not in the supervisor
 
-        await wiring.serve_rest(settings, started, stopping)
+        await serve_rest(settings, started, stopping)

@@ -124,9 +124,7 @@ class Server:
     def export(self, graph_id: str, version: int | None) -> Any:
         """Return a graph as a file for others; the highest version when none is named."""
         number = "" if version is None else f"&version={version}"
-        return self.ask(
-            "GET", f"/api/graphs/{quote(graph_id, safe='')}?for_export=true{number}"
-        )
+        return self.ask("GET", f"/api/graphs/{quote(graph_id, safe='')}?for_export=true{number}")
 
     def start(self, graph_id: str, version: int, inputs: Mapping[str, Any]) -> Any:
         """Start a run."""
@@ -232,4 +230,3 @@ def _place(item: Any) -> str:
         return str(item)
     where = ".".join(map(str, item.get("loc", ())))
     return f"{where}: {item.get('msg', 'is wrong')}"
-

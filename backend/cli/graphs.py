@@ -1,6 +1,7 @@
 """`agpt import` and `agpt export`: agent files into a running server, and out of it."""
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -128,10 +129,11 @@ def file_form(graph: "Graph") -> dict[str, Any]:
 
 def explained(error: AgentServerError) -> str:
     """Return the text of *error*, with all problems of a graph by node."""
+    # Problems of links stand in one message: one a line, without all blocks that there are.
+    text = re.sub(r", available blocks: \{[^}]*\}", "", str(error))
+    lines = [text.replace("; Link (", "\n  Link (")]
     if not isinstance(error, GraphInvalid):
-        return str(error)
-    # Problems of the structure stand in one message, each begins with the link or graph it is about.
-    lines = [str(error).replace("; ", "\n  ")]
+        return lines[0]
     for node_id, fields in error.problems.items():
         lines.append(f"  node {node_id}")
         lines += [f"    {name}: {text}" for name, text in fields.items()]
@@ -144,7 +146,7 @@ def _as_file(graph: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kept(graph: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: graph[name] for name in _KEPT if name in graph}
+    kept: dict[str, Any] = {name: graph[name] for name in _KEPT if name in graph}
     kept["nodes"] = [
         {name: node[name] for name in _KEPT_OF_NODES if name in node} for node in graph["nodes"]
     ]

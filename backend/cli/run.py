@@ -22,13 +22,19 @@ if TYPE_CHECKING:
     from backend.ports.bus import NodeChanged
 
 INTERRUPTED: Final = 130
+#: So that the first try needs nothing but the one word.
+SAMPLE_VALUES: Final = ("input_1=Hello", "input_2=World")
 _FIRST_LOOK_S: Final = 0.01
 _SLOWEST_LOOK_S: Final = 0.5
 
 
 @click.command()
 @click.argument("file", required=False, type=file_argument)
-@click.option("--sample", is_flag=True, help="Run the sample agent instead of a file.")
+@click.option(
+    "--sample",
+    is_flag=True,
+    help="Run the sample agent instead of a file; without -i with Hello and World.",
+)
 @click.option(
     "-i",
     "--input",
@@ -50,7 +56,7 @@ _SLOWEST_LOOK_S: Final = 0.5
     metavar="SECONDS",
     help="Stop the run after so long.",
 )
-def run(  # noqa: PLR0913 -- one for each option
+def run(
     *,
     file: Path | None,
     sample: bool,
@@ -71,14 +77,12 @@ def run(  # noqa: PLR0913 -- one for each option
     """
     if sample == (file is not None):
         raise click.UsageError("Name one agent file, or --sample.")
-    graph = _sample() if file is None else read_file(file)
-    inputs = read_inputs(graph, values)
     try:
+        graph = sample_graph() if file is None else read_file(file)
+        inputs = read_inputs(graph, values or (SAMPLE_VALUES if sample else ()))
         with _terminate_as_interrupt():
-            if server:
-                result = _run_on_server(graph, inputs, data_dir, timeout)
-            else:
-                result = _run_here(graph, inputs, data_dir, timeout)
+            work = _run_on_server if server else _run_here
+            result = work(graph, inputs, data_dir, timeout)
     except GraphInvalid as exc:
         raise BadRequest(explained(exc)) from exc
     except KeyboardInterrupt:
@@ -91,7 +95,8 @@ def run(  # noqa: PLR0913 -- one for each option
         sys.exit(1)
 
 
-def _sample() -> "Graph":
+def sample_graph() -> "Graph":
+    """Return the agent of `--sample`."""
     from backend.usecases.sample import create_test_graph  # noqa: PLC0415 -- help does without
 
     return create_test_graph()
@@ -217,4 +222,3 @@ def wait_for_end(
         stopped_by = "interrupt"
     server.stop(graph_id, run_id)
     return server.run(graph_id, run_id), stopped_by
-

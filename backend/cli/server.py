@@ -107,7 +107,7 @@ def stop_server() -> str:
 
 def descendants(identity: Identity) -> list[Identity]:
     """Return all processes below *identity*, as they are now."""
-    import psutil  # type: ignore[import-untyped] # has no types # noqa: PLC0415 -- only `agpt stop` needs the whole tree
+    import psutil
 
     try:
         below = psutil.Process(identity.pid).children(recursive=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from backend.core.ids import ExecutionId, UserId, derived_id
+from backend.core.ids import ExecutionId, IdSeries, UserId
 from backend.core.plan import GraphPlan, Inputs, NodePlan
 from backend.core.status import Status, advance
 
@@ -141,6 +141,10 @@ class Execution:
     running: dict[int, NodeExecution] = field(default_factory=dict)
     refused: deque[tuple[NodeExecution, str]] = field(default_factory=deque)
     touched: dict[int, NodeExecution] = field(default_factory=dict)  #: changed since last saved
+    node_ids: IdSeries = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.node_ids = IdSeries(self.id)
 
     def state_of(self, node: NodePlan) -> NodeState:
         """Return what the run remembers about *node*."""
@@ -153,7 +157,7 @@ class Execution:
         """Add an execution of *node*, INCOMPLETE, with the next ordinal and the id of that."""
         ordinal = self.next_ordinal
         self.next_ordinal += 1
-        made = NodeExecution(ordinal, derived_id(self.id, ordinal), node, at_us)
+        made = NodeExecution(ordinal, self.node_ids[ordinal], node, at_us)
         self.live[ordinal] = made
         self.touch(made)
         return made

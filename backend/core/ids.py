@@ -1,7 +1,7 @@
 """Ids. Text everywhere; a type of its own each, so that one cannot stand for another."""
 
 import hashlib
-from typing import NewType
+from typing import Final, NewType
 
 UserId = NewType("UserId", str)
 GraphId = NewType("GraphId", str)
@@ -22,9 +22,41 @@ def derived_id(*parts: str | int) -> str:
     """
     Return the UUID (version 8, RFC 9562) that belongs to *parts*, always the same.
 
-    Ids of node executions and of child runs are derived, not drawn: after a crash the same work
-    gets the same id, which makes it an idempotency key.
+    Ids of child runs and of fires are derived, not drawn: after a crash the same work gets the same
+    id, which makes it an idempotency key.
     """
-    digest = hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).hexdigest()
-    variant = "89ab"[int(digest[16], 16) & 3]
-    return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:]}"
+    return _as_uuid8(_digest("\x1f".join(map(str, parts))))
+
+
+class IdSeries:
+    """
+    The ids of what belongs to one thing, by number: the same ones whenever they are asked for.
+
+    A hash for each would be a fifth of the time that a small step takes, so there is one hash for
+    the thing, and each number is a fixed step away from it.
+    """
+
+    __slots__ = ("_start",)
+
+    def __init__(self, owner: str) -> None:
+        self._start = _digest(owner)
+
+    def __getitem__(self, number: int) -> str:
+        """Return the id of *number*, a UUID of version 8; no two numbers have the same."""
+        return _as_uuid8((self._start + number * _STRIDE) & _FREE_BITS)
+
+
+_FREE_BITS: Final = (1 << 122) - 1  # of a UUID's 128, six are its version and variant
+_STRIDE: Final = 0x9E3779B97F4A7C15F39CC0605CEDC83  # odd, so that no number comes twice
+
+
+def _digest(text: str) -> int:
+    digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return int.from_bytes(digest) & _FREE_BITS
+
+
+def _as_uuid8(value: int) -> str:
+    """Put version and variant between the 122 bits of *value*."""
+    high = value >> 62 & 0xFFF
+    digits = f"{value >> 74:012x}8{high:03x}{1 << 63 | value & (1 << 62) - 1:016x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

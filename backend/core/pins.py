@@ -149,13 +149,4 @@ def _as_list(container: Any) -> list[Any]:
 
 
 def _as_dict(container: Any) -> dict[str, Any]:
-    if isinstance(container, dict):
-        return dict(container)
-    if isinstance(container, list):
-        pairs = [item for item in container if isinstance(item, list) and len(item) == _PAIR]
-        if pairs and len(pairs) == len(container):
-            return {str(key): value for key, value in pairs}
-    return {}
-
-
-_PAIR: Final = 2
+    return dict(container) if isinstance(container, dict) else {}

@@ -293,8 +293,23 @@ def _try_input(run: Execution, slot: NodeExecution, kept: Inputs | None) -> Inpu
     if not isinstance(prepared, Refusal):
         return prepared
     if not prepared.may_heal:
-        run.refused.append((slot, prepared.reason))
+        _set_aside(run, slot, prepared.reason)
     return None
+
+
+def _set_aside(run: Execution, slot: NodeExecution, reason: str) -> None:
+    """
+    Note that *slot* is refused; it fails when all that this event led to is delivered.
+
+    It has its place in line from now on, so that its error is routed in turn: whether several
+    values arrive in one event or in several makes no difference, nor does a crash.
+    """
+    slot.queue_no = run.next_queue_no
+    run.next_queue_no += 1
+    state = run.state_of(slot.node)
+    del state.waiting[slot.ordinal]
+    state.in_flight.append(slot)
+    run.refused.append((slot, reason))
 
 
 def _release_waiting(run: Execution, state: NodeState, kept: Inputs, at_us: int) -> None:
@@ -321,16 +336,9 @@ def _refuse_all(run: Execution, at_us: int) -> str | None:
 
 
 def _refuse(run: Execution, slot: NodeExecution, reason: str, at_us: int) -> None:
-    state = run.state_of(slot.node)
-    if state.waiting.pop(slot.ordinal, None) is None:
-        return
     slot.input = dict(slot.received)
-    # A place in line, though it never was queued: its error is routed in turn, after a crash too.
-    slot.queue_no = run.next_queue_no
-    run.next_queue_no += 1
     _fail(run, slot, reason)
     run.stats.node_count += 1
-    state.in_flight.append(slot)
     _leave_flight(run, slot, at_us)
 
 

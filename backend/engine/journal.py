@@ -16,7 +16,14 @@ from backend.core.execution import Execution, NodeExecution
 from backend.core.records import NewExecution, NoticeRecord
 from backend.core.status import FINAL
 from backend.engine import snapshots
-from backend.ports.bus import EventPublisher, NodeChanged, RunChanged, graph_topic, run_topic
+from backend.ports.bus import (
+    Attached,
+    EventPublisher,
+    NodeChanged,
+    RunChanged,
+    graph_topic,
+    run_topic,
+)
 from backend.ports.clock import Clock
 from backend.ports.storage import EngineStorage, JournalBatch, RunChange, StoredRun
 
@@ -187,6 +194,17 @@ class Journal:
             events.append((graph, RunChanged(record=full)))
         return events
 
+    def _publish(self, part: _Part) -> None:
+        for topic, event in part.events:
+            self.publisher.publish(topic, event)
+        told = {topic for topic, _ in part.events}
+        record = part.run.stored.record
+        for topic in (run_topic(record.id), graph_topic(record.graph_id)):
+            # Somebody who came while this was being committed may have looked into storage before
+            # it was there: look again.
+            if topic not in told and self.publisher.wanted(topic):
+                self.publisher.publish(topic, Attached(topic=topic))
+
     async def _commit(self, staged: Any) -> frozenset[Any]:
         """Commit, however long the database takes: what is staged cannot be given up."""
         pause_s = _RETRY_FIRST_S
@@ -219,8 +237,7 @@ class Journal:
             run.refused()
             return
         run.claimed = True
-        for topic, event in part.events:
-            self.publisher.publish(topic, event)
+        self._publish(part)
         if part.ended:
             self.figures.runs_ended += 1
         run.committed()

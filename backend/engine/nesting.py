@@ -82,9 +82,11 @@ class Nesting:
             created_us=execution.start_us or execution.add_us,
         )
         outputs: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue()
-        await loop.add_child(child)
-        ended = await self._watch(child.id, outputs)
+        ended: asyncio.Future[ChildEnd] = asyncio.get_running_loop().create_future()
+        ended.add_done_callback(lambda _: outputs.put_nowait(None))
         try:
+            await loop.add_child(child)
+            await self._watch(child.id, outputs, ended)
             while (output := await outputs.get()) is not None:
                 yield output
             end = ended.result()
@@ -92,20 +94,22 @@ class Nesting:
             usage.extra_steps += end.stats.node_count
             self._settle(execution, child, end)
         finally:
-            # Cancelled, or the parent failed: the child must not outlive it.
-            if not ended.done():
-                await self._stop(child.id, ended)
+            # Cancelled, or the parent failed: the child must not outlive it. Where the parent
+            # was only given up, both go on elsewhere.
+            if not ended.done() and not loop.over:
+                await self._stop(loop, child)
 
     async def _watch(
-        self, child: ExecutionId, outputs: "asyncio.Queue[tuple[str, Any] | None]"
-    ) -> "asyncio.Future[ChildEnd]":
-        """Feed *outputs* with all that *child* gives, from its first on, and None at its end."""
-        ended: asyncio.Future[ChildEnd] = asyncio.get_running_loop().create_future()
-        ended.add_done_callback(lambda _: outputs.put_nowait(None))
+        self,
+        child: ExecutionId,
+        outputs: "asyncio.Queue[tuple[str, Any] | None]",
+        ended: "asyncio.Future[ChildEnd]",
+    ) -> None:
+        """Feed *outputs* with all that *child* gives, from its first on, and set *ended*."""
         loop = await self._children.child_loop(child)
         if loop is None:
             await self._replay(child, outputs, ended)
-            return ended
+            return
         loop.attach(lambda name, value: outputs.put_nowait((name, value)))
 
         def note_end(over: "RunLoop") -> None:
@@ -114,7 +118,6 @@ class Nesting:
                 ended.set_result(ChildEnd(status=run.status, stats=run.stats))
 
         loop.on_end.append(note_end)
-        return ended
 
     async def _replay(
         self,
@@ -133,11 +136,15 @@ class Nesting:
             outputs.put_nowait(output)
         ended.set_result(ChildEnd(status=record.status, stats=record.stats or RunStats()))
 
-    async def _stop(self, child: ExecutionId, ended: "asyncio.Future[ChildEnd]") -> None:
-        loop = await self._children.child_loop(child)
+    async def _stop(self, parent: "RunLoop", child: NewExecution) -> None:
+        # Cancelled while it was being added, it may still be on its way to the disk.
+        await parent.add_child(child)
+        loop = await self._children.child_loop(child.id)
         if loop is not None:
+            over = asyncio.Event()
+            loop.on_end.append(lambda _: over.set())
             loop.stop()
-            await asyncio.wait([ended])
+            await over.wait()
 
     def _settle(self, execution: NodeExecution, child: NewExecution, end: ChildEnd) -> None:
         if end.status is Status.COMPLETED:

@@ -26,6 +26,8 @@ SWEEP_S: Final = 1.0
 _PLANS: Final = 512
 #: Ids of new runs that are remembered while all slots are taken.
 _MOST_ASKED: Final = 10_000
+#: Runs whose newest attempt here is remembered.
+_MOST_KNOWN: Final = 10_000
 #: A run that stopped its executor this often at the same point is not tried again: it would take
 #: the whole server down each time.
 MOST_STALLS: Final = 6
@@ -50,6 +52,7 @@ class Worker:
         self._more = True  # storage may hold runs that nobody told us about
         self._full = False
         self._held = False
+        self._attempts: OrderedDict[ExecutionId, int] = OrderedDict()
         self._plans: OrderedDict[tuple[str, int], GraphPlan] = OrderedDict()
         self.picked_up = 0
 
@@ -137,10 +140,15 @@ class Worker:
 
     async def _look_for_stops(self) -> None:
         self._stops.clear()
+        waiting: list[ExecutionId] = []
         for run_id in await self._storage.stops_asked():
             loop = self.active_runs.get(run_id)
-            if loop is not None and loop.execution.stop_as is None:
+            if loop is None:
+                waiting.append(run_id)
+            elif loop.execution.stop_as is None:
                 loop.stop()
+        # What waits for a slot ends without one: nothing of it is run.
+        await self._begin_all([i for i in waiting if i not in self._loading], fresh=False)
 
     async def _begin_all(self, ids: Sequence[ExecutionId], *, fresh: bool) -> None:
         if not ids:
@@ -154,9 +162,11 @@ class Worker:
         finally:
             self._loading.difference_update(ids)
 
-    async def begin(self, stored: StoredRun, *, fresh: bool) -> RunLoop:
+    async def begin(self, stored: StoredRun, *, fresh: bool) -> RunLoop | None:
         """
         Take a run over and begin it, or go on with it; return its loop.
+
+        None when it came to its end here after *stored* was read.
 
         Args:
             fresh: It was just submitted. What a sweep finds may have taken its last executor
@@ -178,6 +188,9 @@ class Worker:
         known = self.active_runs.get(record.id)
         if known is not None:
             return known  # somebody else began it while we were reading
+        if self._attempts.get(record.id, 0) > record.attempt:
+            return None  # … and it has ended: our own next attempt would look like that one's
+        self._note_attempt(record)
         loop = RunLoop(stored, execution, self._tools, attempt=record.attempt + 1)
         if stored.depth:
             self._children.add(record.id)
@@ -191,6 +204,12 @@ class Worker:
         self._start(loop, interrupted, problem)
         return loop
 
+    def _note_attempt(self, record: ExecutionRecord) -> None:
+        self._attempts[record.id] = record.attempt + 1
+        self._attempts.move_to_end(record.id)
+        if len(self._attempts) > _MOST_KNOWN:
+            self._attempts.popitem(last=False)
+
     async def _claim(self, loop: RunLoop) -> str | None:
         """Put the attempt on disk; return why the run must not go on, if so."""
         try:
@@ -202,6 +221,8 @@ class Worker:
         return f"the executor was lost {loop.stored.stalls} times at the same point of this run"
 
     def _start(self, loop: RunLoop, interrupted: list[NodeExecution], problem: str | None) -> None:
+        if loop.stored.record.stop_us is not None:
+            loop.stop()  # before anything of it is run
         try:
             if problem is None:
                 loop.begin(interrupted)
@@ -212,8 +233,6 @@ class Worker:
             problem = f"internal error: {exc!r}"
         if problem is not None:
             loop.fail(problem)
-        if loop.stored.record.stop_us is not None:
-            loop.stop()
 
     def _execution(self, stored: StoredRun, plan: GraphPlan) -> Execution:
         record, limits = stored.record, self._tools.limits
@@ -249,7 +268,8 @@ class Worker:
         return plan
 
     def _ended(self, loop: RunLoop) -> None:
-        self.active_runs.pop(loop.stored.record.id, None)
+        if self.active_runs.get(loop.stored.record.id) is loop:
+            del self.active_runs[loop.stored.record.id]
         self._children.discard(loop.stored.record.id)
         if self._asked or self._more or self._full:
             self._more = self._more or self._full

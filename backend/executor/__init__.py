@@ -21,9 +21,9 @@ class DatabaseManager(AsyncService):
         self, settings: "Settings", started: ServiceStarted, stopping: "asyncio.Event"
     ) -> None:
         """See `AsyncService.serve`."""
-        from backend import wiring  # noqa: PLC0415 -- not in the supervisor
+        from backend.wiring import serve_database  # noqa: PLC0415 -- not in the supervisor
 
-        await wiring.serve_database(settings, started, stopping)
+        await serve_database(settings, started, stopping)
 
 
 class Scheduler(AsyncService):
@@ -37,9 +37,9 @@ class Scheduler(AsyncService):
         self, settings: "Settings", started: ServiceStarted, stopping: "asyncio.Event"
     ) -> None:
         """See `AsyncService.serve`."""
-        from backend import wiring  # noqa: PLC0415 -- not in the supervisor
+        from backend.wiring import serve_scheduler  # noqa: PLC0415 -- not in the supervisor
 
-        await wiring.serve_scheduler(settings, started, stopping)
+        await serve_scheduler(settings, started, stopping)
 
 
 class ExecutionManager(AsyncService):
@@ -53,6 +53,6 @@ class ExecutionManager(AsyncService):
         self, settings: "Settings", started: ServiceStarted, stopping: "asyncio.Event"
     ) -> None:
         """See `AsyncService.serve`."""
-        from backend import wiring  # noqa: PLC0415 -- not in the supervisor
+        from backend.wiring import serve_executor  # noqa: PLC0415 -- not in the supervisor
 
-        await wiring.serve_executor(settings, started, stopping)
+        await serve_executor(settings, started, stopping)

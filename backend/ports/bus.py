@@ -51,8 +51,12 @@ class EventPublisher(Protocol):
     def wanted(self, topic: str) -> bool:
         """Say whether anybody listens; costs nothing."""
 
-    def publish(self, topic: str, change: RunChanged | NodeChanged) -> None:
-        """Send *change* to all who listen. Never waits: a listener that is too slow loses it."""
+    def publish(self, topic: str, change: RunChanged | NodeChanged | Attached) -> None:
+        """
+        Send *change* to all who listen. Never waits: a listener that is too slow loses it.
+
+        `Attached` tells them that they may have missed something, and that storage has it.
+        """
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Keep track of who listens, until cancelled."""

@@ -88,7 +88,8 @@ class UserStorage(Protocol):
         Return node executions of a run.
 
         Those that changed after *after_revision*, in order of their last change, when it is
-        given; else the newest *limit* in the order in which they were queued.
+        given (-1: all of them); else, for 0, the newest *limit* in the order in which they were
+        queued.
         """
 
     async def delete_execution(self, run_id: ExecutionId, *, now_us: int) -> bool:

@@ -123,7 +123,8 @@ class BusSpec:
 
     async def test_changes_arrive_in_order_and_whole(self, bus: BusUnderTest) -> None:
         """Both kinds, on one topic."""
-        topic, sent = run_topic(run_changed().record.id), [run_changed(), node_changed()] * 20
+        topic = run_topic(run_changed().record.id)
+        sent: list[RunChanged | NodeChanged] = [run_changed(), node_changed()] * 20
         async with bus.publisher() as publisher:
             subscriber = bus.subscriber()
             subscriber.subscribe(topic)
@@ -253,6 +254,40 @@ class BusSpec:
             while isinstance((await listener.next())[1], NodeChanged):
                 seen += 1
             assert seen < count
+
+    async def test_a_slow_listener_harms_no_other(self, bus: BusUnderTest) -> None:
+        """Who keeps up gets everything, however much the other has left."""
+        async with bus.publisher() as publisher:
+            slow, lively = bus.subscriber(), bus.subscriber()
+            slow.subscribe("run:1")
+            await Listener(slow).attached("run:1")
+            lively.subscribe("run:1")
+            listener = Listener(lively)
+            await listener.attached("run:1")
+
+            for revision in range(20_000):
+                publisher.publish("run:1", node_changed(revision=revision, value="y" * 500))
+                _, change = await listener.next()
+                while isinstance(change, Attached):  # somebody lost something; not this one
+                    _, change = await listener.next()
+
+                assert isinstance(change, NodeChanged)
+                assert change.record.revision == revision
+
+    async def test_a_busy_publisher_hears_new_listeners(self, bus: BusUnderTest) -> None:
+        """What arrives while it sends is not overlooked."""
+        async with bus.publisher() as publisher:
+            subscriber = bus.subscriber()
+            subscriber.subscribe("run:busy")
+            listener = Listener(subscriber)
+            await listener.attached("run:busy")
+            for number in range(20):
+                topic = f"run:{number}"
+                subscriber.subscribe(topic)
+                for revision in range(300):
+                    publisher.publish("run:busy", node_changed(revision=revision))
+
+                await listener.attached(topic)
 
     async def test_a_large_change_arrives_or_is_told_of(self, bus: BusUnderTest) -> None:
         """An adapter may leave the fetching of large values to storage."""

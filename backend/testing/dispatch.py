@@ -80,7 +80,7 @@ class DispatchSpec:
         await first.close()
 
         signals = dispatch.source().signals()
-        heard = asyncio.create_task(anext(signals))
+        heard = asyncio.ensure_future(anext(signals))
         async with asyncio.timeout(_LIMIT_S):
             while not heard.done():
                 dispatcher.signal(SignalKind.RUN, ExecutionId("after"))

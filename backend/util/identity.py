@@ -85,7 +85,7 @@ def _boot_id() -> str:
 
 
 def _birth_elsewhere(pid: int) -> str | None:
-    import psutil  # type: ignore[import-untyped] # has no types # noqa: PLC0415 -- 5 MB that the supervisor on Linux does without
+    import psutil  # noqa: PLC0415 -- 5 MB that the supervisor on Linux does without
 
     try:
         process = psutil.Process(pid)

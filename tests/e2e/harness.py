@@ -80,8 +80,9 @@ class Server:
 
     def start(self, *, limit_s: float = 30.0) -> "Server":
         """Start it, or start it again on the same data, and wait until all six are ready."""
-        running = Running("-m", "backend.app", environment=self._environment)
-        self._running = running
+        if self._running is not None:
+            self._running.kill_all()
+        running = self._running = Running("-m", "backend.app", environment=self._environment)
         running.wait_for("agpt is ready.", limit_s=limit_s)
         self.family |= running.family
         return self
@@ -150,6 +151,8 @@ class Server:
         """End all that is left of it."""
         self.rest.close()
         if self._running is not None:
+            self._note_family()
+            print(self.log("Supervisor"))  # noqa: T201 - pytest shows it with a failure
             self._running.kill_all()
         kill_for_certain(self.family, limit_s=10)
 
@@ -166,7 +169,8 @@ class Server:
 
     def log(self, service: str) -> str:
         """Return what a service has logged."""
-        return (self.data_dir / "logs" / f"{service}.log").read_text()
+        path = self.data_dir / "logs" / f"{service}.log"
+        return path.read_text() if path.exists() else ""
 
     def _note_family(self) -> None:
         if psutil.pid_exists(self.running.pid):

@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped] # has no types
+import psutil
 
 from backend.util.identity import Identity, identify, wait_until_gone
 

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped] # has no types
+import psutil
 import pytest
 
 from backend.util.identity import identify, is_alive, wait_until_gone
@@ -293,6 +293,7 @@ def test_when_the_fork_server_is_killed_no_service_runs_twice(start: Start) -> N
     for pid in before:
         os.kill(pid, signal.SIGSTOP)
 
+    assert fork_server is not None
     fork_server.kill()
     server.wait_for("Base ready", "Door ready", "Engine ready")
 

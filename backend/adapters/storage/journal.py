@@ -130,11 +130,13 @@ def load_nodes(
     found = list(
         connection.execute(select(node_executions).where(_N.run_id == run_id).order_by(_N.ordinal))
     )
-    # Outputs matter only for what goes on: what runs, and what is not routed yet.
+    # Outputs matter only for what goes on: what runs, what is not routed yet, and what a run hands
+    # to the run that started it.
     open_rows = [
         row
         for row in found
-        if row.saved_outputs and (row.routed is not None or Status(row.status) not in FINAL)
+        if row.saved_outputs
+        and (row.routed is not None or row.kind == "Output" or Status(row.status) not in FINAL)
     ]
     streamed = runs.streamed_outputs(connection, run_id, open_rows)
     return [_node_execution(row, plans, streamed.get(row.ordinal, [])) for row in found]
@@ -214,7 +216,7 @@ def commit(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]
     _SAVE_NODE.run(connection, node_rows)
     _ADD_OUTPUTS.run(connection, output_rows)
     if staged.new_runs:
-        runs.add_missing(connection, staged.new_runs)
+        runs.add_missing(connection, [r for r in staged.new_runs if r.parent_id not in refused])
     if staged.notices:
         told = [notice for run, notice in staged.notices.items() if run not in refused]
         notices.add(connection, told)

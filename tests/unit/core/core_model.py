@@ -27,7 +27,7 @@ class Row:
     input: dict[str, Any] | None = None
     outputs: list[tuple[str, Any]] = field(default_factory=list)
     routed: int = 0
-    place: int | None = None  #: in the line of its node: when it was queued or refused
+    place: int | None = None  #: in the line of its node, from when it was queued or refused
     was_queued: bool = False
     dispatched: bool = False
 
@@ -124,7 +124,7 @@ class Model:
             row
             for row in self.rows
             if row.node == link.sink_id
-            and row.status == "INCOMPLETE"
+            and row.place is None
             and link.sink_name not in row.received
         ]
         slot = slots[0] if slots else self.new_row(link.sink_id)
@@ -132,7 +132,7 @@ class Model:
         if self.try_to_queue(slot, self.newest_input(slot.node)) and link.is_static:
             kept = slot.input
             for other in self.rows:
-                if other.node == slot.node and other.status == "INCOMPLETE":
+                if other.node == slot.node and other.place is None:
                     self.try_to_queue(other, kept)
 
     def newest_input(self, node: str) -> dict[str, Any] | None:
@@ -149,6 +149,7 @@ class Model:
             self.queue(slot, inputs)
             return True
         if verdict == REFUSED:
+            slot.place = self.next_place()
             self.refused.append(slot)
         return False
 
@@ -177,9 +178,7 @@ class Model:
         """Fail what can never fit, then give out work, then see whether the run is over."""
         if not self.stopping:
             while self.refused and len(self.rows) <= self.limit:
-                slot = self.refused.pop(0)
-                if slot.status == "INCOMPLETE":
-                    self.refuse(slot)
+                self.refuse(self.refused.pop(0))
             if len(self.rows) > self.limit:
                 self.ends_as, self.stopping = "FAILED", True
         if not self.stopping:
@@ -192,7 +191,6 @@ class Model:
 
     def refuse(self, slot: Row) -> None:
         slot.status, slot.input = "FAILED", dict(slot.received)
-        slot.place = self.next_place()
         slot.outputs.append(("error", "refused"))
         self.route(slot.node)
 

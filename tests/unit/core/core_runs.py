@@ -14,7 +14,7 @@ from backend.core.block import BlockType
 from backend.core.catalog import Catalog
 from backend.core.execution import Execution, NodeExecution
 from backend.core.graph import Graph
-from backend.core.ids import ExecutionId, UserId, derived_id
+from backend.core.ids import ExecutionId, UserId, IdSeries
 from backend.core.plan import GraphPlan
 from backend.core.restore import restore
 from backend.core.status import FINAL, Status
@@ -297,7 +297,7 @@ class Driver:
         ]
         assert self.run.status.value == self.model.status
         assert self.run.outputs == self.model.outputs()
-        assert all(row["id"] == derived_id(RUN_ID, ordinal) for ordinal, row in self.rows.items())
+        assert all(row["id"] == IdSeries(RUN_ID)[ordinal] for ordinal, row in self.rows.items())
 
     def by_node(self) -> dict[str, list[Any]]:
         """What each node did, in the order of its line; what waits last."""

@@ -157,7 +157,7 @@ def test_null_counts_where_it_is_kept() -> None:
 
 
 def test_a_value_without_a_json_form_is_a_mismatch_and_no_crash() -> None:
-    words = PinSchema(pins(a_={})).mismatch({"a": object()})
+    words = PinSchema(pins(a_=TEXT)).mismatch({"a": object()})
 
     assert words is not None
     assert "JSON" in words
