@@ -119,8 +119,9 @@ class RunLoop:
 
     @property
     def busy(self) -> bool:
-        """Whether nodes are running in tasks."""
-        return bool(self._tasks)
+        """Whether nodes are running in tasks. Those that wait for a nested run do nothing."""
+        running = self.execution.running
+        return any(n in running and not running[n].node.is_agent for n in self._tasks)
 
     async def give_up(self) -> None:
         """Cancel what runs and forget the run here; its rows say where another may go on."""

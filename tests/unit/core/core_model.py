@@ -123,9 +123,7 @@ class Model:
         slots = [
             row
             for row in self.rows
-            if row.node == link.sink_id
-            and row.place is None
-            and link.sink_name not in row.received
+            if row.node == link.sink_id and row.place is None and link.sink_name not in row.received
         ]
         slot = slots[0] if slots else self.new_row(link.sink_id)
         slot.received[link.sink_name] = value

@@ -14,7 +14,7 @@ from backend.core.block import BlockType
 from backend.core.catalog import Catalog
 from backend.core.execution import Execution, NodeExecution
 from backend.core.graph import Graph
-from backend.core.ids import ExecutionId, UserId, IdSeries
+from backend.core.ids import ExecutionId, IdSeries, UserId
 from backend.core.plan import GraphPlan
 from backend.core.restore import restore
 from backend.core.status import FINAL, Status

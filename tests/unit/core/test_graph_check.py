@@ -46,8 +46,10 @@ def test_a_good_graph_has_no_problems() -> None:
     [
         (
             "s.output>ghost.input",
-            "Link (s, 'output') <-> (ghost, 'input'), ghost is invalid node id, "
-            "available nodes: s, t",
+            (
+                "Link (s, 'output') <-> (ghost, 'input'), ghost is invalid node id, "
+                "available nodes: s, t"
+            ),
         ),
         (
             "ghost.x>t.input",
@@ -59,8 +61,10 @@ def test_a_good_graph_has_no_problems() -> None:
         ),
         (
             "s.output>t.inputt_#_k",
-            "Link (s, 'output') <-> (t, 'inputt_#_k'), `inputt_#_k` invalid, "
-            "Allowed fields: data, input",
+            (
+                "Link (s, 'output') <-> (t, 'inputt_#_k'), `inputt_#_k` invalid, "
+                "Allowed fields: data, input"
+            ),
         ),
     ],
 )

@@ -10,7 +10,7 @@ from backend.core import step as core
 from backend.core.errors import BadRequest
 from backend.core.execution import Execution, NodeExecution
 from backend.core.graph import Graph, Link, Node
-from backend.core.ids import ExecutionId, UserId, IdSeries
+from backend.core.ids import ExecutionId, IdSeries, UserId
 from backend.core.plan import GraphPlan
 from backend.core.restore import restore
 from backend.core.status import Status
