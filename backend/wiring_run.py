@@ -316,9 +316,12 @@ class _Watch:
             return
         if isinstance(change, NodeChanged):
             self._on_node(change)
-        elif isinstance(change, RunChanged) and change.record.status in _ENDED:
-            if not self.ended.done():
-                self.ended.set_result(None)
+        elif (
+            isinstance(change, RunChanged)
+            and change.record.status in _ENDED
+            and not self.ended.done()
+        ):
+            self.ended.set_result(None)
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """See backend.ports.bus.EventPublisher."""

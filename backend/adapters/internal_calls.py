@@ -45,9 +45,11 @@ class InternalCaller:
             )
             writer.write(head.encode())
             await writer.drain()
-            answer = await reader.read(_MOST_BYTES)
-            while chunk := await reader.read(_MOST_BYTES - len(answer)):
+            answer = b""
+            while chunk := await reader.read(_MOST_BYTES):
                 answer += chunk
+                if len(answer) > _MOST_BYTES:
+                    raise ValueError(f"its answer is over {_MOST_BYTES} bytes")
         finally:
             writer.close()
         headers, _, body = answer.partition(b"\r\n\r\n")

@@ -172,7 +172,7 @@ class ExecutionService:
         """
         stored = self._storage.of(user_id)
         before = await stored.execution(run_id)
-        if before is None or before.status not in _STOPPABLE:
+        if before is None or before.graph_id != graph_id or before.status not in _STOPPABLE:
             return None
         if not await stored.ask_stop(run_id, now_us=self._clock.now_us()):
             return None  # it ended in between

@@ -8,6 +8,7 @@ from tests.house.source import dotted, sources
 ALLOWED = {
     "backend/adapters/web/": "the guarded way out itself",
     "backend/adapters/mail/": "the operator's own SMTP server, from the settings",
+    "backend/adapters/internal_calls.py": "our own services, at the address in the settings",
     "backend/cli/": "the command line asks the server on loopback",
 }
 CLIENTS = [

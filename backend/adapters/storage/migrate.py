@@ -4,6 +4,7 @@ Alembic is imported only to upgrade: a new database is made at once, and most st
 right.
 """
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,7 @@ def migrate(path: Path | str) -> str:
     Raises:
         CannotStart: If the database was made by a newer program, or is no database.
     """
+    _make_private(Path(path))
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     try:
         with engine.connect() as connection:
@@ -60,6 +62,14 @@ def migrate(path: Path | str) -> str:
     finally:
         engine.dispose()
     return "created" if before is None else f"upgraded from {before}"
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, if it is not there, so that only its owner reads it; its WAL follows it."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as exc:
+        raise CannotStart(f"the database {path} cannot be opened: {exc.strerror}") from exc
 
 
 def _create(connection: Connection) -> None:

@@ -7,7 +7,7 @@ import pytest
 from core_samples import agent_node, graph, node
 
 from backend.core.graph import all_graphs, sub_graph_of, with_new_ids
-from backend.core.ids import GraphId, UserId, derived_id
+from backend.core.ids import GraphId, IdSeries, UserId, derived_id
 
 
 def test_a_derived_id_is_a_uuid_and_always_the_same() -> None:
@@ -26,6 +26,16 @@ def test_different_parts_give_different_ids() -> None:
     assert len(set(ids)) == 5
 
 
+def test_a_series_gives_each_number_a_uuid_of_its_own_and_always_the_same() -> None:
+    ids = [IdSeries("run")[number] for number in range(10_000)]
+
+    assert ids == [IdSeries("run")[number] for number in range(10_000)]
+    assert len({*ids, *(IdSeries("other")[number] for number in range(10_000))}) == 20_000
+    for made in ids[:100]:
+        parsed = uuid.UUID(made)
+        assert (str(parsed), parsed.version, parsed.variant) == (made, 8, uuid.RFC_4122)
+
+
 def test_new_ids_are_new_everywhere_and_links_and_agents_follow() -> None:
     sub = graph(node("x", "StoreValue"), "x.output>x.data", id=GraphId("sub"))
     numbers = itertools.count()
@@ -39,7 +49,9 @@ def test_new_ids_are_new_everywhere_and_links_and_agents_follow() -> None:
 
     new = with_new_ids(old, owner=UserId("me"), fresh=lambda: f"new-{next(numbers)}")
 
-    ids = [each.id for one in all_graphs(new) for each in (one, *one.nodes, *one.links)]
+    ids: list[str] = []
+    for one in all_graphs(new):
+        ids += [one.id, *(each.id for each in one.nodes), *(each.id for each in one.links)]
     assert all(id_.startswith("new-") for id_ in ids)
     assert len(set(ids)) == len(ids)
     [g, h, s] = new.nodes

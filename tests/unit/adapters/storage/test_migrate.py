@@ -81,3 +81,16 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(CannotStart, match="cannot be used"):
         migrate(path)
+
+
+def test_only_its_owner_reads_a_new_database(tmp_path: Path) -> None:
+    migrate(tmp_path / "a.db")
+
+    assert (tmp_path / "a.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.db").mkdir()
+
+    with pytest.raises(CannotStart, match="cannot be opened"):
+        migrate(tmp_path / "a.db")

@@ -1,0 +1,142 @@
+"""One run without a server."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from backend.adapters.storage.migrate import migrate
+from backend.core.errors import CannotStart, GraphInvalid
+from backend.core.graph import Graph
+from backend.core.status import Status
+from backend.usecases.drawing import Drawing
+from backend.usecases.sample import create_test_graph
+from backend.util.locks import share_data_dir
+from backend.wiring_run import make_tables, place_to_run, run_alone
+
+INPUTS = {"input_1": "Hello", "input_2": "World"}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's data directory, which must stay as it is: it is not even there."""
+    data = tmp_path / "data"
+    monkeypatch.setenv("AGPT_DATA_DIR", str(data))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return data
+
+
+def endless() -> Graph:
+    drawing = Drawing("Endless", "Counts, and never ends.")
+    first = drawing.node("StoreValueBlock", input=1)
+    adder = drawing.node("CalculatorBlock", operation="Add", b=1)
+    keeper = drawing.node("StoreValueBlock")
+    drawing.link(first, "output", adder, "a")
+    drawing.link(adder, "result", keeper, "input")
+    drawing.link(keeper, "output", adder, "a")
+    return drawing.graph()
+
+
+async def test_the_sample_runs_and_leaves_nothing_behind(home: Path) -> None:
+    with place_to_run(None) as settings:
+        outcome = await run_alone(settings, create_test_graph(), INPUTS, durable=False)
+
+    assert outcome.record.status is Status.COMPLETED
+    assert outcome.nodes[-1].outputs == {"output": ["Hello, World!!!"]}
+    assert list(home.parent.iterdir()) == []
+
+
+async def test_each_node_is_shown_while_it_runs() -> None:
+    shown: list[Status] = []
+
+    with place_to_run(None) as settings:
+        await run_alone(
+            settings,
+            create_test_graph(),
+            INPUTS,
+            durable=False,
+            on_node=lambda change: shown.append(change.record.status),
+        )
+
+    assert shown.count(Status.COMPLETED) == 4
+
+
+async def test_a_run_over_its_time_is_stopped() -> None:
+    with place_to_run(None) as settings:
+        outcome = await run_alone(settings, endless(), {}, durable=False, limit_s=0.1)
+
+    assert (outcome.record.status, outcome.stopped_by) == (Status.TERMINATED, "timeout")
+
+
+async def test_a_cancelled_run_is_stopped_and_told() -> None:
+    with place_to_run(None) as settings:
+        begun = asyncio.Event()
+        task = asyncio.create_task(
+            run_alone(settings, endless(), {}, durable=False, on_node=lambda _: begun.set())
+        )
+        await begun.wait()
+        task.cancel()
+        outcome = await task
+
+    assert (outcome.record.status, outcome.stopped_by) == (Status.TERMINATED, "interrupt")
+
+
+async def test_what_cannot_run_is_told_with_the_ids_of_its_file() -> None:
+    drawing = Drawing("Reddit", "")
+    reader = drawing.node("GetRedditPostsBlock")
+
+    with place_to_run(None) as settings, pytest.raises(GraphInvalid) as caught:
+        await run_alone(settings, drawing.graph(), {}, durable=False)
+
+    assert set(caught.value.problems) == {reader}
+
+
+async def test_a_data_directory_keeps_its_runs(tmp_path: Path) -> None:
+    for _ in range(2):
+        with place_to_run(tmp_path / "kept") as settings:
+            await run_alone(settings, create_test_graph(), INPUTS, durable=True)
+
+    with closing(sqlite3.connect(tmp_path / "kept" / "agpt.db")) as database:
+        assert database.execute("SELECT count(*) FROM executions").fetchone() == (2,)
+
+
+def test_a_data_directory_in_use_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "used" / "run").mkdir(parents=True)
+    lock = share_data_dir(tmp_path / "used")
+
+    with pytest.raises(CannotStart, match="in use by"), place_to_run(tmp_path / "used"):
+        pass
+
+    lock.release()
+
+
+def test_the_users_config_file_counts_in_a_private_folder(home: Path) -> None:
+    home.mkdir()
+    (home / "config.json").write_text('{"max_agent_nesting": 7}', encoding="utf-8")
+
+    with place_to_run(None) as settings:
+        assert settings.max_agent_nesting == 7
+
+
+def test_a_private_folder_has_the_tables_that_the_migrations_make(tmp_path: Path) -> None:
+    made, migrated = tmp_path / "made.db", tmp_path / "migrated.db"
+
+    make_tables(made)
+    migrate(migrated)
+
+    assert tables_of(made) == tables_of(migrated)
+
+
+def tables_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    with closing(sqlite3.connect(path)) as database:
+        names = [
+            name
+            for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if name != "alembic_version"
+        ]
+        return {
+            name: sorted(database.execute(f"SELECT * FROM pragma_table_info('{name}')"))
+            for name in names
+        }
