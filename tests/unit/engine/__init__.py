@@ -1,0 +1,1 @@
+"""Tests of the engine, in one process over a real database file."""
