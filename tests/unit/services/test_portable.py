@@ -25,7 +25,7 @@ def read(file: Any, catalog: Catalog | None = None) -> Graph:
     numbers = count(1)
     return read_graph(
         json.dumps(file),
-        catalog or load_catalog(),
+        load_catalog() if catalog is None else catalog,
         name="a file",
         fresh=lambda: f"fresh {next(numbers)}",
     )

@@ -1,0 +1,182 @@
+"""What runs again after a crash and what must not, and a database that is away for a while."""
+
+import asyncio
+import time
+from collections import Counter
+
+import pytest
+
+from backend.core.ids import ExecutionId
+from backend.core.status import Status
+from backend.engine.worker import MOST_STALLS
+from backend.ports.dispatch import SignalKind
+from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, graph
+from tests.unit.engine.engine_house import Fault, House
+
+LINKS = "in.result -> does.value\ndoes.result -> out.value"
+
+
+async def interrupted(house: House, block: str) -> ExecutionId:
+    """Let an engine die while a node of *block* is at work; return the run."""
+    await house.add(graph("one", {"in": INPUT, "does": (block, {}), "out": OUTPUT}, LINKS))
+    run_id = await house.submit("one", run="x")
+    # The first commit claims the run, the second starts the node, the third would end it.
+    fault = Fault(dies_before=3)
+    async with house.engine(fault) as engine:
+        assert await house.until_dead(engine, run_id, fault)
+    assert len(house.notes.runs) == 1
+    return run_id
+
+
+async def test_what_must_happen_at_most_once_is_not_run_again(house: House) -> None:
+    run_id = await interrupted(house, "OnceBlock")
+
+    async with house.engine():
+        run = await house.ended(run_id)
+
+    [node] = [n for n in await house.nodes(run_id) if n.node_id == "does"]
+    assert (run.status, node.status) == (Status.COMPLETED, Status.FAILED)
+    assert node.error is not None
+    assert node.error.startswith("UnknownOutcome: the server was interrupted while OnceBlock")
+    assert node.outputs["error"] == [node.error]
+    assert len(house.notes.runs) == 1
+
+
+@pytest.mark.parametrize("block", ["KeyedBlock", "ReadBlock"])
+async def test_what_may_run_again_does_with_the_same_key(house: House, block: str) -> None:
+    run_id = await interrupted(house, block)
+
+    async with house.engine():
+        run = await house.ended(run_id)
+
+    assert run.status is Status.COMPLETED
+    assert len(house.notes.runs) == 2
+    assert len(set(house.notes.runs)) == 1
+
+
+async def test_a_stream_goes_on_behind_what_is_on_disk(house: House) -> None:
+    run_id = await interrupted(house, "StreamBlock")
+
+    async with house.engine():
+        run = await house.ended(run_id)
+
+    assert run.outputs == {"answer": ["x/0", "x/1", "x/2"]}
+
+
+@pytest.mark.parametrize("from_commit", [0, 1, 3, 5])
+async def test_a_database_that_is_away_only_delays(house: House, from_commit: int) -> None:
+    await house.add(EVERYTHING)
+    fault = Fault()
+    back_s = 0.0
+
+    def is_away() -> bool:
+        nonlocal back_s
+        if fault.commits >= from_commit and not back_s:
+            back_s = time.monotonic() + 0.5
+        return time.monotonic() < back_s
+
+    fault.away = is_away
+    async with house.engine(fault):
+        run_id = await house.submit("everything", run=0)
+        house.signals.signal(SignalKind.RUN, run_id)
+        run = await house.ended(run_id)
+
+    assert (run.status, run.outputs is not None) == (Status.COMPLETED, True)
+    assert run.outputs is not None
+    assert run.outputs["answer"] == ["<3/0..>", "<3/1..>", "<3/2..>"]
+    assert max(house.notes.count().values()) == 1
+    [[failed]] = house.rows("SELECT count(*) FROM node_executions WHERE status <> 'COMPLETED'")
+    assert failed == 0
+
+
+async def test_a_run_that_takes_its_executor_down_each_time_is_given_up(house: House) -> None:
+    await house.add(graph("one", {"in": INPUT, "does": ("WaitsBlock", {}), "out": OUTPUT}, LINKS))
+    run_id = await house.submit("one", run="x")
+
+    lives = 0
+    while (await house.run(run_id)).status not in (Status.FAILED, Status.COMPLETED):
+        lives += 1
+        assert lives < 3 * MOST_STALLS
+        house.notes.held.clear()
+        async with house.engine():
+            done, pending = await asyncio.wait(
+                [
+                    asyncio.create_task(house.notes.held.wait()),
+                    asyncio.create_task(house.ended(run_id)),
+                ],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for task in pending:
+                task.cancel()
+            await asyncio.wait(pending)
+            assert all(task.exception() is None for task in done)
+
+    run = await house.run(run_id)
+    assert run.stats is not None
+    assert "the executor was lost" in str(run.stats.error)
+    assert lives <= MOST_STALLS + 3
+
+
+async def test_a_run_is_not_let_go_before_its_end_is_on_disk(house: House) -> None:
+    """Else the next sweep would take it up again, and run a finished run's nodes."""
+    await house.add(EVERYTHING)
+    early: list[ExecutionId] = []
+    async with house.engine() as engine:
+        commit = engine.journal.storage.commit
+
+        async def slow_commit(staged: object) -> frozenset[ExecutionId]:
+            await asyncio.sleep(0.01)
+            refused = await commit(staged)  # type: ignore[arg-type] # it is what was staged
+            await asyncio.sleep(0.01)
+            return refused
+
+        engine.journal.storage.commit = slow_commit  # type: ignore[method-assign] # a slow disk
+        ended = engine.worker._ended
+
+        def note(loop: object) -> None:
+            run_id = loop.execution.id  # type: ignore[attr-defined] # a RunLoop
+            [[status]] = house.rows("SELECT status FROM executions WHERE id = ?", run_id)
+            if Status(status) is not Status.COMPLETED:
+                early.append(run_id)
+            ended(loop)  # type: ignore[arg-type] # the same
+
+        engine.worker._ended = note  # type: ignore[method-assign] # to look on
+        run_id = await house.submit("everything", run=0)
+        house.signals.signal(SignalKind.RUN, run_id)
+        await house.ended(run_id)
+
+    assert early == []
+
+
+async def test_a_run_read_before_its_end_is_not_begun_again(house: House) -> None:
+    await house.add(EVERYTHING)
+    run_id = await house.submit("everything", run=0)
+    [stale] = await house.storage.load_runs([run_id])
+    async with house.engine() as engine:
+        await house.ended(run_id)
+        before = house.notes.count()
+
+        begun = await engine.worker.begin(stale, fresh=True)
+
+        assert begun is None
+        assert engine.worker.active == 0
+    assert house.notes.count() == before
+
+
+async def test_all_of_many_runs_end_though_engines_die_under_them(house: House) -> None:
+    """Forty runs with three children each; every engine dies at its tenth commit."""
+    await house.add(EVERYTHING)
+    runs = [await house.submit("everything", run=0) for _ in range(40)]
+
+    deaths = 0
+    while house.rows("SELECT 1 FROM executions WHERE ended_us IS NULL LIMIT 1"):
+        fault = Fault(dies_before=10) if deaths % 2 else Fault(dies_after=10)
+        async with house.engine(fault) as engine:
+            deaths += await house.until_dead(engine, runs[-1], fault)
+        if deaths > 100:
+            break
+
+    statuses = Counter(row[0] for row in house.rows("SELECT status FROM executions"))
+    assert statuses == {"COMPLETED": 40 * 4}
+    assert deaths > 3
+    assert all(len(house.notes.keys(one)) == 1 for one in house.notes.count())
