@@ -73,6 +73,11 @@ class UserStorage(Protocol):
     ) -> ExecutionRecord | None:
         """Return a run that is not deleted."""
 
+    async def execution_with_nodes(
+        self, run_id: ExecutionId, *, limit: int
+    ) -> tuple[ExecutionRecord, list[NodeRecord]] | None:
+        """Return a run with its outputs and its newest *limit* node executions, as one state."""
+
     async def executions(self, *, limit: int) -> list[ExecutionRecord]:
         """Return the newest runs, newest first, without those that other runs started."""
 

@@ -134,11 +134,11 @@ class ExecutionService:
         self, user_id: UserId, graph_id: GraphId, run_id: ExecutionId
     ) -> tuple[ExecutionRecord, list[NodeRecord]]:
         """Return a run of *graph_id* and its newest node executions, `MAX_NODE_EXECUTIONS`."""
-        record = await self.get(user_id, run_id)
-        if record.graph_id != graph_id:
-            raise NotFound(f"Graph execution #{run_id} not found.")
         stored = self._storage.of(user_id)
-        return record, await stored.node_executions(run_id, limit=MAX_NODE_EXECUTIONS)
+        found = await stored.execution_with_nodes(run_id, limit=MAX_NODE_EXECUTIONS)
+        if found is None or found[0].graph_id != graph_id:
+            raise NotFound(f"Graph execution #{run_id} not found.")
+        return found
 
     async def listed(self, user_id: UserId) -> list[ExecutionRecord]:
         """Return the newest runs, newest first, at most `MAX_EXECUTIONS`."""

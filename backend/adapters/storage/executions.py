@@ -142,16 +142,58 @@ def as_record(run: NewExecution) -> ExecutionRecord:
     )
 
 
+# Made once: to build a statement costs more than to run it.
+_MINE: Final = (
+    _E.id == bindparam("run"),
+    _E.user_id == bindparam("user"),
+    _E.is_deleted.is_(False),
+)
+_ONE: Final = select(executions).where(*_MINE)
+_STATUS: Final = select(_E.status).where(*_MINE)
+_OUTPUT_INPUTS: Final = (
+    select(_N.input)
+    .where(_N.run_id == bindparam("run"), _N.kind == "Output", _N.queue_us.is_not(None))
+    .order_by(_N.queue_no)
+)
+_NODES: Final = select(node_executions).where(_N.run_id == bindparam("run"))
+#: The newest, and then in the order people expect: by queueing, the unqueued last.
+_NEWEST_NODES: Final = _NODES.order_by(
+    _N.queue_no.is_(None).desc(), _N.queue_no.desc(), _N.ordinal.desc()
+).limit(bindparam("most"))
+_CHANGED_NODES: Final = (
+    _NODES.where(_N.revision > bindparam("after")).order_by(_N.revision).limit(bindparam("most"))
+)
+_STREAMED: Final = (
+    select(node_outputs)
+    .where(node_outputs.c.run_id == bindparam("run"))
+    .order_by(node_outputs.c.ordinal, node_outputs.c.first)
+)
+_STREAMED_OF: Final = _STREAMED.where(
+    node_outputs.c.ordinal.in_(bindparam("ordinals", expanding=True))
+)
+#: So many node executions are named in one query; for more, all of the run are read.
+_MOST_NAMED: Final = 500
+
+
 def get(
     connection: Connection, user_id: UserId, run_id: ExecutionId, *, with_outputs: bool
 ) -> ExecutionRecord | None:
     """Return a run of this user."""
-    row = connection.execute(
-        select(executions).where(_E.id == run_id, _E.user_id == user_id, _E.is_deleted.is_(False))
-    ).one_or_none()
+    row = connection.execute(_ONE, {"run": run_id, "user": user_id}).one_or_none()
     if row is None:
         return None
     return rows.execution_record(row, outputs_of(connection, run_id) if with_outputs else None)
+
+
+def get_with_nodes(
+    connection: Connection, user_id: UserId, run_id: ExecutionId, limit: int
+) -> tuple[ExecutionRecord, list[NodeRecord]] | None:
+    """Return a run of this user with its outputs and its newest node executions."""
+    record = get(connection, user_id, run_id, with_outputs=True)
+    if record is None:
+        return None
+    found = list(connection.execute(_NEWEST_NODES, {"run": run_id, "most": limit}))[::-1]
+    return record, _node_records(connection, run_id, found)
 
 
 def outputs_of(connection: Connection, run_id: ExecutionId) -> dict[str, list[Any]]:
@@ -160,13 +202,8 @@ def outputs_of(connection: Connection, run_id: ExecutionId) -> dict[str, list[An
 
     The input value, before a block's `format` is applied (spec/semantics.md 3.13).
     """
-    found = connection.execute(
-        select(_N.input)
-        .where(_N.run_id == run_id, _N.kind == "Output", _N.input.is_not(None))
-        .order_by(_N.queue_no)
-    )
     outputs: dict[str, list[Any]] = {}
-    for (text,) in found:
+    for (text,) in connection.execute(_OUTPUT_INPUTS, {"run": run_id}):
         data = json.loads(text)
         outputs.setdefault(str(data.get("name")), []).append(data.get("value"))
     return outputs
@@ -212,17 +249,20 @@ def nodes(
     after_revision: int,
 ) -> list[NodeRecord]:
     """Return node executions; see UserStorage.node_executions."""
-    mine = select(_E.id).where(_E.id == run_id, _E.user_id == user_id, _E.is_deleted.is_(False))
-    if connection.execute(mine).first() is None:
+    if connection.execute(_STATUS, {"run": run_id, "user": user_id}).first() is None:
         return []
-    query = select(node_executions).where(_N.run_id == run_id)
+    wanted = {"run": run_id, "most": limit}
     if after_revision:
-        query = query.where(_N.revision > after_revision).order_by(_N.revision).limit(limit)
-        found: list[Row[Any]] = list(connection.execute(query))
+        wanted["after"] = after_revision
+        found = list(connection.execute(_CHANGED_NODES, wanted))
     else:
-        # The newest, and then in the order people expect: by queueing, the unqueued last.
-        newest_first = (_N.queue_no.is_(None).desc(), _N.queue_no.desc(), _N.ordinal.desc())
-        found = list(connection.execute(query.order_by(*newest_first).limit(limit)))[::-1]
+        found = list(connection.execute(_NEWEST_NODES, wanted))[::-1]
+    return _node_records(connection, run_id, found)
+
+
+def _node_records(
+    connection: Connection, run_id: ExecutionId, found: Sequence[Row[Any]]
+) -> list[NodeRecord]:
     streamed = streamed_outputs(connection, run_id, [row for row in found if row.saved_outputs])
     return [rows.node_record(row, streamed.get(row.ordinal, ())) for row in found]
 
@@ -234,23 +274,18 @@ def streamed_outputs(
     outputs: dict[int, list[Any]] = {}
     if not found:
         return outputs
-    chunks = connection.execute(
-        select(node_outputs)
-        .where(
-            node_outputs.c.run_id == run_id,
-            node_outputs.c.ordinal.in_([row.ordinal for row in found]),
-        )
-        .order_by(node_outputs.c.ordinal, node_outputs.c.first)
-    )
-    for chunk in chunks:
+    wanted: dict[str, Any] = {"run": run_id}
+    query = _STREAMED
+    if len(found) <= _MOST_NAMED:
+        query, wanted["ordinals"] = _STREAMED_OF, [row.ordinal for row in found]
+    for chunk in connection.execute(query, wanted):
         outputs.setdefault(chunk.ordinal, []).extend(json.loads(chunk.items))
     return outputs
 
 
 def ask_stop(connection: Connection, user_id: UserId, run_id: ExecutionId, now_us: int) -> bool:
     """Note that a run and those it started must stop."""
-    mine = select(_E.status).where(_E.id == run_id, _E.user_id == user_id, _E.is_deleted.is_(False))
-    row = connection.execute(mine).one_or_none()
+    row = connection.execute(_STATUS, {"run": run_id, "user": user_id}).one_or_none()
     if row is None or row.status not in _UNFINISHED:
         return False
     waiting = [run_id]

@@ -88,18 +88,21 @@ def unfinished(
 
 def stops_asked(connection: Connection) -> list[ExecutionId]:
     """Return unfinished runs that must stop."""
-    query = select(_E.id).where(_E.status.in_(_UNFINISHED), _E.stop_us.is_not(None))
-    return [ExecutionId(row.id) for row in connection.execute(query)]
+    return [ExecutionId(row.id) for row in connection.execute(_STOPS_ASKED)]
 
 
 def load_runs(connection: Connection, ids: Sequence[ExecutionId]) -> list[StoredRun]:
     """Return those of *ids* that are unfinished."""
-    found = connection.execute(
-        select(executions, users.c.timezone)
-        .outerjoin(users, users.c.id == _E.user_id)
-        .where(_E.id.in_(ids), _E.status.in_(_UNFINISHED))
-    )
-    return [_stored_run(row) for row in found]
+    return [_stored_run(row) for row in connection.execute(_LOAD_RUNS, {"ids": ids})]
+
+
+# Made once: to build a statement costs more than to run it.
+_LOAD_RUNS: Final = (
+    select(executions, users.c.timezone)
+    .outerjoin(users, users.c.id == _E.user_id)
+    .where(_E.id.in_(bindparam("ids", expanding=True)), _E.status.in_(_UNFINISHED))
+)
+_STOPS_ASKED: Final = select(_E.id).where(_E.status.in_(_UNFINISHED), _E.stop_us.is_not(None))
 
 
 def _stored_run(row: Any) -> StoredRun:

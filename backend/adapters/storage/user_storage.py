@@ -65,6 +65,13 @@ class SqlUserStorage:
             lambda c: executions.get(c, self.user_id, run_id, with_outputs=with_outputs)
         )
 
+    async def execution_with_nodes(
+        self, run_id: ExecutionId, *, limit: int
+    ) -> tuple[ExecutionRecord, list[NodeRecord]] | None:
+        return await self._database.read(
+            lambda c: executions.get_with_nodes(c, self.user_id, run_id, limit)
+        )
+
     async def executions(self, *, limit: int) -> list[ExecutionRecord]:
         return await self._database.read(lambda c: executions.newest(c, self.user_id, limit))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ class Notes:
     hold: asyncio.Event | None = None  #: `Waits` waits for it
     held: asyncio.Event = field(default_factory=asyncio.Event)  #: `Waits` has begun
     deaf_s: float = 0.0  #: how long `Waits` goes on after it was cancelled
+    on_run: Callable[[], None] = lambda: None
 
     def count(self) -> Counter[str]:
         return Counter(one for one, _ in self.runs)
@@ -36,6 +37,7 @@ class Noting(Block):
 
     def note(self, context: BlockContext) -> None:
         self.notes.runs.append((context.node_exec_id, context.idempotency_key))
+        self.notes.on_run()
 
 
 @pins

@@ -1,0 +1,93 @@
+"""Runs in runs: order, failure, depth, costs, and a child that outlives its parent's executor."""
+
+from backend.core.status import Status
+from backend.engine.tools import Limits
+from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, agent, graph
+from tests.unit.engine.engine_house import Fault, House
+
+ITEMS = graph(
+    "items",
+    {
+        "in": INPUT,
+        "each": ("StepThroughItemsBlock", {}),
+        "work": ("ReadBlock", {}),
+        "out": OUTPUT,
+    },
+    "in.result -> each.items\neach.item -> work.value\nwork.result -> out.value",
+)
+HANDS = {"in": INPUT, "out": OUTPUT}
+THROUGH = "in.result -> does.run\ndoes.answer -> out.value"
+ITSELF = graph("itself", {**HANDS, "does": agent("itself")}, THROUGH)
+
+
+async def test_outputs_of_a_child_come_in_their_order(house: House) -> None:
+    outer = graph("outer", {**HANDS, "does": agent("items")}, THROUGH, (ITEMS,))
+    await house.add(outer)
+
+    async with house.engine():
+        run_id = await house.submit("outer", run=list(range(200)))
+        run = await house.ended(run_id)
+
+    assert run.outputs == {"answer": list(range(200))}
+    assert run.stats is not None
+    # Its own: 1 in, 1 agent, 200 out. The child's: 1 in, 1 steps, 200 work, 200 out.
+    assert run.stats.node_count == 202 + 402
+
+
+async def test_outputs_of_a_child_come_in_their_order_over_a_crash(house: House) -> None:
+    await house.add(graph("outer", {**HANDS, "does": agent("items")}, THROUGH, (ITEMS,)))
+    run_id = await house.submit("outer", run=list(range(50)))
+    for number in range(3, 15):
+        fault = Fault(dies_before=number)
+        async with house.engine(fault) as engine:
+            await house.until_dead(engine, run_id, fault)
+
+    async with house.engine():
+        run = await house.ended(run_id)
+
+    assert run.outputs == {"answer": list(range(50))}
+    children = house.rows("SELECT id FROM executions WHERE parent_id = ?", run_id)
+    assert len(children) == 1
+
+
+async def test_a_child_that_failed_fails_the_node_that_ran_it(house: House) -> None:
+    """A run fails when it cannot go on: here its graph is gone."""
+    await house.add(graph("outer", {**HANDS, "does": agent("inner")}, THROUGH))
+    await house.add(graph("inner", dict(HANDS), "in.result -> out.value"))
+    run_id = await house.submit("outer", run="x")
+    house_graph = "DELETE FROM graphs WHERE id = 'inner'"
+    await house.storage.database.write(lambda c: c.exec_driver_sql(house_graph))
+
+    async with house.engine():
+        run = await house.ended(run_id)
+
+    [node] = [n for n in await house.nodes(run_id) if n.node_id == "does"]
+    assert node.status is Status.FAILED
+    assert node.error is not None
+    assert "ended as FAILED: Graph #inner version 1 is gone" in node.error
+    assert run.outputs == {}
+
+
+async def test_an_agent_that_runs_itself_comes_to_an_end_that_names_the_setting(
+    house: House,
+) -> None:
+    await house.add(ITSELF)
+
+    async with house.engine(limits=Limits(nesting=4)):
+        run_id = await house.submit("itself", run="x")
+        await house.ended(run_id)
+
+    errors = [row[0] for row in house.rows("SELECT error FROM node_executions") if row[0]]
+    assert any("MAX_AGENT_NESTING" in error for error in errors)
+    assert len(house.rows("SELECT 1 FROM executions")) == 5
+    assert house.rows("SELECT 1 FROM executions WHERE ended_us IS NULL") == []
+
+
+async def test_nested_runs_do_not_wait_for_slots_that_their_roots_hold(house: House) -> None:
+    await house.add(EVERYTHING)
+
+    async with house.engine(slots=1):
+        runs = [await house.submit("everything", run=0) for _ in range(3)]
+        ended = [await house.ended(run_id) for run_id in runs]
+
+    assert {run.status for run in ended} == {Status.COMPLETED}
