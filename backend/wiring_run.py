@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backend.adapters.clock import SystemClock
 from backend.adapters.storage import SqlStorage, open_storage
-from backend.core.errors import AgentServerError, GraphInvalid
+from backend.core.errors import AgentServerError, CannotStart, GraphInvalid
 from backend.core.graph import Graph
 from backend.core.ids import (
     DEFAULT_USER_EMAIL,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 #: How long a run that was told to stop may need.
 STOP_S: Final = 5.0
 #: Of a run with more, the newest are shown.
-MAX_NODES: Final = 100_000
+MAX_NODES: Final = 10_000
 
 #: What says where a server listens, or keeps things, is nothing to a run without one.
 _OF_SERVERS: Final = {
@@ -76,12 +76,15 @@ def place_to_run(data_dir: Path | None) -> Iterator[Settings]:
     Give the settings of a run: in *data_dir*, alone there, or in a private folder that is removed.
 
     Raises:
-        CannotStart: If somebody else uses *data_dir*; says who.
+        CannotStart: If somebody else uses *data_dir*, says who; or no folder can be made.
     """
     with ExitStack() as stack:
         if data_dir is None:
             # A file of the journal may still be closing in its thread: that is no reason to fail.
-            folder = tempfile.TemporaryDirectory(prefix="agpt-run-", ignore_cleanup_errors=True)
+            try:
+                folder = tempfile.TemporaryDirectory(prefix="agpt-run-", ignore_cleanup_errors=True)
+            except OSError as exc:
+                raise CannotStart(f"No private folder can be made: {exc.strerror}.") from exc
             yield _settings_for(Path(stack.enter_context(folder)))
             return
         settings, _ = load_settings({**_OF_SERVERS, "agpt_data_dir": str(data_dir)})
@@ -217,7 +220,8 @@ async def _start(engine: "Engine", stack: AsyncExitStack) -> "asyncio.Task[None]
 
     async def stop() -> None:
         stopping.set()
-        await running
+        await asyncio.wait([running])
+        _require_whole(running)
 
     stack.push_async_callback(stop)
     return running
@@ -269,9 +273,18 @@ async def _until_end(
         task.uncancel()
         return "interrupt"
     if running in done:
-        running.result()
-        raise AgentServerError("the engine ended before the run did")
+        _require_whole(running)
+        raise AgentServerError("The engine ended before the run did.")
     return None if done else "timeout"
+
+
+def _require_whole(running: "asyncio.Task[None]") -> None:
+    """Refuse what an engine says that broke: people get one sentence, also of our own faults."""
+    error = None if running.cancelled() else running.exception()
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if error is not None:
+        raise AgentServerError(f"The engine broke: {type(error).__name__}: {error}") from error
 
 
 class _Signals:

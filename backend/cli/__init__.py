@@ -10,6 +10,8 @@ from backend.core.errors import AgentServerError
 from backend.util.entry import refuse_windows
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from backend.cli.background import MainApp
     from backend.cli.pidfile import get_pid, get_pid_path, write_pid
 
@@ -24,9 +26,16 @@ COMMANDS: Final = {
     "run": ("backend.cli.run:run", "Run one agent and print its outputs; needs no server."),
     "import": ("backend.cli.graphs:import_", "Save agent files on the running server."),
     "export": ("backend.cli.graphs:export", "Print a graph of the running server as a file."),
+    "blocks": ("backend.cli.blocks:blocks", "Show the blocks of this installation."),
+    "new-block": ("backend.cli.blocks:new_block", "Write a package with a new block."),
+    "schedule": ("backend.cli.schedules:schedule", "List, add and remove schedules."),
+    "config": ("backend.cli.config:config", "Show the settings; check what would stop a start."),
+    "db": ("backend.cli.database:database", "Look at the database; bring it up to date."),
+    "doctor": ("backend.cli.doctor:doctor", "Find rows that cannot be, and runs that do not move."),
     "test": ("backend.cli.testing:test", "Try a running server out."),
     "token": ("backend.cli.server:token", "Print a token for the owner of this server."),
     "gen-encrypt-key": ("backend.cli.server:gen_encrypt_key", "Print a key for ENCRYPTION_KEY."),
+    "completion": ("backend.cli.completion:completion", "Print what makes a shell complete agpt."),
 }
 #: What else this package offers, loaded on first use: it needs POSIX, and help does not.
 _FACES: Final = {
@@ -41,6 +50,14 @@ def __getattr__(name: str) -> Any:
     if name in _FACES:
         return getattr(importlib.import_module(_FACES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class HyphenGroup(click.Group):
+    """A group in whose names underscores count as hyphens."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return one command; None if there is no such one."""
+        return super().get_command(ctx, cmd_name.replace("_", "-"))
 
 
 class LazyGroup(click.Group):
@@ -68,6 +85,17 @@ class LazyGroup(click.Group):
         """Write the list of commands without loading them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Complete names without loading the commands: a key press must not wait for them."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 -- only shells ask
+
+        names = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""

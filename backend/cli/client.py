@@ -51,12 +51,16 @@ def address_of(text: str) -> Address:
     try:
         parts = urlsplit(full)
         port = parts.port
+        (parts.hostname or "").encode(
+            "idna"
+        )  # what cannot be a name fails here, not while dialling
     except ValueError as exc:
         raise BadRequest(f"{text!r} is no address of a server: {exc}.") from exc
     path = parts.path.rstrip("/")
     if (
         parts.scheme not in ("http", "https")
         or not parts.hostname
+        or any(map(str.isspace, text))
         or parts.username is not None
         or path not in ("", "/api")
         or parts.query
@@ -115,7 +119,8 @@ class Server:
 
     def create_graph(self, graph: Mapping[str, Any]) -> Any:
         """Save a graph; return it with its ids."""
-        return self.ask("POST", "/api/graphs", {"graph": graph, "source": "upload"})
+        answer = self.ask("POST", "/api/graphs", {"graph": graph, "source": "upload"})
+        return self._object(answer, "id", "version", "nodes")
 
     def delete_graph(self, graph_id: str) -> None:
         """Delete all versions of a graph."""
@@ -124,20 +129,27 @@ class Server:
     def export(self, graph_id: str, version: int | None) -> Any:
         """Return a graph as a file for others; the highest version when none is named."""
         number = "" if version is None else f"&version={version}"
-        return self.ask("GET", f"/api/graphs/{quote(graph_id, safe='')}?for_export=true{number}")
+        answer = self.ask("GET", f"/api/graphs/{quote(graph_id, safe='')}?for_export=true{number}")
+        return self._object(answer, "id", "nodes")
 
     def start(self, graph_id: str, version: int, inputs: Mapping[str, Any]) -> Any:
         """Start a run."""
         path = f"/api/graphs/{quote(graph_id, safe='')}/execute/{version}"
-        return self.ask("POST", path, {"inputs": inputs})
+        return self._object(self.ask("POST", path, {"inputs": inputs}), "id")
 
     def run(self, graph_id: str, run_id: str) -> Any:
         """Return a run with its outputs and node executions."""
-        return self.ask("GET", self._run_path(graph_id, run_id))
+        answer = self.ask("GET", self._run_path(graph_id, run_id))
+        return self._object(answer, "id", "status", "outputs", "stats", "node_executions")
 
     def stop(self, graph_id: str, run_id: str) -> None:
         """Stop a run and wait for its end."""
         self.ask("POST", f"{self._run_path(graph_id, run_id)}/stop")
+
+    def _object(self, answer: Any, *names: str) -> Any:
+        if not isinstance(answer, dict) or not answer.keys() >= set(names):
+            raise Unavailable(f"{self.address.origin} is no agent server: it answers otherwise.")
+        return answer
 
     def _run_path(self, graph_id: str, run_id: str) -> str:
         return f"/api/graphs/{quote(graph_id, safe='')}/executions/{quote(run_id, safe='')}"

@@ -36,6 +36,11 @@ _KEPT: Final = (
 )
 _KEPT_OF_NODES: Final = ("id", "block_id", "input_default", "metadata")
 
+
+class Unreadable(BadRequest):
+    """This file holds no agent. The message names it."""
+
+
 server_option = click.option(
     "--server", metavar="URL", help="Like http://host:8006; else this machine's."
 )
@@ -60,11 +65,13 @@ def import_(files: tuple[Path, ...], server: str | None, token: str | None) -> N
     with server_at(server, token) as running:
         for path in files:
             try:
-                graph = read_file(path)
-                saved = running.create_graph(file_form(graph))
+                saved = running.create_graph(file_form(read_file(path)))
+            except Unreadable as exc:
+                refused += 1
+                click.echo(f"agpt: {exc}", err=True)
             except BadRequest as exc:
                 refused += 1
-                click.echo(f"agpt: {path}: {explained(exc)}", err=True)
+                click.echo(f"agpt: {path} is refused: {explained(exc)}", err=True)
             else:
                 click.echo(f"graph {saved['id']} version {saved['version']}")
     if refused:
@@ -103,7 +110,7 @@ def read_file(path: Path) -> "Graph":
     Return the graph in an agent file.
 
     Raises:
-        BadRequest: With all problems in its text.
+        Unreadable: With all problems in its text.
     """
     from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- `agpt --help` does without
     from backend.discovery import load_catalog  # noqa: PLC0415 -- the same
@@ -113,11 +120,11 @@ def read_file(path: Path) -> "Graph":
         with path.open("rb") as file:
             text = file.read(MAX_FILE_BYTES + 1)
     except OSError as exc:
-        raise BadRequest(f"{path} cannot be read: {exc.strerror}.") from exc
+        raise Unreadable(f"{path} cannot be read: {exc.strerror}.") from exc
     try:
         return read_graph(text, load_catalog(), name=path.stem, fresh=SystemClock().new_id)
     except AgentServerError as exc:
-        raise BadRequest(f"{path} is no agent file that can be read: {explained(exc)}") from exc
+        raise Unreadable(f"{path} is no agent file that can be read: {explained(exc)}") from exc
 
 
 def file_form(graph: "Graph") -> dict[str, Any]:
@@ -129,9 +136,9 @@ def file_form(graph: "Graph") -> dict[str, Any]:
 
 def explained(error: AgentServerError) -> str:
     """Return the text of *error*, with all problems of a graph by node."""
-    # Problems of links stand in one message: one a line, without all blocks that there are.
+    # Problems of links and blocks stand in one message: one a line, without all blocks there are.
     text = re.sub(r", available blocks: \{[^}]*\}", "", str(error))
-    lines = [text.replace("; Link (", "\n  Link (")]
+    lines = [re.sub(r"; (?=Link \(|Invalid block |Graph )", "\n  ", text)]
     if not isinstance(error, GraphInvalid):
         return lines[0]
     for node_id, fields in error.problems.items():

@@ -88,7 +88,12 @@ def run(
     except KeyboardInterrupt:
         click.echo("agpt: interrupted.", err=True)
         sys.exit(INTERRUPTED)
-    (show_json if as_json else show)(result)
+    try:
+        (show_json if as_json else show)(result)
+    except BrokenPipeError:
+        raise  # whoever read the outputs has enough of them; click ends quietly
+    except OSError as exc:
+        raise AgentServerError(f"The outputs cannot be written: {exc.strerror}.") from exc
     if result.stopped_by == "interrupt":
         sys.exit(INTERRUPTED)
     if result.stopped_by is not None or not result.is_success:

@@ -129,6 +129,7 @@ class Execution:
     created_us: int = 0
     started_us: int | None = None
     ended_us: int | None = None
+    phase_us: int | None = None  #: since when it moves; None while it waits
     stats: RunStats = field(default_factory=RunStats)
     outputs: dict[str, list[Any]] = field(default_factory=dict)
     changed: bool = True
@@ -140,6 +141,7 @@ class Execution:
     ready: deque[NodeExecution] = field(default_factory=deque)
     running: dict[int, NodeExecution] = field(default_factory=dict)
     refused: deque[tuple[NodeExecution, str]] = field(default_factory=deque)
+    paused: dict[int, NodeExecution] = field(default_factory=dict)  #: wait for a person
     touched: dict[int, NodeExecution] = field(default_factory=dict)  #: changed since last saved
     node_ids: IdSeries = field(init=False)
 

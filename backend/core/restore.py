@@ -1,19 +1,24 @@
 """A run put together again from its rows, after a crash or a restart."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from backend.core.block import BlockType
 from backend.core.execution import Execution, NodeExecution
 from backend.core.status import FINAL, Status
 
 
-def restore(run: Execution, executions: Iterable[NodeExecution]) -> list[NodeExecution]:
+def restore(
+    run: Execution, executions: Iterable[NodeExecution], *, decided: Collection[str] = ()
+) -> list[NodeExecution]:
     """
     Put *executions*, which are all of *run*'s, back into *run*.
 
     Every journal batch holds all that follows from an event, so rows are always a state the run
     was in. What was running goes on as running: its owner decides by its effect whether it may
     run again.
+
+    Args:
+        decided: Ids of executions that waited for a person who has decided since: they are queued.
 
     Returns:
         The executions that were running, oldest first. Each must be started again or ended.
@@ -29,6 +34,9 @@ def restore(run: Execution, executions: Iterable[NodeExecution]) -> list[NodeExe
     queued = [execution for execution in ordered if execution.queue_no is not None]
     for execution in sorted(queued, key=lambda execution: execution.queue_no or 0):
         run.next_queue_no = max(run.next_queue_no, (execution.queue_no or 0) + 1)
+        if execution.status is Status.REVIEW and execution.id in decided:
+            execution.advance(Status.QUEUED)
+            run.touch(execution)
         _restore_queued(run, execution, interrupted)
     return interrupted
 
@@ -50,6 +58,9 @@ def _restore_queued(
         run.running[execution.ordinal] = execution
         state.in_flight.append(execution)
         interrupted.append(execution)
+    elif execution.status is Status.REVIEW:
+        run.live[execution.ordinal] = execution
+        run.paused[execution.ordinal] = execution
     elif execution.status in FINAL and execution.routed < len(execution.outputs):
         # Ended before an older execution of its node: its outputs wait for that one.
         run.live[execution.ordinal] = execution

@@ -4,11 +4,26 @@ Rules: spec/semantics.md 3.6-3.8, 3.14 and appendix C. Where two attempts at the
 same events they come to the same state, node execution ids included.
 """
 
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Any, Final, assert_never
 
 from backend.core import pins
 from backend.core.block import BlockType
+from backend.core.events import (
+    CancelNode,
+    Effect,
+    Event,
+    NodeCancelled,
+    NodeEnded,
+    NodePaused,
+    NodeStarted,
+    NodeYielded,
+    RunBroken,
+    RunEnded,
+    RunPaused,
+    RunStarted,
+    StartNode,
+    StopAsked,
+)
 from backend.core.execution import Execution, NodeExecution, NodeState
 from backend.core.plan import Inputs, NodePlan, Refusal, Route
 from backend.core.status import FINAL, Status, advance
@@ -16,94 +31,23 @@ from backend.core.status import FINAL, Status, advance
 #: So many executions may be refused in one step: it must not hold up the other runs.
 MAX_REFUSALS: Final = 10_000
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunStarted:
-    """The run's owner begins it."""
-
-    at_us: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NodeStarted:
-    """A node runs now."""
-
-    ordinal: int
-    at_us: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NodeYielded:
-    """A node produced a value."""
-
-    ordinal: int
-    name: str
-    value: Any
-    at_us: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NodeEnded:
-    """A node came to its end; *error* is None, or what it failed with."""
-
-    ordinal: int
-    at_us: int
-    error: str | None = None
-    cpu_s: float = 0.0
-    cost: int = 0
-    extra_steps: int = 0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NodeCancelled:
-    """A node was cancelled and has cleaned up."""
-
-    ordinal: int
-    at_us: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StopAsked:
-    """Somebody who may asks to stop the run."""
-
-    at_us: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunBroken:
-    """The run cannot go on: *error* says why."""
-
-    error: str
-    at_us: int
-
-
-Event: TypeAlias = (
-    RunStarted | NodeStarted | NodeYielded | NodeEnded | NodeCancelled | StopAsked | RunBroken
-)
-
-
-@dataclass(frozen=True, slots=True)
-class StartNode:
-    """Run the block of this node execution."""
-
-    execution: NodeExecution
-
-
-@dataclass(frozen=True, slots=True)
-class CancelNode:
-    """Cancel this node execution; report NodeCancelled when it has cleaned up."""
-
-    execution: NodeExecution
-
-
-@dataclass(frozen=True, slots=True)
-class RunEnded:
-    """Nothing more will happen in this run."""
-
-    status: Status
-
-
-Effect: TypeAlias = StartNode | CancelNode | RunEnded
+__all__ = [
+    "CancelNode",
+    "Effect",
+    "Event",
+    "NodeCancelled",
+    "NodeEnded",
+    "NodePaused",
+    "NodeStarted",
+    "NodeYielded",
+    "RunBroken",
+    "RunEnded",
+    "RunPaused",
+    "RunStarted",
+    "StartNode",
+    "StopAsked",
+    "step",
+]
 
 
 def step(run: Execution, event: Event) -> tuple[Execution, list[Effect]]:  # noqa: C901 - one case an event
@@ -126,6 +70,8 @@ def step(run: Execution, event: Event) -> tuple[Execution, list[Effect]]:  # noq
             _node_ended(run, event)
         case NodeCancelled():
             _node_cancelled(run, event)
+        case NodePaused():
+            _node_paused(run, event)
         case StopAsked():
             return run, _stop(run, event.at_us, Status.TERMINATED)
         case RunBroken():
@@ -138,10 +84,14 @@ def step(run: Execution, event: Event) -> tuple[Execution, list[Effect]]:  # noq
 
 def _start(run: Execution, at_us: int) -> None:
     if run.status is Status.RUNNING:
-        return  # picked up again after a crash: core/restore.py has rebuilt its state
-    starting = run.plan.starting_nodes(run.inputs, run.masks)
+        # Picked up again after a crash: core/restore.py has rebuilt its state.
+        run.phase_us = at_us if run.stats.duration_s else run.started_us
+        return
+    fresh = not run.next_ordinal  # else it was paused, and somebody has decided
+    starting = run.plan.starting_nodes(run.inputs, run.masks) if fresh else []
     run.status = advance(run.status, Status.RUNNING)
     run.started_us = run.started_us or at_us
+    run.phase_us = at_us
     run.changed = True
     for node, inputs in starting:
         if node.id not in run.skipped:
@@ -216,6 +166,19 @@ def _node_cancelled(run: Execution, event: NodeCancelled) -> None:
     _leave_flight(run, execution, event.at_us)
 
 
+def _node_paused(run: Execution, event: NodePaused) -> None:
+    execution = run.running.pop(event.ordinal, None)
+    if execution is None:
+        return
+    execution.advance(Status.REVIEW)
+    run.touch(execution)
+    run.paused[execution.ordinal] = execution
+    # Its turn comes again when somebody has decided; until then it holds up nobody.
+    run.state_of(execution.node).in_flight.remove(execution)
+    if run.stop_as is None:
+        _route_ended(run, execution.node, event.at_us)
+
+
 def _leave_flight(run: Execution, execution: NodeExecution, at_us: int) -> None:
     """Note the end of *execution* and route what waited for it."""
     execution.end_us = at_us
@@ -223,7 +186,12 @@ def _leave_flight(run: Execution, execution: NodeExecution, at_us: int) -> None:
     if run.stop_as is not None:
         run.live.pop(execution.ordinal, None)
         return
-    in_flight = run.state_of(execution.node).in_flight
+    _route_ended(run, execution.node, at_us)
+
+
+def _route_ended(run: Execution, node: NodePlan, at_us: int) -> None:
+    """Route what *node*'s oldest executions have produced, up to the first that still works."""
+    in_flight = run.state_of(node).in_flight
     while in_flight:
         head = in_flight[0]
         _route_outputs(run, head, at_us)
@@ -368,15 +336,34 @@ def _follow_up(run: Execution, at_us: int) -> list[Effect]:
             execution = run.ready.popleft()
             run.running[execution.ordinal] = execution
             effects.append(StartNode(execution))
-    if not run.running:
+    if run.running:
+        return effects
+    if run.paused and run.stop_as is None:
+        effects.append(_pause(run, at_us))
+    else:
         effects.append(_end(run, run.stop_as or Status.COMPLETED, at_us))
     return effects
+
+
+def _pause(run: Execution, at_us: int) -> RunPaused:
+    if run.status is not Status.REVIEW:
+        run.status = advance(run.status, Status.REVIEW)
+        run.changed = True
+        _note_phase(run, at_us)
+    return RunPaused()
+
+
+def _note_phase(run: Execution, at_us: int) -> None:
+    """Count the time since the run began to move; what it waited for people does not count."""
+    if run.phase_us is not None:
+        run.stats.duration_s += (at_us - run.phase_us) / 1e6
+        run.phase_us = None
 
 
 def _end(run: Execution, status: Status, at_us: int) -> RunEnded:
     if run.stop_as is not None:
         for execution in list(run.live.values()):
-            if execution.status is Status.QUEUED:
+            if execution.status in (Status.QUEUED, Status.REVIEW):
                 execution.advance(status)
                 execution.end_us = at_us
                 run.touch(execution)
@@ -385,6 +372,5 @@ def _end(run: Execution, status: Status, at_us: int) -> RunEnded:
     run.changed = True
     run.live.clear()
     run.nodes.clear()
-    if run.started_us is not None:
-        run.stats.duration_s = (at_us - run.started_us) / 1e6
+    _note_phase(run, at_us)
     return RunEnded(status)

@@ -16,8 +16,10 @@ from backend.engine.worker import Worker
 from backend.ports.bus import EventPublisher
 from backend.ports.clock import Clock
 from backend.ports.dispatch import SignalSource
+from backend.ports.memory import Memories
 from backend.ports.storage import EngineStorage, StoredRun
 from backend.ports.web import WebClient
+from backend.sdk.files import FileDesk
 
 log = structlog.get_logger()
 
@@ -42,6 +44,8 @@ class Engine:
         catalog: Catalog,
         blocks: Blocks,
         web: WebClient,
+        files: FileDesk | None = None,
+        memory: Memories | None = None,
         limits: Limits,
         slots: int,
         end_notice: EndNotice,
@@ -58,6 +62,8 @@ class Engine:
             catalog=catalog,
             blocks=blocks,
             web=web,
+            files=files,
+            memory=memory,
             limits=limits,
             spawn=self._spawn,
             end_notice=end_notice,

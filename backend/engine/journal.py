@@ -14,7 +14,7 @@ import structlog
 from backend.core.errors import StaleAttempt, Unavailable
 from backend.core.execution import Execution, NodeExecution
 from backend.core.records import NewExecution, NoticeRecord
-from backend.core.status import FINAL
+from backend.core.status import FINAL, Status
 from backend.engine import snapshots
 from backend.ports.bus import (
     Attached,
@@ -49,8 +49,13 @@ class Journaled(Protocol):
     def end_notice(self) -> NoticeRecord | None:
         """Return what its owner is told about a run that has ended."""
 
-    def committed(self) -> None:
-        """All that was changed up to now is on disk."""
+    def committed(self, *, over: bool) -> None:
+        """
+        Changes are on disk. Newer ones may exist already.
+
+        Args:
+            over: What is on disk now says that nothing more will happen by itself.
+        """
 
     def refused(self) -> None:
         """Somebody else owns this run."""
@@ -60,6 +65,7 @@ class Journaled(Protocol):
 class _Part:
     run: Journaled
     ended: bool
+    over: bool
     waiters: list[asyncio.Future[None]]
     events: list[tuple[str, RunChanged | NodeChanged]]
 
@@ -168,6 +174,7 @@ class Journal:
         part = _Part(
             run=run,
             ended=execution.status in FINAL,
+            over=execution.status in FINAL or execution.status is Status.REVIEW,
             waiters=waiters,
             events=self._events(run, nodes),
         )
@@ -240,4 +247,4 @@ class Journal:
         self._publish(part)
         if part.ended:
             self.figures.runs_ended += 1
-        run.committed()
+        run.committed(over=part.over)

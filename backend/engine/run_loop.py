@@ -17,7 +17,6 @@ from backend.core.block import Effect
 from backend.core.errors import AgentServerError, StaleAttempt
 from backend.core.execution import Execution, NodeExecution
 from backend.core.records import NewExecution, NoticeRecord
-from backend.core.status import FINAL
 from backend.core.step import (
     CancelNode,
     Event,
@@ -27,6 +26,7 @@ from backend.core.step import (
     NodeYielded,
     RunBroken,
     RunEnded,
+    RunPaused,
     RunStarted,
     StartNode,
     StopAsked,
@@ -132,11 +132,9 @@ class RunLoop:
 
     # What the journal tells.
 
-    def committed(self) -> None:
+    def committed(self, *, over: bool) -> None:
         """See Journaled."""
-        # An end that came while this commit was under way is in the next one.
-        ended = self.execution.status in FINAL and not self.execution.changed
-        if ended and not self._over:
+        if over and not self._over:
             self._over = True
             self._tell_end()
 
@@ -225,7 +223,7 @@ class RunLoop:
                     task.cancel()
                 else:
                     self._apply(NodeCancelled(ordinal=execution.ordinal, at_us=self._now()))
-            case RunEnded():
+            case RunEnded() | RunPaused():
                 pass  # told when it is on disk
             case _:
                 assert_never(effect)

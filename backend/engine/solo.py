@@ -13,8 +13,10 @@ from backend.engine.block_run import BlockFailed, BlockRun
 from backend.engine.context import Usage
 from backend.engine.tools import Blocks, Limits
 from backend.ports.clock import Clock
+from backend.ports.memory import Memories
 from backend.ports.web import WebClient
 from backend.sdk import BlockContext, make_inputs
+from backend.sdk.files import FileDesk
 
 _LIMIT_S: Final = 300.0
 
@@ -22,11 +24,22 @@ _LIMIT_S: Final = 300.0
 class SoloRunner:
     """See the module."""
 
-    def __init__(self, *, blocks: Blocks, web: WebClient, clock: Clock, limits: Limits) -> None:
+    def __init__(
+        self,
+        *,
+        blocks: Blocks,
+        web: WebClient,
+        clock: Clock,
+        limits: Limits,
+        files: FileDesk | None = None,
+        memory: Memories | None = None,
+    ) -> None:
         self._blocks = blocks
         self._web = web
         self._clock = clock
         self._limits = limits
+        self._files = files
+        self._memory = memory
 
     async def run(self, spec: BlockSpec, inputs: Inputs, user_id: UserId) -> list[Output]:
         """
@@ -44,6 +57,8 @@ class SoloRunner:
             node_exec_id=execution.id,
             idempotency_key=execution.id,
             web=self._web,
+            files=self._files,
+            memory=self._memory,
         )
         made = make_inputs(type(block), inputs)
         run = BlockRun(block, made, execution, context, Usage(), self._limits)

@@ -10,9 +10,11 @@ from backend.core.execution import Execution
 from backend.core.records import NoticeRecord
 from backend.engine.journal import Journal
 from backend.ports.clock import Clock
+from backend.ports.memory import Memories
 from backend.ports.storage import StoredRun
 from backend.ports.web import WebClient
 from backend.sdk import Block
+from backend.sdk.files import FileDesk
 
 if TYPE_CHECKING:
     from backend.engine.nesting import Nesting
@@ -45,6 +47,8 @@ class EngineTools:
     catalog: Catalog
     blocks: Blocks
     web: WebClient
+    files: FileDesk | None = None
+    memory: Memories | None = None
     limits: Limits = field(default_factory=Limits)
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     end_notice: Callable[[StoredRun, Execution], NoticeRecord | None] = lambda *_: None

@@ -1,7 +1,8 @@
 """The guarded way out to HTTP servers of others. Internal calls between processes do not pass here."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -155,4 +156,29 @@ class WebClient(Protocol):
 
     async def aclose(self) -> None:
         """Close all connections. Twice is harmless."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebDownload:
+    """An answer whose body is still arriving, decompressed; *pieces* can be walked once."""
+
+    status: int
+    media_type: str  #: empty if the server does not say
+    url: str
+    pieces: AsyncIterator[bytes] = field(repr=False)
+
+
+class WebDownloads(Protocol):
+    """Fetches what is too large to be held in memory; as guarded as `WebClient`."""
+
+    def download(
+        self, url: str, *, limits: WebLimits | None = None
+    ) -> AbstractAsyncContextManager[WebDownload]:
+        """
+        GET *url* and give the answer, whatever its status; the connection ends with the context.
+
+        The time limit counts until the end of the context. Raises like `WebClient.send`, then and
+        while the pieces are walked.
+        """
         ...

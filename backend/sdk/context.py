@@ -4,10 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from backend.core.errors import NotConfigured
+from backend.core.ids import UserId
+from backend.ports.memory import Memories, UserMemory
 from backend.ports.web import WebClient
+
+if TYPE_CHECKING:
+    from backend.sdk.files import FileDesk, RunFiles
 
 T = TypeVar("T")
 
@@ -31,6 +36,8 @@ class BlockContext:
     One node execution, as its block may know it.
 
     Attributes:
+        root_exec_id: The run that started it all: the same as `graph_exec_id` unless an agent runs
+            another. Files belong to it.
         idempotency_key: The same for every attempt at this node execution; pass it on to whoever
             takes one.
         timezone: The user's, an IANA name.
@@ -41,12 +48,15 @@ class BlockContext:
     graph_id: str = ""
     graph_version: int = 1
     graph_exec_id: str = ""
+    root_exec_id: str = ""
     node_id: str = ""
     node_exec_id: str = ""
     idempotency_key: str = ""
     timezone: str = "UTC"
     web: WebClient | None = None
     agents: Runs | None = None
+    files: "FileDesk | None" = None
+    memory: Memories | None = None
     now: Callable[[], datetime] = _now
 
     def guarded_web(self) -> WebClient:
@@ -59,6 +69,29 @@ class BlockContext:
         if self.web is None:
             raise NotConfigured("this block needs the web, and here is no way out to it")
         return self.web
+
+    def run_files(self) -> "RunFiles":
+        """
+        Return the files of this run, and a way to those that its inputs name.
+
+        Raises:
+            NotConfigured: If this place has none.
+        """
+        if self.files is None:
+            raise NotConfigured("this block needs files, and here is no place for them")
+        run_id = self.root_exec_id or self.graph_exec_id
+        return self.files.of(self.user_id, run_id, self.idempotency_key)
+
+    def own_memory(self) -> UserMemory:
+        """
+        Return what this user's agents remember.
+
+        Raises:
+            NotConfigured: If this place has no memory.
+        """
+        if self.memory is None:
+            raise NotConfigured("this block needs a memory, and here is none")
+        return self.memory.of(UserId(self.user_id))
 
     async def to_thread(self, work: Callable[..., T], *args: Any) -> T:
         """Return ``work(*args)``, done in a thread: for work that blocks or computes long."""

@@ -41,6 +41,6 @@ def create_test_graph() -> Graph:
     drawing.link(text, "output", judge, "prompt")
     drawing.link(judge, "response", relevant, "data")
     drawing.link(judge, "response_#_is_relevant", relevant, "text")
-    drawing.link(relevant, "positive_#_post_id", writer, "data_#_post_id")
-    drawing.link(relevant, "positive_#_marketing_text", writer, "data_#_comment")
+    drawing.link(relevant, "positive_#_post_id", writer, "post_id")
+    drawing.link(relevant, "positive_#_marketing_text", writer, "comment")
     return drawing.graph()

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -243,15 +243,18 @@ class Socket:
     """A WebSocket client that keeps what it was sent."""
 
     def __init__(self, server: Server) -> None:
-        self._connection: ClientConnection = connect(
-            f"ws://127.0.0.1:{server.ports['WebsocketServer']}/ws?token={token()}",
-            open_timeout=20,
-            close_timeout=2,
+        self._stack = ExitStack()
+        self._connection: ClientConnection = self._stack.enter_context(
+            connect(
+                f"ws://127.0.0.1:{server.ports['WebsocketServer']}/ws?token={token()}",
+                open_timeout=20,
+                close_timeout=2,
+            )
         )
         self.frames: list[Json] = []
 
     def close(self) -> None:
-        self._connection.close()
+        self._stack.close()
 
     def subscribe(self, run_id: str, *, after: int | None = None) -> None:
         """Ask for the changes of a run."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backend.adapters.storage.migrate import migrate
-from backend.core.errors import CannotStart, GraphInvalid
+from backend.core.errors import AgentServerError, CannotStart, GraphInvalid
 from backend.core.graph import Graph
 from backend.core.status import Status
 from backend.usecases.drawing import Drawing
@@ -102,6 +102,18 @@ async def test_a_data_directory_keeps_its_runs(tmp_path: Path) -> None:
         assert database.execute("SELECT count(*) FROM executions").fetchone() == (2,)
 
 
+async def test_an_engine_that_breaks_is_told_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def broken(_: object) -> None:
+        raise ZeroDivisionError("nothing to divide")
+
+    monkeypatch.setattr("backend.engine.journal.Journal.serve", broken)
+
+    with place_to_run(None) as settings, pytest.raises(AgentServerError, match="nothing to divide"):
+        await run_alone(settings, create_test_graph(), INPUTS, durable=False)
+
+
 def test_a_data_directory_in_use_is_refused(tmp_path: Path) -> None:
     (tmp_path / "used" / "run").mkdir(parents=True)
     lock = share_data_dir(tmp_path / "used")
@@ -130,13 +142,15 @@ def test_a_private_folder_has_the_tables_that_the_migrations_make(tmp_path: Path
 
 
 def tables_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Columns by table, and the names of all indexes."""
     with closing(sqlite3.connect(path)) as database:
-        names = [
-            name
+        found: dict[str, list[tuple[object, ...]]] = {
+            name: sorted(database.execute(f"SELECT * FROM pragma_table_info('{name}')"))
             for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             if name != "alembic_version"
-        ]
-        return {
-            name: sorted(database.execute(f"SELECT * FROM pragma_table_info('{name}')"))
-            for name in names
         }
+        indexes = (
+            "SELECT name, tbl_name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        )
+        found["indexes"] = sorted(database.execute(indexes))
+        return found

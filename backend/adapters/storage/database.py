@@ -176,7 +176,8 @@ class Database:
                 f"sqlite:///{self.path}",
                 poolclass=NullPool,
                 isolation_level="AUTOCOMMIT",  # transactions are begun and ended here
-                connect_args={"check_same_thread": False, "timeout": 0},
+                # While it is opened it may meet others that open it too; afterwards see _begin.
+                connect_args={"check_same_thread": False, "timeout": BUSY_LIMIT_S},
             )
             event.listen(engine, "connect", _pragmas(self._synchronous, write=write))
             return engine.connect()
@@ -192,8 +193,8 @@ def _pragmas(synchronous: str, *, write: bool) -> Callable[[sqlite3.Connection, 
             "wal_autocheckpoint=0",  # the DatabaseManager checkpoints
             "foreign_keys=ON",
             "temp_store=MEMORY",
-            f"busy_timeout={0 if write else 2000}",
             "cache_size=-4096",
+            f"busy_timeout={0 if write else 2000}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

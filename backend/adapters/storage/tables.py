@@ -223,6 +223,17 @@ notices: Final = Table(
     ),
 )
 
+#: What agents remember between runs. Keys begin with their scope; no value is JSON's null.
+key_values: Final = Table(
+    "key_values",
+    metadata,
+    Column("user_id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("user_id", "key"),
+)
+
 system_jobs: Final = Table(
     "system_jobs",
     metadata,

@@ -1,7 +1,7 @@
 """Reads an answer's body within its bounds, decompressing a bounded piece at a time."""
 
 import zlib
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Final
 
 from backend.core.errors import WebFailed, WebTooLarge
@@ -13,27 +13,28 @@ RATIO_FREE_BYTES: Final = 1024 * 1024
 _PIECE: Final = 64 * 1024
 
 
-async def read_body(parts: AsyncIterable[bytes], *, encoding: str, max_bytes: int) -> bytes:
+async def pieces_of(
+    parts: AsyncIterable[bytes], *, encoding: str, max_bytes: int
+) -> AsyncIterator[bytes]:
     """
-    Return the body, decompressed.
+    Yield the body, decompressed, as it arrives.
 
     Raises:
         WebTooLarge: If it is over *max_bytes*, on the wire or after, or grows as only bombs do.
         WebFailed: If its encoding is unknown or broken.
     """
     decoder = _decoder(encoding)
-    body = bytearray()
-    wire_bytes = 0
+    body_bytes = wire_bytes = 0
     async for part in parts:
         wire_bytes += len(part)
         if wire_bytes > max_bytes:
             raise WebTooLarge(f"the answer is larger than {max_bytes} bytes")
         decoder.feed(part)
         while piece := decoder.next_piece():
-            body += piece
-            _check_size(len(body), wire_bytes, max_bytes)
+            body_bytes += len(piece)
+            _check_size(body_bytes, wire_bytes, max_bytes)
+            yield piece
     decoder.finish()
-    return bytes(body)
 
 
 def _check_size(size_bytes: int, wire_bytes: int, max_bytes: int) -> None:

@@ -2,12 +2,12 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from backend.adapters.web.body import ACCEPT_ENCODING, read_body
+from backend.adapters.web.body import ACCEPT_ENCODING, pieces_of
 from backend.adapters.web.gate import Gate, Resolver
 from backend.adapters.web.targets import (
     Target,
@@ -19,7 +19,15 @@ from backend.adapters.web.targets import (
 from backend.adapters.web.trust import TrustList
 from backend.core import json
 from backend.core.errors import WebFailed, WebRefused, WebTimedOut, WebTooLarge
-from backend.ports.web import Body, FormBody, JsonBody, RawBody, WebLimits, WebResponse
+from backend.ports.web import (
+    Body,
+    FormBody,
+    JsonBody,
+    RawBody,
+    WebDownload,
+    WebLimits,
+    WebResponse,
+)
 
 if TYPE_CHECKING:
     import httpx2
@@ -104,6 +112,30 @@ class GuardedWebClient:
         except TimeoutError as exc:
             raise WebTimedOut(f"{hop.target} took longer than {limits.timeout_s} s") from exc
 
+    @asynccontextmanager
+    async def download(
+        self, url: str, *, limits: WebLimits | None = None
+    ) -> AsyncIterator[WebDownload]:
+        """See the port."""
+        limits = limits or WebLimits()
+        hop = Hop(method="GET", target=target_of(_parsed(url), self._trust), headers={}, body=None)
+        hops_left = min(limits.max_redirects, MAX_REDIRECTS)
+        async with _time_limit(hop.target, limits.timeout_s):
+            while True:
+                with _our_errors(hop.target):
+                    response = await self._response(hop, self._trust)
+                    try:
+                        if not (limits.max_redirects > 0 and _is_redirect(response)):
+                            yield _download(hop, response, limits.max_bytes)
+                            return
+                    finally:
+                        await response.aclose()
+                if hops_left == 0:
+                    raise WebFailed(f"{hop.target} redirects too often")
+                hops_left -= 1
+                location = response.headers["location"]
+                hop = _next_hop(hop, response.status_code, location, self._trust, ())
+
     async def aclose(self) -> None:
         """See the port."""
         transport, self._ready = self._ready, None
@@ -145,35 +177,70 @@ class GuardedWebClient:
         self, hop: Hop, limits: WebLimits, trust: TrustList, *, follow: bool
     ) -> "WebResponse | httpx2.Response":
         """Send one hop; return the whole answer, or the bare one if it is a redirect to follow."""
-        transport = await self.transport()
         with _our_errors(hop.target):
-            request = _request(hop, connect_s=self._connect_limit_s, read_s=self._read_limit_s)
-            response = await transport.send(request, trust)
+            response = await self._response(hop, trust)
             try:
-                _check_headers(response)
                 if follow and _is_redirect(response):
                     return response
                 return await _whole(hop, response, limits.max_bytes)
             finally:
                 await response.aclose()
 
+    async def _response(self, hop: Hop, trust: TrustList) -> "httpx2.Response":
+        """Send one hop; return its answer without the body. The caller closes it."""
+        transport = await self.transport()
+        request = _request(hop, connect_s=self._connect_limit_s, read_s=self._read_limit_s)
+        response = await transport.send(request, trust)
+        try:
+            _check_headers(response)
+        except WebTooLarge:
+            await response.aclose()
+            raise
+        return response
+
+
+@asynccontextmanager
+async def _time_limit(target: Target, limit_s: float) -> AsyncIterator[None]:
+    """Raise WebTimedOut when the time is over; a TimeoutError from inside stays what it is."""
+    limit = asyncio.timeout(limit_s)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as exc:
+        if not limit.expired():
+            raise
+        raise WebTimedOut(f"{target} took longer than {limit_s} s") from exc
+
 
 async def _whole(hop: Hop, response: "httpx2.Response", max_bytes: int) -> WebResponse:
     content = b""
     if hop.method != "HEAD":
-        declared = response.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > max_bytes:
-            raise WebTooLarge(f"the answer is larger than {max_bytes} bytes")
-        content = await read_body(
-            response.aiter_raw(),
-            encoding=response.headers.get("content-encoding", ""),
-            max_bytes=max_bytes,
-        )
+        content = b"".join([piece async for piece in _pieces(response, max_bytes)])
     return WebResponse(
         status=response.status_code,
         headers=tuple((name.lower(), value) for name, value in response.headers.multi_items()),
         content=content,
         url=str(hop.target.url),
+    )
+
+
+def _download(hop: Hop, response: "httpx2.Response", max_bytes: int) -> WebDownload:
+    return WebDownload(
+        status=response.status_code,
+        media_type=response.headers.get("content-type", "").partition(";")[0].strip(),
+        url=str(hop.target.url),
+        pieces=_pieces(response, max_bytes),
+    )
+
+
+def _pieces(response: "httpx2.Response", max_bytes: int) -> AsyncIterator[bytes]:
+    declared = response.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise WebTooLarge(f"the answer is larger than {max_bytes} bytes")
+    return pieces_of(
+        response.aiter_raw(),
+        encoding=response.headers.get("content-encoding", ""),
+        max_bytes=max_bytes,
     )
 
 

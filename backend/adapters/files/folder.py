@@ -1,0 +1,224 @@
+"""Files in a folder of this machine: `<root>/<run>/<random id>`, with its facts beside it.
+
+Names on disk are ids of ours; what people call a file stands in its facts and is only shown. A
+file's id is the name of its folder and its own, so that no index is needed to find it.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterable, Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Final, TypeVar
+
+from backend.adapters.files.draft import DRAFT, FACTS, NO_LINKS, Draft, sync_folder
+from backend.adapters.files.quota import Quota, Used
+from backend.core import json
+from backend.core.errors import BadRequest, NotFound, Unavailable
+from backend.core.ids import ExecutionId, UserId, derived_id
+from backend.ports.files import FileId, FileLimits, NewFile, StoredFile, shown_name
+
+T = TypeVar("T")
+
+_RUN: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_FILE: Final = re.compile(r"[0-9a-f]{32}")
+#: Begins the folder of what belongs to a user and no run; a run's id is never like that.
+_OWN: Final = "own_"
+_FACTS_BYTES: Final = 64 * 1024
+
+
+class FolderFiles:
+    """See backend.ports.files.Files."""
+
+    def __init__(
+        self, root: Path, limits: FileLimits | None = None, *, durable: bool = True
+    ) -> None:
+        """
+        Use the folder *root*, made on first use.
+
+        Args:
+            durable: False for a folder that nobody will look into again.
+        """
+        self.limits = limits or FileLimits()
+        self.root = root
+        self.durable = durable
+        self.quota = Quota(self.limits)
+
+    def of(self, user_id: UserId) -> "FolderUserFiles":
+        return FolderUserFiles(self, user_id)
+
+    async def delete_run(self, run_id: ExecutionId) -> bool:
+        folder = self.folder(run_id)
+        self.quota.forget(folder.name)
+        return await _in_thread(lambda: _remove(folder))
+
+    async def runs(self, *, untouched_s: float, limit: int) -> list[ExecutionId]:
+        before_s = time.time() - untouched_s
+        return await _in_thread(lambda: _runs_in(self.root, before_s, limit))
+
+    def folder(self, run: str) -> Path:
+        """Return the folder of *run*. Raises BadRequest if that can be no name of one."""
+        if not _RUN.fullmatch(run):
+            raise BadRequest(f"{run[:60]!r} can be no run with files")
+        return self.root / run
+
+
+class FolderUserFiles:
+    """See backend.ports.files.UserFiles."""
+
+    def __init__(self, files: FolderFiles, user_id: UserId) -> None:
+        self._files = files
+        self._user_id = user_id
+
+    async def save(self, new: NewFile, content: AsyncIterable[bytes]) -> StoredFile:
+        folder = self._files.folder(new.run_id or self._own_folder())
+        await _in_thread(lambda: _make_folder(self._files.root, folder))
+        quota = self._files.quota
+        if not quota.knows(folder.name):
+            quota.learn(folder.name, await _in_thread(lambda: _count(folder)))
+        name = self._name_of(folder, new)
+        draft = Draft(folder / name, durable=self._files.durable)
+        share = quota.share(folder.name)
+        try:
+            async for piece in content:
+                share.take(len(piece))
+                await _in_thread(partial(draft.write, piece))
+            stored = StoredFile(
+                id=FileId(f"{folder.name}_{name}"),
+                name=shown_name(new.name),
+                media_type=new.media_type[:200],
+                size_bytes=share.size_bytes,
+            )
+            share.keep(instead_of=await _in_thread(partial(draft.finish, self._facts(stored))))
+        finally:
+            share.close()
+            await _in_thread(draft.discard)
+        return stored
+
+    async def find(self, file_id: FileId) -> StoredFile:
+        return (await self._find(file_id))[0]
+
+    async def open(self, file_id: FileId) -> BinaryIO:
+        _, place = await self._find(file_id)
+        return await _in_thread(lambda: _opened(place))
+
+    async def _find(self, file_id: FileId) -> tuple[StoredFile, Path]:
+        run, _, name = file_id.rpartition("_")
+        missing = NotFound(f"There is no file {file_id[:150]}.")
+        if not _RUN.fullmatch(run) or not _FILE.fullmatch(name):
+            raise missing
+        place = self._files.root / run / name
+        try:
+            facts = await _in_thread(lambda: _read_facts(place))
+        except NotFound:
+            raise missing from None
+        # The owner is looked at each time, whoever wrote the reference into whichever graph.
+        if facts.get("user_id") != self._user_id:
+            raise missing
+        stored = StoredFile(
+            id=file_id,
+            name=str(facts["name"]),
+            media_type=str(facts["media_type"]),
+            size_bytes=int(facts["size_bytes"]),
+        )
+        return stored, place
+
+    def _own_folder(self) -> str:
+        return _OWN + hashlib.blake2b(self._user_id.encode(), digest_size=16).hexdigest()
+
+    def _name_of(self, folder: Path, new: NewFile) -> str:
+        if not new.key:
+            return secrets.token_hex(16)
+        return derived_id(self._user_id, folder.name, new.key).replace("-", "")
+
+    def _facts(self, stored: StoredFile) -> bytes:
+        return json.dumps(
+            {
+                "user_id": self._user_id,
+                "name": stored.name,
+                "media_type": stored.media_type,
+                "size_bytes": stored.size_bytes,
+            }
+        )
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    try:
+        return await asyncio.to_thread(work)
+    except OSError as exc:
+        raise Unavailable(f"the folder of files cannot be used: {exc.strerror}") from exc
+
+
+def _make_folder(root: Path, folder: Path) -> None:
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(root)
+    if folder.is_symlink():
+        raise Unavailable(f"{folder.name} in the folder of files is a link")
+
+
+def _count(folder: Path) -> Used:
+    used = Used()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(FACTS):
+                used.files += 1
+            else:
+                used.size_bytes += entry.stat(follow_symlinks=False).st_size
+    return used
+
+
+def _opened(place: Path) -> BinaryIO:
+    flags = os.O_RDONLY | NO_LINKS | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(place, flags), "rb")
+
+
+def _read_facts(place: Path) -> dict[str, Any]:
+    """Return the facts of the file at *place*. Raises NotFound if there is none."""
+    if place.parent.is_symlink():
+        raise NotFound
+    try:
+        with _opened(place.with_name(place.name + FACTS)) as file:
+            facts = json.loads(file.read(_FACTS_BYTES))
+    except (OSError, json.NotJson) as exc:
+        raise NotFound from exc
+    if not isinstance(facts, dict) or {"name", "media_type", "size_bytes"} - facts.keys():
+        raise NotFound
+    return facts
+
+
+def _remove(folder: Path) -> bool:
+    if not folder.exists():
+        return False
+    shutil.rmtree(folder)
+    return True
+
+
+def _runs_in(root: Path, before_s: float, limit: int) -> list[ExecutionId]:
+    found: list[ExecutionId] = []
+    with suppress(FileNotFoundError), os.scandir(root) as entries:
+        for entry in entries:
+            if len(found) >= limit:
+                break
+            if not entry.is_dir(follow_symlinks=False):
+                continue
+            if entry.name.startswith(_OWN):
+                _remove_old_drafts(Path(entry.path), before_s)
+            elif entry.stat(follow_symlinks=False).st_mtime <= before_s:
+                found.append(ExecutionId(entry.name))
+    return found
+
+
+def _remove_old_drafts(folder: Path, before_s: float) -> None:
+    """A crash may leave drafts; a run's go with the run, but what belongs to no run stays."""
+    for draft in folder.glob(f"*{DRAFT}"):
+        with suppress(FileNotFoundError):
+            if draft.lstat().st_mtime <= before_s:
+                draft.unlink()

@@ -1,0 +1,162 @@
+"""What the doctor reads, from the SQLite file, opened so that nothing can be written to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Row, Select, create_engine, exists, func, select
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool
+
+from backend.adapters.storage.doctor_rules import LOOKS, QUERIES, stream
+from backend.adapters.storage.tables import (
+    executions,
+    graphs,
+    node_executions,
+    node_outputs,
+    notices,
+    schedules,
+)
+from backend.core.errors import NotFound, Unavailable
+from backend.core.ids import ExecutionId, ScheduleId
+from backend.core.records import NoticeStatus
+from backend.core.status import FINAL, Status
+from backend.ports.doctor import Broken, Rule, ScheduleRow, StillRun
+
+_E: Final = executions.c
+_N: Final = node_executions.c
+_G: Final = graphs.c
+_S: Final = schedules.c
+_M: Final = notices.c
+_UNENDED: Final = tuple(status.value for status in Status if status not in FINAL)
+_QUEUED: Final = Status.QUEUED.value
+_RUNNING: Final = Status.RUNNING.value
+_REVIEW: Final = Status.REVIEW.value
+_BUSY_S: Final = 5.0
+#: Nodes of a run that does not move that are named.
+_NAMED: Final = 3
+
+
+@contextmanager
+def examine(path: Path) -> Iterator["SqlRecords"]:
+    """
+    Open the SQLite file at *path* to look at it; nothing can be written.
+
+    Raises:
+        NotFound: If there is no such file.
+        Unavailable: If it is no database that can be read, now or later in the `with`.
+    """
+    with reading(path) as connection:
+        yield SqlRecords(connection)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Connection]:
+    """Give a connection that only reads; see `examine`."""
+    if not path.is_file():
+        raise NotFound(f"There is no database at {path}: no server has been started on it yet.")
+    engine = create_engine(
+        f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro&uri=true",
+        poolclass=NullPool,
+        # Each statement is a snapshot of its own: a long one would keep the WAL from shrinking.
+        isolation_level="AUTOCOMMIT",
+        connect_args={"timeout": _BUSY_S},
+    )
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DatabaseError as exc:
+        raise Unavailable(f"The database {path} cannot be read: {exc.orig}.") from exc
+    finally:
+        engine.dispose()
+
+
+class SqlRecords:
+    """See backend.ports.doctor.Records."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def rows(self) -> int:
+        total = 0
+        for table in (executions, node_executions, node_outputs):
+            total += int(self._one(select(func.count()).select_from(table)) or 0)
+        return total
+
+    def broken(self, rule: Rule) -> Iterator[Broken]:
+        look = LOOKS.get(rule)
+        if look is not None:
+            yield from look(self._connection)
+        for query, name, detail in QUERIES.get(rule, ()):
+            for row in stream(self._connection, query):
+                said = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's public name for it
+                yield Broken(row=name.format(**said), detail=detail.format(**said))
+
+    def schedules(self) -> Iterator[ScheduleRow]:
+        for row in stream(self._connection, select(_S.id, _S.cron, _S.timezone, _S.next_us)):
+            yield ScheduleRow(
+                id=ScheduleId(row.id), cron=row.cron, timezone=row.timezone, next_us=row.next_us
+            )
+
+    def still_runs(self, *, before_us: int, limit: int) -> list[StillRun]:
+        found = self._connection.execute(
+            select(
+                _E.id,
+                _E.status,
+                _E.created_us,
+                _E.updated_us,
+                _E.stop_us,
+                _E.stalls,
+                _E.depth,
+                exists()
+                .where(_G.id == _E.graph_id, _G.version == _E.graph_version)
+                .label("has_graph"),
+            )
+            .where(_E.status.in_((_QUEUED, _RUNNING, _REVIEW)), _E.updated_us <= before_us)
+            .order_by(_E.updated_us)
+            .limit(limit)
+        ).all()
+        return [self._still_run(row) for row in found]
+
+    def runs_at_work(self) -> int:
+        at_work = (_E.status == _RUNNING, _E.depth == 0)
+        return int(self._one(select(func.count()).select_from(executions).where(*at_work)) or 0)
+
+    def overdue_notices(self, *, before_us: int) -> int:
+        overdue = (_M.status == NoticeStatus.QUEUED.value, _M.next_us < before_us)
+        return int(self._one(select(func.count()).select_from(notices).where(*overdue)) or 0)
+
+    def _still_run(self, row: Row[Any]) -> StillRun:
+        working = self._connection.execute(
+            select(_N.id, _N.start_us)
+            .where(_N.run_id == row.id, _N.status == _RUNNING)
+            .order_by(_N.start_us)
+            .limit(_NAMED)
+        ).all()
+        waiting = self._one(
+            select(func.count())
+            .select_from(node_executions)
+            .where(_N.run_id == row.id, _N.status == _QUEUED)
+        )
+        child = self._one(
+            select(_E.id).where(_E.parent_id == row.id, _E.status.in_(_UNENDED)).limit(1)
+        )
+        return StillRun(
+            id=ExecutionId(row.id),
+            status=Status(row.status),
+            created_us=row.created_us,
+            updated_us=row.updated_us,
+            stop_us=row.stop_us,
+            stalls=row.stalls,
+            depth=row.depth,
+            has_graph=bool(row.has_graph),
+            working=tuple(node.id for node in working),
+            working_since_us=working[0].start_us if working else None,
+            child=None if child is None else ExecutionId(child),
+            waiting=int(waiting or 0),
+        )
+
+    def _one(self, query: Select[Any]) -> Any:
+        return self._connection.execute(query).scalar()

@@ -1,0 +1,1 @@
+"""Blocks that take, keep and read files."""

@@ -1,0 +1,1 @@
+"""Blocks by which agents remember things between runs."""

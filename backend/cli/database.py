@@ -1,0 +1,169 @@
+"""`agpt db`: at which step the database is, whether it is whole, and the way to the newest step."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from backend.cli import HyphenGroup
+from backend.cli.server import data_dir_option, overrides_of
+from backend.core.errors import CannotStart, NotFound
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+#: Of what SQLite finds wrong, so much is shown.
+_MOST_WRONG: Final = 20
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object, for programs."
+)
+
+
+@click.group(cls=HyphenGroup, name="db")
+def database() -> None:
+    """Look at the database; bring it up to date. A start of the server does that by itself."""
+
+
+@database.command()
+@json_option
+@data_dir_option
+def current(*, as_json: bool, data_dir: Path | None) -> None:
+    """Print the step at which the database is, and the one that this program needs."""
+    from backend.adapters.storage.migrate import HEAD  # noqa: PLC0415 -- help does without
+
+    path = _path(data_dir)
+    step = step_of(path)
+    if as_json:
+        click.echo(json.dumps({"path": str(path), "step": step, "newest": HEAD}))
+        return
+    there = "is not there yet" if step is None else f"is at step {step}"
+    click.echo(f"{path} {there}; this program needs {HEAD}.")
+
+
+@database.command()
+@data_dir_option
+def upgrade(*, data_dir: Path | None) -> None:
+    """Bring the database to the step that this program needs; makes it if it is not there."""
+    from backend.adapters.storage.migrate import HEAD, migrate  # noqa: PLC0415 -- help does without
+    from backend.util.locks import take_data_dir_alone  # noqa: PLC0415 -- the same
+
+    path = _path(data_dir)
+    if step_of(path) == HEAD:
+        click.echo(f"{path} is at step {HEAD} already.")
+        return
+    # Nobody may work with tables that change below him.
+    lock = take_data_dir_alone(path.parent)
+    try:
+        done = migrate(path)
+    finally:
+        lock.release()
+    click.echo(f"{path} is at step {HEAD} now ({done}).")
+
+
+@database.command()
+@json_option
+@data_dir_option
+def check(*, as_json: bool, data_dir: Path | None) -> None:
+    """
+    Check that the database file is whole and has the tables that this program needs.
+
+    Reads all of it. Exit code 1: it is not as it must be. `agpt doctor` looks at what it says.
+    """
+    path = _path(data_dir)
+    problems = list(problems_of(path, whole=True))
+    if as_json:
+        click.echo(json.dumps({"path": str(path), "ok": not problems, "problems": problems}))
+    else:
+        for problem in problems:
+            click.echo(f"agpt: {problem}", err=True)
+        if not problems:
+            click.echo(f"{path} is whole and at step {step_of(path)}.")
+    if problems:
+        sys.exit(1)
+
+
+def step_of(path: Path) -> str | None:
+    """
+    Return the step of the database at *path*; None if it is not there, or empty.
+
+    Raises:
+        Unavailable: If it is no database that can be read.
+    """
+    from backend.adapters.storage.doctor import reading  # noqa: PLC0415 -- help does without
+    from backend.adapters.storage.migrate import current_version  # noqa: PLC0415 -- the same
+
+    if not path.exists():
+        return None
+    with reading(path) as connection:
+        return current_version(connection)
+
+
+def require_newest(path: Path) -> None:
+    """Raise NotFound or CannotStart if the database is not there or at another step."""
+    if step_of(path) is None:
+        raise NotFound(f"There is no database at {path}: no server has been started on it yet.")
+    for problem in _step_problems(path):
+        raise CannotStart(problem)
+
+
+def problems_of(path: Path, *, whole: bool) -> Iterator[str]:
+    """
+    Yield what is wrong with the database at *path*, a sentence each.
+
+    Args:
+        whole: Read all of it, which takes its time; else only what a start would trip over.
+
+    Raises:
+        NotFound: If it is not there.
+        Unavailable: If it is no database that can be read.
+    """
+    from backend.adapters.storage.doctor import reading  # noqa: PLC0415 -- help does without
+
+    yield from _step_problems(path)
+    with reading(path) as connection:
+        yield from _missing(connection)
+        if whole:
+            rows = connection.exec_driver_sql(f"PRAGMA integrity_check({_MOST_WRONG})").scalars()
+            yield from (f"SQLite finds: {row}." for row in rows if row != "ok")
+
+
+def _step_problems(path: Path) -> Iterator[str]:
+    from backend.adapters.storage.migrate import HEAD  # noqa: PLC0415 -- help does without
+
+    step = step_of(path)
+    if step is not None and step > HEAD:
+        yield (
+            f"The database {path} is at step {step}, made by a newer agpt-server; this one knows"
+            f" steps up to {HEAD}: install the newer version, or restore a backup."
+        )
+    elif step != HEAD:
+        at = "has no tables" if step is None else f"is at step {step}"
+        yield f"The database {path} {at}; this program needs {HEAD}: `agpt db upgrade`."
+
+
+def _missing(connection: "Connection") -> Iterator[str]:
+    from sqlalchemy import inspect  # noqa: PLC0415 -- help does without
+
+    from backend.adapters.storage.tables import metadata  # noqa: PLC0415 -- the same
+
+    found: Any = inspect(connection)
+    there = set(found.get_table_names())
+    for table in metadata.sorted_tables:
+        if table.name not in there:
+            yield f"The table {table.name} is missing."
+            continue
+        columns = {column["name"] for column in found.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in columns:
+                yield f"The column {column.name} of the table {table.name} is missing."
+
+
+def _path(data_dir: Path | None) -> Path:
+    from backend.settings import load_settings  # noqa: PLC0415 -- `agpt --help` does without
+    from backend.wiring import database_path  # noqa: PLC0415 -- the same
+
+    return database_path(load_settings(overrides_of(data_dir))[0])

@@ -1,0 +1,196 @@
+"""`agpt schedule`: when the running server runs which agents by itself."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from backend.cli import HyphenGroup
+from backend.cli.client import Server, data_dir_overrides, server_at
+from backend.cli.graphs import explained, server_option, token_option
+from backend.core.errors import AgentServerError, BadRequest, GraphInvalid, NotFound, Unavailable
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="That server's, instead of AGPT_DATA_DIR.",
+)
+
+
+@click.group(cls=HyphenGroup)
+def schedule() -> None:
+    """List, add and remove schedules of a running server."""
+
+
+@schedule.command(name="list")
+@click.argument("graph_id", required=False)
+@json_option
+@server_option
+@token_option
+@data_dir_option
+def list_(
+    *,
+    graph_id: str | None,
+    as_json: bool,
+    server: str | None,
+    token: str | None,
+    data_dir: Path | None,
+) -> None:
+    """List the schedules that will fire, of all graphs or of GRAPH_ID."""
+    path = "/api/schedules" if graph_id is None else _schedules_of(graph_id)
+    with server_at(server, token, data_dir_overrides(data_dir)) as running:
+        found = running.ask("GET", path)
+    if not isinstance(found, list):
+        raise Unavailable("the server's answer is no list of schedules")
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for one in found:
+        click.echo(
+            f"schedule {one['id']}  {one['cron']} ({one['timezone']})  next {one['next_run_time']}"
+            f"  graph {one['graph_id']} version {one['graph_version']}  {one['name']}"
+        )
+    if not found:
+        click.echo("There are no schedules.", err=True)
+
+
+@schedule.command()
+@click.argument("graph_id")
+@click.argument("cron")
+@click.option(
+    "-i",
+    "--input",
+    "values",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A value for an input: JSON, or text; NAME=@FILE reads it from a file.",
+)
+@click.option("--name", help="Else the agent's.")
+@click.option("--timezone", help="An IANA name like Europe/Berlin; else yours, else UTC.")
+@click.option("--version", type=click.IntRange(1, 2**31 - 1), help="Else the active one.")
+@json_option
+@server_option
+@token_option
+@data_dir_option
+def add(  # noqa: PLR0913 -- one an option
+    *,
+    graph_id: str,
+    cron: str,
+    values: tuple[str, ...],
+    name: str | None,
+    timezone: str | None,
+    version: int | None,
+    as_json: bool,
+    server: str | None,
+    token: str | None,
+    data_dir: Path | None,
+) -> None:
+    """
+    Run the agent GRAPH_ID at the times that CRON tells.
+
+    CRON has five fields: minute, hour, day of month, month, weekday; 0 and 7 are Sunday. Put it
+    in quotes: agpt schedule add ID "0 9 * * MON-FRI".
+    """
+    with server_at(server, token, data_dir_overrides(data_dir)) as running:
+        made = add_schedule(
+            running,
+            graph_id,
+            {
+                "cron": cron,
+                "name": name,
+                "timezone": timezone,
+                "graph_version": version,
+                "inputs": _inputs(running, graph_id, version, values),
+            },
+        )
+    if as_json:
+        click.echo(json.dumps(made, ensure_ascii=False))
+        return
+    click.echo(f"schedule {made['id']}")
+    said = made.get("cron_description") or made.get("cron", cron)
+    click.echo(f"  {said}; next {made['next_run_time']}")
+
+
+@schedule.command()
+@click.argument("schedule_ids", metavar="SCHEDULE_ID...", nargs=-1, required=True)
+@server_option
+@token_option
+@data_dir_option
+def rm(
+    *, schedule_ids: tuple[str, ...], server: str | None, token: str | None, data_dir: Path | None
+) -> None:
+    """Remove schedules; runs that they started go on. Exit code 1: one was not there."""
+    refused = 0
+    with server_at(server, token, data_dir_overrides(data_dir)) as running:
+        for one in schedule_ids:
+            try:
+                running.ask("DELETE", f"/api/schedules/{quote(one, safe='')}")
+            except BadRequest as exc:
+                refused += 1
+                click.echo(f"agpt: {exc}", err=True)
+            else:
+                click.echo(f"Removed schedule {one}.")
+    if refused:
+        sys.exit(1)
+
+
+def add_schedule(server: Server, graph_id: str, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Save a schedule on *server* and return it.
+
+    Args:
+        wanted: `cron` and `inputs`; `name`, `timezone` and `graph_version` may be None.
+    """
+    body = {key: value for key, value in wanted.items() if value is not None}
+    # The API wants a name; the agent's is the best that there is.
+    body.setdefault("name", _graph(server, graph_id)["name"])
+    try:
+        made = server.ask("POST", _schedules_of(graph_id), body)
+    except GraphInvalid as exc:
+        raise BadRequest(explained(exc)) from exc
+    if not isinstance(made, dict) or not {"id", "next_run_time"} <= made.keys():
+        raise Unavailable("the server's answer is no schedule")
+    return made
+
+
+def _inputs(
+    server: Server, graph_id: str, version: int | None, values: Sequence[str]
+) -> dict[str, Any]:
+    from backend.cli.inputs import read_inputs  # noqa: PLC0415 -- `agpt --help` does without
+
+    try:
+        graph = graph_of(server, graph_id, version)
+    except BadRequest:
+        if values:
+            raise
+        return {}  # nothing was said about inputs, and the server knows its graphs better
+    return read_inputs(graph, values)
+
+
+def graph_of(server: Server, graph_id: str, version: int | None = None) -> Any:
+    """Return a graph of *server* as `backend.core.graph.Graph`."""
+    from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- `agpt --help` does without
+    from backend.discovery import load_catalog  # noqa: PLC0415 -- the same
+    from backend.services.portable import read_graph  # noqa: PLC0415 -- the same
+
+    text = json.dumps(server.export(graph_id, version))
+    try:
+        return read_graph(text, load_catalog(), name=graph_id, fresh=SystemClock().new_id)
+    except AgentServerError as exc:
+        raise BadRequest(f"graph {graph_id} cannot be read here: {explained(exc)}") from exc
+
+
+def _graph(server: Server, graph_id: str) -> Any:
+    found = server.ask("GET", f"/api/graphs/{quote(graph_id, safe='')}")
+    if not isinstance(found, dict) or "name" not in found:
+        raise NotFound(f"{server.address.origin} has no graph {graph_id}")
+    return found
+
+
+def _schedules_of(graph_id: str) -> str:
+    return f"/api/graphs/{quote(graph_id, safe='')}/schedules"

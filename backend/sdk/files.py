@@ -1,0 +1,213 @@
+"""Files for blocks: from where one may come, and how it is handed on (spec/semantics.md 3.17).
+
+A file comes as a `data:` URI, from a web address through the guarded client, or as the reference
+of a file of the same user. Never from a path of this machine.
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import mimetypes
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from io import BytesIO
+from typing import BinaryIO, Final
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+
+from backend.core.errors import BadRequest, NotConfigured, TooLarge, WebFailed, WebTooLarge
+from backend.core.ids import ExecutionId, UserId
+from backend.ports.files import PIECE_BYTES, SCHEME, FileId, Files, NewFile, StoredFile, UserFiles
+from backend.ports.web import WebDownload, WebDownloads, WebLimits
+
+_MEGABYTE: Final = 1024 * 1024
+_WEB: Final = ("http://", "https://")
+_DATA: Final = "data:"
+_SHOWN: Final = 60
+#: Four characters of base64 are three bytes, so that pieces of this length stand alone.
+_TEXT_PIECE: Final = 4 * 64 * 1024
+_DOWNLOAD_LIMIT_S: Final = 600.0
+_OK: Final = range(200, 300)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenFile:
+    """A file whose content can be read: *content* blocks, is seekable, and ends with its context."""
+
+    name: str
+    media_type: str
+    content: BinaryIO
+
+
+class FileDesk:
+    """
+    What all runs share.
+
+    Args:
+        inline_bytes: A larger file is never turned into a `data:` URI, nor held in memory.
+    """
+
+    def __init__(
+        self, files: Files, web: WebDownloads | None, *, inline_bytes: int = 10 * _MEGABYTE
+    ) -> None:
+        self.files = files
+        self.web = web
+        self.inline_bytes = inline_bytes
+
+    def of(self, user_id: str, run_id: str, key: str) -> "RunFiles":
+        """Return the files of a run; *key* is that of the node execution that asks."""
+        return RunFiles(self, UserId(user_id), ExecutionId(run_id) if run_id else None, key)
+
+
+class RunFiles:
+    """
+    The files that one node execution reads and makes.
+
+    All methods raise BadRequest for what is no file, NotFound for a reference to a file that is not
+    there or not this user's, TooLarge over a limit, and what the web client raises.
+    """
+
+    def __init__(
+        self, desk: FileDesk, user_id: UserId, run_id: ExecutionId | None, key: str
+    ) -> None:
+        self._desk = desk
+        self._run_id = run_id
+        self._key = key
+        self._files: UserFiles = desk.files.of(user_id)
+
+    async def store(self, source: str) -> StoredFile:
+        """
+        Keep the file that *source* tells, until its run is deleted; twice is one file.
+
+        A reference is looked up, not copied.
+
+        Raises:
+            NotConfigured: Outside of a run.
+        """
+        if source.startswith(SCHEME):
+            return await self._files.find(_id_in(source))
+        key = "source " + hashlib.blake2b(source.encode(), digest_size=16).hexdigest()
+        if source.startswith(_DATA):
+            head, data = _parts_of(source)
+            return await self._save(_file_name(head), _media_type(head), key, _decoded(head, data))
+        async with self._download(source, self._desk.files.limits.file_bytes) as answer:
+            media_type = answer.media_type or "application/octet-stream"
+            return await self._save(_web_name(source), media_type, key, answer.pieces)
+
+    async def save(
+        self, content: AsyncIterable[bytes], *, name: str, media_type: str
+    ) -> StoredFile:
+        """Keep a file that a block made; the same *name* in one node execution is one file."""
+        return await self._save(name, media_type, f"name {name}", content)
+
+    async def data_uri(self, source: str) -> str:
+        """Return the file that *source* tells as a `data:` URI of base64."""
+        async with self.open(source) as file:
+            content = await asyncio.to_thread(file.content.read, self._desk.inline_bytes + 1)
+        if len(content) > self._desk.inline_bytes:
+            raise TooLarge(
+                f"the file is larger than {self._desk.inline_bytes / _MEGABYTE:g} MB, too large for "
+                "a data: URI (setting MAX_INLINE_FILE_MB): switch base_64 off"
+            )
+        return f"data:{file.media_type};base64,{base64.b64encode(content).decode()}"
+
+    @asynccontextmanager
+    async def open(self, source: str) -> AsyncIterator[OpenFile]:
+        """Open the file that *source* tells. What comes from the web is kept in the run first."""
+        if source.startswith(_DATA):
+            head, data = _parts_of(source)
+            content = BytesIO()
+            async for piece in _decoded(head, data):
+                content.write(piece)
+            content.seek(0)
+            yield OpenFile(name=_file_name(head), media_type=_media_type(head), content=content)
+        elif self._run_id is None and source.startswith(_WEB):
+            yield await self._in_memory(source)
+        else:
+            stored = await self.store(source)
+            with closing(await self._files.open(stored.id)) as opened:
+                yield OpenFile(name=stored.name, media_type=stored.media_type, content=opened)
+
+    async def _in_memory(self, source: str) -> OpenFile:
+        """Outside of a run nothing is kept, so there is only the memory, and little of it."""
+        async with self._download(source, self._desk.inline_bytes) as answer:
+            content = BytesIO(b"".join([piece async for piece in answer.pieces]))
+            media_type = answer.media_type or "application/octet-stream"
+            return OpenFile(name=_web_name(source), media_type=media_type, content=content)
+
+    async def _save(
+        self, name: str, media_type: str, key: str, content: AsyncIterable[bytes]
+    ) -> StoredFile:
+        if self._run_id is None:
+            raise NotConfigured("files are kept with a run: use this block in a graph")
+        whole_key = f"{self._key} {key}" if self._key else ""
+        new = NewFile(run_id=self._run_id, name=name, media_type=media_type, key=whole_key)
+        return await self._files.save(new, content)
+
+    @asynccontextmanager
+    async def _download(self, source: str, max_bytes: int) -> AsyncIterator[WebDownload]:
+        if not source.startswith(_WEB):
+            raise BadRequest(
+                f"{source[:_SHOWN]!r} is no file: give a data: URI, a web address, or the "
+                f"{SCHEME} reference of a stored file"
+            )
+        if self._desk.web is None:
+            raise NotConfigured("this file is on the web, and here is no way out to it")
+        limits = WebLimits(timeout_s=_DOWNLOAD_LIMIT_S, max_bytes=max_bytes)
+        try:
+            async with self._desk.web.download(source, limits=limits) as answer:
+                if answer.status not in _OK:
+                    origin = "/".join(source.split("/", 3)[:3])
+                    raise WebFailed(f"the file at {origin} answers with status {answer.status}")
+                yield answer
+        except WebTooLarge as exc:
+            raise TooLarge(f"the file is too large: {exc} (setting MAX_FILE_SIZE_MB)") from exc
+
+
+def _id_in(source: str) -> FileId:
+    """Return the id in a reference; what follows a # says its type and is not needed."""
+    name = source.removeprefix(SCHEME).partition("#")[0]
+    if not name or "/" in name:
+        raise BadRequest(f"{source[:_SHOWN]!r} names no file: here it is {SCHEME} and an id")
+    return FileId(name)
+
+
+def _parts_of(source: str) -> tuple[str, str]:
+    head, comma, data = source.removeprefix(_DATA).partition(",")
+    if not comma:
+        raise BadRequest("a data: URI has a comma before its content")
+    return head, data
+
+
+def _media_type(head: str) -> str:
+    return head.partition(";")[0].strip().lower() or "text/plain"
+
+
+def _file_name(head: str) -> str:
+    return f"file{mimetypes.guess_extension(_media_type(head)) or ''}"
+
+
+def _web_name(source: str) -> str:
+    return unquote(urlsplit(source).path.rpartition("/")[2]) or "file"
+
+
+async def _decoded(head: str, data: str) -> AsyncIterator[bytes]:
+    """Yield the content of a `data:` URI, a piece at a time."""
+    if not head.endswith(";base64"):
+        yield unquote_to_bytes(data)
+        return
+    if "%" in data:
+        data = unquote(data)
+    for start in range(0, len(data), _TEXT_PIECE):
+        try:
+            yield base64.b64decode(data[start : start + _TEXT_PIECE], validate=True)
+        except (binascii.Error, ValueError) as exc:
+            raise BadRequest("the content of a data: URI is not valid base64") from exc
+        await asyncio.sleep(0)  # others run between the pieces
+
+
+async def pieces_of(content: BinaryIO) -> AsyncIterator[bytes]:
+    """Yield *content* from where it stands to its end, read in a thread."""
+    while piece := await asyncio.to_thread(content.read, PIECE_BYTES):
+        yield piece
