@@ -121,7 +121,7 @@ def banner(addresses: Mapping[str, str]) -> list[str]:
         f"  REST       http://{addresses.get('AgentServer', '')}/api",
         f"  WebSocket  ws://{addresses.get('WebsocketServer', '')}/ws",
         "  Token      agpt token",
-        "  Try        agpt test graph",
+        "  Try        agpt run --server --sample",
         "Ctrl-C stops it.",
     ]
 

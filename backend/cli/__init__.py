@@ -105,6 +105,11 @@ class LazyGroup(click.Group):
         except AgentServerError as exc:
             click.echo(f"agpt: {exc}", err=True)
             ctx.exit(1)
+        except BrokenPipeError:
+            raise  # click ends quietly when nobody reads any more
+        except OSError as exc:
+            click.echo(f"agpt: {exc.strerror or exc}: {exc.filename or 'output'}", err=True)
+            ctx.exit(1)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -107,7 +107,7 @@ def stop_server() -> str:
 
 def descendants(identity: Identity) -> list[Identity]:
     """Return all processes below *identity*, as they are now."""
-    import psutil
+    import psutil  # noqa: PLC0415 -- only a stop that needs force looks at processes
 
     try:
         below = psutil.Process(identity.pid).children(recursive=True)

@@ -143,6 +143,9 @@ class _Rows:
         if not self._delimiter:
             return piece if self._skip == 0 else ""
         text = self._waiting + piece
+        if self._last is None and self._row >= self._skip:
+            self._waiting = ""
+            return text
         wanted: list[str] = []
         start = 0
         while not self.are_over and (end := text.find(self._delimiter, start)) >= 0:
