@@ -5,6 +5,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -107,8 +108,10 @@ def _index() -> build_index.Index:
 def _plugins() -> Plugins:
     built = {spec.id for spec in _index().specs}
     plugins = Plugins()
-    for point in entry_points(group=ENTRY_POINTS):
-        plugins.add(point, built.__contains__)
+    # What a package prints while it is loaded must not get into a command's answer.
+    with redirect_stdout(sys.stderr):
+        for point in entry_points(group=ENTRY_POINTS):
+            plugins.add(point, built.__contains__)
     return plugins
 
 

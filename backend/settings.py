@@ -103,6 +103,20 @@ class Settings(BaseModel):
         100_000, ge=1, description="A node execution that yields more fails."
     )
     max_agent_nesting: int = Field(20, ge=1, le=100, description="How deep agents may run agents.")
+    max_file_size_mb: int = Field(100, ge=1, le=10_240, description="Megabytes of one file.")
+    max_run_files_mb: int = Field(
+        1024, ge=1, le=1_048_576, description="Megabytes of all files of one run."
+    )
+    max_files_per_run: int = Field(10_000, ge=1, le=1_000_000, description="Files of one run.")
+    max_inline_file_mb: int = Field(
+        10, ge=1, le=12, description="Megabytes of a file that may travel inside a value."
+    )
+    max_memory_value_kb: int = Field(
+        1024, ge=1, le=16_384, description="Kilobytes of one value that an agent remembers."
+    )
+    max_memory_keys_per_user: int = Field(
+        10_000, ge=1, le=1_000_000, description="Values that one user's agents remember."
+    )
     cron_dialect: Literal["posix", "autogpt"] = Field(
         "posix", description="`autogpt`: weekday 0 is Monday."
     )

@@ -18,13 +18,13 @@ from backend.settings import Settings
 from backend.telemetry import Metrics
 
 if TYPE_CHECKING:
+    from backend.adapters.web import GuardedWebClient
     from backend.core.execution import Execution
     from backend.core.records import NoticeRecord
     from backend.engine.engine import Engine
     from backend.engine.tools import Limits
     from backend.ports.mail import Mailer
     from backend.ports.storage import StoredRun
-    from backend.ports.web import WebClient
 
 #: How long blocks may go on after the executor was told to stop.
 DRAIN_S: Final = 5.0
@@ -99,7 +99,9 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
     from backend.adapters.storage.keeper import Keeper
     from backend.adapters.storage.migrate import migrate
     from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID, DEFAULT_USER_NAME
+    from backend.engine.file_sweep import sweep_files
     from backend.engine.jobs import delete_old_runs
+    from backend.wiring_files import open_files
 
     metrics, clock = Metrics("DatabaseManager"), SystemClock()
     await asyncio.to_thread(migrate, database_path(settings))
@@ -118,7 +120,9 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
             return {}
 
         async def retention() -> str:
-            return await delete_old_runs(storage, clock, retention_days=settings.retention_days)
+            days = settings.retention_days
+            deleted = await delete_old_runs(storage, clock, retention_days=days)
+            return f"{deleted}, {await sweep_files(open_files(settings), storage)}"
 
         await _serve_internal(
             settings,
@@ -167,12 +171,13 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
         await running
 
 
-def _engine(settings: Settings, storage: SqlStorage, web: "WebClient") -> "Engine":
+def _engine(settings: Settings, storage: SqlStorage, web: "GuardedWebClient") -> "Engine":
     from backend.adapters.bus.local import LocalPublisher
     from backend.adapters.dispatch.local import LocalSignalSource
     from backend.core import notices
     from backend.discovery import load_blocks, load_catalog
     from backend.engine.engine import Engine
+    from backend.wiring_files import file_desk, memories_of
 
     clock = SystemClock()
     delay_us = MAIL_DELAY_US if settings.smtp_host else OUTBOX_DELAY_US
@@ -197,6 +202,8 @@ def _engine(settings: Settings, storage: SqlStorage, web: "WebClient") -> "Engin
         catalog=load_catalog(),
         blocks=load_blocks(),
         web=web,
+        files=file_desk(settings, web),
+        memory=memories_of(settings, storage),
         limits=_limits(settings),
         slots=settings.num_graph_workers,
         end_notice=end_notice,

@@ -67,7 +67,7 @@ async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitSta
     )
     return Context(
         users=users,
-        blocks=_blocks(settings, catalog, clock, stack),
+        blocks=_blocks(settings, catalog, storage, clock, stack),
         graphs=graphs,
         executions=executions,
         schedules=schedules,
@@ -81,17 +81,29 @@ async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitSta
 
 
 def _blocks(
-    settings: Settings, catalog: Catalog, clock: SystemClock, stack: AsyncExitStack
+    settings: Settings,
+    catalog: Catalog,
+    storage: SqlStorage,
+    clock: SystemClock,
+    stack: AsyncExitStack,
 ) -> "BlockService":
     from backend.adapters.web import GuardedWebClient
     from backend.discovery import load_blocks
     from backend.engine.solo import SoloRunner
     from backend.engine.tools import Limits
     from backend.services.blocks import BlockService
+    from backend.wiring_files import file_desk, memories_of
 
     web = GuardedWebClient(settings.trust_endpoints_for_requests)
     stack.push_async_callback(web.aclose)
-    solo = SoloRunner(blocks=load_blocks(), web=web, clock=clock, limits=Limits())
+    solo = SoloRunner(
+        blocks=load_blocks(),
+        web=web,
+        clock=clock,
+        limits=Limits(),
+        files=file_desk(settings, web),
+        memory=memories_of(settings, storage),
+    )
     return BlockService(catalog=catalog, run=solo.run)
 
 

@@ -125,7 +125,7 @@ async def run_alone(
     async with AsyncExitStack() as stack:
         storage = await _open(settings, stack, durable=durable)
         signals, watch = _Signals(), _Watch(on_node)
-        engine = await _engine(settings, storage, signals, watch, stack)
+        engine = await _engine(settings, storage, signals, watch, stack, durable=durable)
         running = await _start(engine, stack)
         saved, run_id = await _submit(storage, signals, watch, graph, inputs)
         stopped_by = await _until_end(watch, running, limit_s)
@@ -185,11 +185,14 @@ async def _engine(
     signals: "_Signals",
     watch: "_Watch",
     stack: AsyncExitStack,
+    *,
+    durable: bool,
 ) -> "Engine":
     from backend.adapters.web import GuardedWebClient
     from backend.discovery import load_blocks, load_catalog
     from backend.engine.engine import Engine
     from backend.engine.tools import Limits
+    from backend.wiring_files import file_desk, memories_of
 
     web = GuardedWebClient(settings.trust_endpoints_for_requests)
     stack.push_async_callback(web.aclose)
@@ -201,6 +204,8 @@ async def _engine(
         catalog=load_catalog(),
         blocks=load_blocks(),
         web=web,
+        files=file_desk(settings, web, durable=durable),
+        memory=memories_of(settings, storage),
         limits=Limits(
             parallel_nodes=settings.max_parallel_nodes_per_run,
             node_executions=settings.max_node_executions_per_run,

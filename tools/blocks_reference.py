@@ -79,7 +79,11 @@ def _index_page(categories: Mapping[str, list[type[Block]]]) -> str:
 
 
 def _category_page(category: str, blocks: Iterable[type[Block]]) -> str:
-    opening = Category[category].value.rstrip(".") + "." if category != "OTHER" else "All others."
+    opening = (
+        Category[category].value.rstrip(".") + "."
+        if category != "OTHER"
+        else "Blocks without a category."
+    )
     lines = [f"# Blocks: {_title(category)}", "", _WRITTEN, "", opening]
     for block in blocks:
         lines += _section(block)

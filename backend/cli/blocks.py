@@ -3,7 +3,7 @@
 import io
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +115,12 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep out of our output what other people's packages print, and we log, while they load."""
-    with redirect_stdout(io.StringIO()):
+    """
+    Keep out of our output what other people's packages print, and we log, while they load.
+
+    Nothing is lost: why a package could not be loaded stands in the list.
+    """
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         yield
 
 
@@ -148,8 +152,9 @@ def _named(name: str) -> "BlockSpec":
 def _likely(name: str, catalog: "Catalog") -> str:
     import difflib  # noqa: PLC0415 -- only needed after a mistake
 
-    by_lower = {spec.name.lower(): spec.name for spec in catalog}
-    found = difflib.get_close_matches(f"{name.lower().removesuffix('block')}block", by_lower)
+    # Without their common ending, which would make all names alike.
+    by_lower = {spec.name.lower().removesuffix("block"): spec.name for spec in catalog}
+    found = difflib.get_close_matches(name.lower().removesuffix("block"), by_lower)
     return f" Did you mean {', '.join(by_lower[each] for each in found)}?" if found else ""
 
 

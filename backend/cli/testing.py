@@ -12,6 +12,7 @@ from backend.cli.client import Address, Server, address_of, own_token, server_at
 from backend.cli.graphs import explained, file_form, token_option
 from backend.cli.outcome import ENDED, RunResult, show
 from backend.cli.run import sample_graph, wait_for_end
+from backend.cli.trying import execute, populate_db
 from backend.core.errors import AgentServerError, BadRequest, NotAllowed, Unavailable
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ def test() -> None:
 
     SERVER is an address like http://host:8006; without one it is this machine's server.
     """
+
+
+test.add_command(populate_db)
+test.add_command(execute)
 
 
 @test.command()

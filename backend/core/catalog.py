@@ -35,11 +35,17 @@ class Catalog:
     def get(self, block_id: str) -> BlockSpec | None:
         """Return the block of this id or former id; None if unknown."""
         current = self.current_id(block_id)
-        return self._by_id.get(current) or self._fallback(current)
+        known = self._by_id.get(current)
+        if known is None and (found := self._fallback(current)) and found.id == current:
+            return found
+        return known
 
     def named(self, name: str) -> BlockSpec | None:
         """Return the block of this class name; None if unknown."""
-        return self._by_name.get(name) or self._fallback(name)
+        known = self._by_name.get(name)
+        if known is None and (found := self._fallback(name)) and found.name == name:
+            return found
+        return known
 
     def current_id(self, block_id: str) -> BlockId:
         """Return the id that replaced *block_id*, or *block_id* itself."""

@@ -13,9 +13,12 @@ from backend.core.errors import (
     TooLarge,
 )
 from backend.core.execution import NodeExecution
+from backend.core.reviews import DecisionPending
 from backend.engine.context import Usage, context_for
+from backend.engine.reviews import ReviewDesk, reviewed_inputs
 from backend.engine.snapshots import plain
 from backend.engine.tools import EngineTools, Limits
+from backend.ports.storage import StoredRun
 from backend.sdk import Block, BlockContext, accept, failure_of, make_inputs
 
 if TYPE_CHECKING:
@@ -78,7 +81,7 @@ class BlockRun:
         try:
             for name, value in self._block.run(self._inputs, self.context):
                 yield self._checked(name, value)
-        except GeneratorExit:
+        except (GeneratorExit, DecisionPending):
             raise
         except BaseException as exc:
             # Border: a block may raise anything, SystemExit included; it hurts only its own run.
@@ -89,7 +92,7 @@ class BlockRun:
         try:
             async for name, value in self._block.run(self._inputs, self.context):
                 yield self._checked(name, value)
-        except GeneratorExit:
+        except (GeneratorExit, DecisionPending):
             raise
         except BaseException as exc:
             if isinstance(exc, asyncio.CancelledError):
@@ -139,19 +142,20 @@ def prepare(tools: EngineTools, loop: "RunLoop", execution: NodeExecution) -> Bl
         )
     try:
         block = tools.blocks.get(spec.id)
-        inputs = make_inputs(type(block), _own_inputs(execution))
-    except BlockError:
+        desk = ReviewDesk(loop.stored, loop.decisions, execution)
+        inputs = make_inputs(type(block), _own_inputs(desk, loop.stored, execution))
+    except (BlockError, DecisionPending):
         raise
     except Exception as exc:  # border: the loading of a plugin
         raise failure_of(spec, exc) from exc
     usage = Usage()
-    context = context_for(tools, loop, execution, usage)
+    context = context_for(tools, loop, execution, usage, desk)
     return BlockRun(block, inputs, execution, context, usage, tools.limits)
 
 
-def _own_inputs(execution: NodeExecution) -> dict[str, Any]:
+def _own_inputs(desk: ReviewDesk, stored: StoredRun, execution: NodeExecution) -> dict[str, Any]:
     """An agent node's pins are its sub-graph's inputs; the block itself takes its own defaults."""
-    inputs = execution.input or {}
+    inputs = reviewed_inputs(desk, stored, execution)
     if not execution.node.is_agent:
         return inputs
     return {**execution.node.own, "inputs": inputs}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from backend.core.execution import NodeExecution
+from backend.engine.reviews import ReviewDesk
 from backend.engine.tools import EngineTools
 from backend.sdk import BlockContext
 
@@ -44,7 +45,11 @@ class Agents:
 
 
 def context_for(
-    tools: EngineTools, loop: "RunLoop", execution: NodeExecution, usage: Usage
+    tools: EngineTools,
+    loop: "RunLoop",
+    execution: NodeExecution,
+    usage: Usage,
+    reviews: ReviewDesk,
 ) -> BlockContext:
     """Return the context of one node execution."""
     stored = loop.stored
@@ -62,6 +67,7 @@ def context_for(
         web=tools.web,
         files=tools.files,
         memory=tools.memory,
+        reviews=reviews,
         agents=Agents(tools, loop, execution, usage),
         now=lambda: datetime.fromtimestamp(tools.clock.now_us() / 1e6, UTC),
     )

@@ -14,6 +14,7 @@ import structlog
 from backend.core.errors import StaleAttempt, Unavailable
 from backend.core.execution import Execution, NodeExecution
 from backend.core.records import NewExecution, NoticeRecord
+from backend.core.reviews import ReviewRecord
 from backend.core.status import FINAL, Status
 from backend.engine import snapshots
 from backend.ports.bus import (
@@ -44,6 +45,7 @@ class Journaled(Protocol):
     claimed: bool  #: the attempt is on disk
     counts_claim: bool  #: the run may have taken its last executor down
     new_runs: list[NewExecution]  #: child runs to add with the next commit
+    questions: list[ReviewRecord]  #: what people are asked, to add with the next commit
     waiters: list[asyncio.Future[None]]
 
     def end_notice(self) -> NoticeRecord | None:
@@ -137,6 +139,7 @@ class Journal:
         parts: list[_Part] = []
         changes: list[RunChange] = []
         new_runs: list[NewExecution] = []
+        questions: list[ReviewRecord] = []
         notices: dict[Any, NoticeRecord] = {}
         rows = 0
         now_us = self.clock.now_us()
@@ -148,11 +151,19 @@ class Journal:
             changes.append(change)
             new_runs += run.new_runs
             run.new_runs = []
+            questions += run.questions
+            run.questions = []
             rows += len(change.nodes) + 1
             if part.ended and (notice := run.end_notice()) is not None:
                 notices[run.stored.record.id] = notice
         staged = self.storage.stage(
-            JournalBatch(owner=self.owner, changes=changes, new_runs=new_runs, notices=notices)
+            JournalBatch(
+                owner=self.owner,
+                changes=changes,
+                new_runs=new_runs,
+                questions=questions,
+                notices=notices,
+            )
         )
         refused = await self._commit(staged)
         self.figures.node_rows += rows - len(parts)

@@ -5,7 +5,7 @@ same child, which goes on by itself, and takes up its outputs where it was.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,13 +24,19 @@ if TYPE_CHECKING:
 class Children(Protocol):
     """What the worker does for nested runs."""
 
-    async def child_loop(self, run_id: ExecutionId) -> "RunLoop | None":
-        """Return the loop of a child run, begun if it was not; None if it has ended."""
+    async def begin_child(self, run_id: ExecutionId) -> "RunLoop | None":
+        """Return the loop of a child run, begun if it was not; None if it moves no more."""
 
     async def finished_child(
         self, run_id: ExecutionId
     ) -> tuple[ExecutionRecord, list[NodeExecution]] | None:
-        """Return a run that has ended, with its node executions."""
+        """Return a run that has ended or is paused, with its node executions."""
+
+    def watch_child(self, run_id: ExecutionId, attach: "Callable[[RunLoop], None] | None") -> None:
+        """Call *attach* with each loop of a child, the present one too; with None no more."""
+
+    async def end_paused_child(self, run: NewExecution) -> None:
+        """End a child that waits for people; nothing happens if it does not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,70 +87,52 @@ class Nesting:
             trigger="agent",
             created_us=execution.start_us or execution.add_us,
         )
-        outputs: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue()
-        ended: asyncio.Future[ChildEnd] = asyncio.get_running_loop().create_future()
-        ended.add_done_callback(lambda _: outputs.put_nowait(None))
+        watch = _Watch(child.id)
         try:
             await loop.add_child(child)
-            await self._watch(child.id, outputs, ended)
-            while (output := await outputs.get()) is not None:
+            await self._watch(watch)
+            while (output := await watch.outputs.get()) is not None:
                 yield output
-            end = ended.result()
+            end = watch.ended.result()
             usage.cost += end.stats.cost
             usage.extra_steps += end.stats.node_count
             self._settle(execution, child, end)
         finally:
             # Cancelled, or the parent failed: the child must not outlive it. Where the parent
             # was only given up, both go on elsewhere.
-            if not ended.done() and not loop.over:
+            self._children.watch_child(child.id, None)
+            if not watch.ended.done() and not loop.over:
                 await self._stop(loop, child)
 
-    async def _watch(
-        self,
-        child: ExecutionId,
-        outputs: "asyncio.Queue[tuple[str, Any] | None]",
-        ended: "asyncio.Future[ChildEnd]",
-    ) -> None:
-        """Feed *outputs* with all that *child* gives, from its first on, and set *ended*."""
-        loop = await self._children.child_loop(child)
-        if loop is None:
-            await self._replay(child, outputs, ended)
+    async def _watch(self, watch: "_Watch") -> None:
+        """Feed *watch* with all that its child gives, from its first output on, and its end."""
+        self._children.watch_child(watch.child, watch.attach)
+        await self._children.begin_child(watch.child)
+        if watch.attached:
             return
-        loop.attach(lambda name, value: outputs.put_nowait((name, value)))
-
-        def note_end(over: "RunLoop") -> None:
-            if not ended.done():
-                run = over.execution
-                ended.set_result(ChildEnd(status=run.status, stats=run.stats))
-
-        loop.on_end.append(note_end)
-
-    async def _replay(
-        self,
-        child: ExecutionId,
-        outputs: "asyncio.Queue[tuple[str, Any] | None]",
-        ended: "asyncio.Future[ChildEnd]",
-    ) -> None:
-        """The child came to its end while its parent was away."""
-        found = await self._children.finished_child(child)
+        # It came to its end, or to a question for people, while its parent was away.
+        found = await self._children.finished_child(watch.child)
+        if watch.attached:
+            return  # it has gone on while we were reading
         if found is None:
-            lost = RunStats(error="the run is gone")
-            ended.set_result(ChildEnd(status=Status.FAILED, stats=lost))
+            watch.end(ChildEnd(status=Status.FAILED, stats=RunStats(error="the run is gone")))
             return
         record, executions = found
-        for output in finished_outputs(executions):
-            outputs.put_nowait(output)
-        ended.set_result(ChildEnd(status=record.status, stats=record.stats or RunStats()))
+        if record.status is not Status.REVIEW:
+            watch.replay(finished_outputs(executions))
+            watch.end(ChildEnd(status=record.status, stats=record.stats or RunStats()))
 
     async def _stop(self, parent: "RunLoop", child: NewExecution) -> None:
         # Cancelled while it was being added, it may still be on its way to the disk.
         await parent.add_child(child)
-        loop = await self._children.child_loop(child.id)
-        if loop is not None:
-            over = asyncio.Event()
-            loop.on_end.append(lambda _: over.set())
-            loop.stop()
-            await over.wait()
+        loop = await self._children.begin_child(child.id)
+        if loop is None:
+            await self._children.end_paused_child(child)
+            return
+        over = asyncio.Event()
+        loop.on_end.append(lambda _: over.set())
+        loop.stop()
+        await over.wait()
 
     def _settle(self, execution: NodeExecution, child: NewExecution, end: ChildEnd) -> None:
         if end.status is Status.COMPLETED:
@@ -155,6 +143,48 @@ class Nesting:
             reason += f": {end.stats.error}"
         spec = execution.node.block
         raise BlockExecutionError(reason, block_name=spec.name, block_id=spec.id)
+
+
+class _Watch:
+    """What one node hears of its child, over all pauses of the child."""
+
+    def __init__(self, child: ExecutionId) -> None:
+        self.child = child
+        self.outputs: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue()
+        self.ended: asyncio.Future[ChildEnd] = asyncio.get_running_loop().create_future()
+        self.ended.add_done_callback(lambda _: self.outputs.put_nowait(None))
+        self._told = 0
+        self.attached = False
+
+    def attach(self, loop: "RunLoop") -> None:
+        """Hear of *loop*'s outputs, from the first on, and of its end."""
+        self.attached = True
+        seen = 0
+
+        def hear(name: str, value: Any) -> None:
+            nonlocal seen
+            seen += 1
+            if seen > self._told:  # else it was told before the child paused
+                self._told += 1
+                self.outputs.put_nowait((name, value))
+
+        loop.attach(hear)
+        loop.on_end.append(
+            lambda over: self.end(
+                ChildEnd(status=over.execution.status, stats=over.execution.stats)
+            )
+        )
+
+    def replay(self, outputs: Iterator[tuple[str, Any]]) -> None:
+        """Tell what the child gave while nobody listened."""
+        for output in outputs:
+            self._told += 1
+            self.outputs.put_nowait(output)
+
+    def end(self, end: ChildEnd) -> None:
+        """Take *end*; a pause is none: the child's next loop goes on."""
+        if end.status is not Status.REVIEW and not self.ended.done():
+            self.ended.set_result(end)
 
 
 def outputs_of(execution: NodeExecution) -> Iterator[tuple[str, Any]]:

@@ -17,11 +17,19 @@ from backend.core.block import Effect
 from backend.core.errors import AgentServerError, StaleAttempt
 from backend.core.execution import Execution, NodeExecution
 from backend.core.records import NewExecution, NoticeRecord
+from backend.core.reviews import (
+    NONE_YET,
+    DecisionPending,
+    Question,
+    ReviewRecord,
+    ReviewStatus,
+)
 from backend.core.step import (
     CancelNode,
     Event,
     NodeCancelled,
     NodeEnded,
+    NodePaused,
     NodeStarted,
     NodeYielded,
     RunBroken,
@@ -74,6 +82,8 @@ class RunLoop:
         self.claimed = False
         self.counts_claim = False
         self.new_runs: list[NewExecution] = []
+        self.questions: list[ReviewRecord] = []
+        self.decisions = NONE_YET
         self.waiters: list[asyncio.Future[None]] = []
         self.on_end: list[Callable[[RunLoop], None]] = []
         self.emitted: list[tuple[str, Any]] | None = None
@@ -234,6 +244,9 @@ class RunLoop:
         self._apply(NodeStarted(ordinal=execution.ordinal, at_us=self._now()))
         try:
             run = block_run.prepare(self._tools, self, execution)
+        except DecisionPending as exc:
+            self._ask(exc.question, execution.ordinal)
+            return
         except AgentServerError as exc:
             self._apply(NodeEnded(ordinal=execution.ordinal, at_us=self._now(), error=str(exc)))
             return
@@ -264,6 +277,10 @@ class RunLoop:
                     return  # goes on in the next slice
         except block_run.BlockFailed as exc:
             error = str(exc)
+        except DecisionPending as exc:
+            self._inline.popleft()
+            self._ask(exc.question, ordinal)
+            return
         self._inline.popleft()
         inline.run.cpu_s += time.perf_counter() - began
         self._end_node(inline.run, ordinal, error)
@@ -290,6 +307,26 @@ class RunLoop:
         )
         if self.emitted is not None and error is None:
             self._emit(run.execution)
+
+    def _ask(self, question: Question, ordinal: int) -> None:
+        """The node waits for a person; the question is saved together with that."""
+        record, now_us = self.stored.record, self._now()
+        self.questions.append(
+            ReviewRecord(
+                node_exec_id=question.node_exec_id,
+                node_id=question.node_id,
+                user_id=record.user_id,
+                run_id=record.id,
+                graph_id=record.graph_id,
+                graph_version=record.graph_version,
+                payload=question.payload,
+                instructions=question.instructions,
+                editable=question.editable,
+                status=ReviewStatus.WAITING,
+                created_us=now_us,
+            )
+        )
+        self._apply(NodePaused(ordinal=ordinal, at_us=now_us))
 
     # Nested runs hand their outputs to the node that runs them.
 
@@ -319,25 +356,36 @@ class RunLoop:
 
     async def _run_in_task(self, run: BlockRun) -> None:
         ordinal = run.execution.ordinal
-        error: str | None = None
+        try:
+            error = await self._error_of(run)
+        except asyncio.CancelledError:
+            if not self._over:
+                self._happened(NodeCancelled(ordinal=ordinal, at_us=self._now()))
+        except StaleAttempt:
+            return
+        except DecisionPending as exc:
+            if not self._over:
+                self._ask(exc.question, ordinal)
+                self._pump()
+        else:
+            if not self._over:
+                self._end_node(run, ordinal, error)
+                self._pump()
+
+    async def _error_of(self, run: BlockRun) -> str | None:
+        """Run the block, once what led to it is on disk; return what it failed with, if it did."""
         try:
             if run.effect is not Effect.PURE:
                 await self._tools.journal.saved(self)
             await self._consume(run)
-        except asyncio.CancelledError:
-            if not self._over:
-                self._happened(NodeCancelled(ordinal=ordinal, at_us=self._now()))
-            return
-        except StaleAttempt:
-            return
+        except (StaleAttempt, DecisionPending):
+            raise
         except block_run.BlockFailed as exc:
-            error = str(exc)
+            return str(exc)
         except Exception as exc:  # border: a defect of ours ends the node, not the server
             log.exception("node_task_broken", execution=self.execution.id)
-            error = f"internal error: {exc!r}"
-        if not self._over:
-            self._end_node(run, ordinal, error)
-            self._pump()
+            return f"internal error: {exc!r}"
+        return None
 
     async def _consume(self, run: BlockRun) -> None:
         if run.is_inline:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -13,8 +13,10 @@ from backend.core.execution import Execution, NodeExecution, RunStats
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId
 from backend.core.plan import GraphPlan
-from backend.core.records import ExecutionRecord
+from backend.core.records import ExecutionRecord, NewExecution
 from backend.core.restore import restore
+from backend.core.reviews import NONE_YET, Decisions
+from backend.core.status import Status
 from backend.engine.run_loop import RunLoop
 from backend.engine.tools import EngineTools
 from backend.ports.dispatch import Signal, SignalKind, SignalSource
@@ -50,6 +52,7 @@ class Worker:
         self._stops: set[ExecutionId] = set()
         self._wake = asyncio.Event()
         self._more = True  # storage may hold runs that nobody told us about
+        self._watchers: dict[ExecutionId, Callable[[RunLoop], None]] = {}
         self._full = False
         self._held = False
         self._attempts: OrderedDict[ExecutionId, int] = OrderedDict()
@@ -124,6 +127,12 @@ class Worker:
             return
         if self._stops or self._more:
             await self._look_for_stops()
+        # Children whose parents hold slots and wait for them go on whether a slot is free or not.
+        resumed = [
+            i for i in self._watchers if i not in self.active_runs and i not in self._loading
+        ]
+        if resumed and (self._more or any(i in self._asked for i in resumed)):
+            await self._begin_all(resumed, fresh=False)
         while self._asked and self.free:
             ids = [self._asked.popitem(last=False)[0] for _ in range(self._batch())]
             await self._begin_all(ids, fresh=True)
@@ -177,14 +186,16 @@ class Worker:
             plan = await self.plan(record.graph_id, record.graph_version)
             if record.attempt:
                 before = await self._storage.load_nodes(record.id, plan.nodes_by_id)
+            decisions = await self._decisions(record.id, before)
             execution = self._execution(stored, plan)
-            interrupted = restore(execution, before)
+            interrupted = restore(execution, before, decided=decisions.by_execution)
         except Unavailable:
             raise  # the run is all right: the next sweep takes it
         except Exception as exc:  # border: a run that cannot be read fails; the others go on
             log.exception("run_not_read", execution=record.id)
             problem, before = str(exc), []
             execution, interrupted = self._execution(stored, _NO_PLAN), []
+            decisions = NONE_YET
         known = self.active_runs.get(record.id)
         if known is not None:
             return known  # somebody else began it while we were reading
@@ -192,11 +203,14 @@ class Worker:
             return None  # … and it has ended: our own next attempt would look like that one's
         self._note_attempt(record)
         loop = RunLoop(stored, execution, self._tools, attempt=record.attempt + 1)
+        loop.decisions = decisions
         if stored.depth:
             self._children.add(record.id)
             loop.watch_outputs(before)
         loop.on_end.append(self._ended)
         self.active_runs[record.id] = loop
+        if (attach := self._watchers.get(record.id)) is not None:
+            attach(loop)
         self.picked_up += 1
         if not fresh:
             loop.counts_claim = True
@@ -209,6 +223,12 @@ class Worker:
         self._attempts.move_to_end(record.id)
         if len(self._attempts) > _MOST_KNOWN:
             self._attempts.popitem(last=False)
+
+    async def _decisions(self, run_id: ExecutionId, before: Sequence[NodeExecution]) -> Decisions:
+        """Return what people decided in a run; only one that was paused has any."""
+        if not any(execution.status is Status.REVIEW for execution in before):
+            return NONE_YET
+        return await self._storage.decisions(run_id)
 
     async def _claim(self, loop: RunLoop) -> str | None:
         """Put the attempt on disk; return why the run must not go on, if so."""
@@ -278,13 +298,27 @@ class Worker:
 
     # What nested runs need; see engine/nesting.py.
 
-    async def child_loop(self, run_id: ExecutionId) -> RunLoop | None:
-        """Return the loop of a child run, begun if it was not; None if it has ended."""
+    async def begin_child(self, run_id: ExecutionId) -> RunLoop | None:
+        """Return the loop of a child run, begun if it was not; None if it moves no more."""
         loop = self.active_runs.get(run_id)
         if loop is not None:
             return loop
         loaded = await self._storage.load_runs([run_id])
         return await self.begin(loaded[0], fresh=True) if loaded else None
+
+    def watch_child(self, run_id: ExecutionId, attach: Callable[[RunLoop], None] | None) -> None:
+        """Call *attach* with each loop of a child, the present one too; with None no more."""
+        if attach is None:
+            self._watchers.pop(run_id, None)
+            return
+        self._watchers[run_id] = attach
+        loop = self.active_runs.get(run_id)
+        if loop is not None:
+            attach(loop)
+
+    async def end_paused_child(self, run: NewExecution) -> None:
+        """End a child that waits for people; nothing happens if it does not."""
+        await self._storage.end_paused(run.id, now_us=self._tools.clock.now_us())
 
     async def finished_child(
         self, run_id: ExecutionId

@@ -92,8 +92,8 @@ class Files(Protocol):
     async def delete_run(self, run_id: ExecutionId) -> bool:
         """Delete all files of a run; say whether there were any. Twice is harmless."""
 
-    async def runs(self, *, untouched_s: float, limit: int) -> list[ExecutionId]:
-        """Return up to *limit* runs with files, none of them written in the last *untouched_s*."""
+    async def runs(self, *, untouched_s: float) -> list[ExecutionId]:
+        """Return all runs with files that got none in the last *untouched_s*, in any order."""
 
 
 def shown_name(name: str) -> str:

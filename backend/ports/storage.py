@@ -21,6 +21,7 @@ from backend.core.records import (
     ScheduleRecord,
     UserRecord,
 )
+from backend.core.reviews import Answer, Decisions, ReviewRecord
 
 
 class UserStorage(Protocol):
@@ -103,6 +104,32 @@ class UserStorage(Protocol):
     async def ask_stop(self, run_id: ExecutionId, *, now_us: int) -> bool:
         """Note that a run and all it started must stop; say whether it was unfinished."""
 
+    async def waiting_reviews(self, *, page: int, page_size: int) -> list[ReviewRecord]:
+        """Return page *page* (from 1) of the open questions, newest first."""
+
+    async def reviews_of(self, run_id: ExecutionId) -> list[ReviewRecord] | None:
+        """Return the open questions of a run, oldest first; None if there is no such run."""
+
+    async def answer_reviews(
+        self, answers: Sequence[Answer], *, now_us: int
+    ) -> tuple[ExecutionId, bool]:
+        """
+        Save *answers*, all or none; return their run, and whether it is queued again.
+
+        Raises:
+            NotFound: If there is no such question.
+            Conflict: If they are of several runs, or of one that does not wait for people.
+            BadRequest: If a decision is turned round, or what is not editable is changed.
+        """
+
+    async def graph_settings(self, graph_id: GraphId) -> Mapping[str, bool] | None:
+        """Return what its owner has set for an agent; None if it is not in the library."""
+
+    async def save_graph_settings(
+        self, graph_id: GraphId, settings: Mapping[str, bool], *, now_us: int
+    ) -> None:
+        """Keep *settings*, whole. Raises NotFound if the agent is not in the library."""
+
     async def add_schedule(self, schedule: ScheduleRecord) -> None:
         """Save a schedule."""
 
@@ -123,6 +150,8 @@ class StoredRun:
     depth: int
     trigger: str
     timezone: str = "UTC"  #: its owner's
+    asks_people: bool = True  #: blocks that ask a person do so; else all is approved
+    asks_before_sensitive: bool = False  #: sensitive blocks ask a person first
     stalls: int = 0  #: attempts in a row, up to the last, in which nothing was committed
 
 
@@ -150,6 +179,7 @@ class JournalBatch:
     owner: str
     changes: Sequence[RunChange]
     new_runs: Sequence[NewExecution] = ()
+    questions: Sequence[ReviewRecord] = ()
     notices: Mapping[ExecutionId, NoticeRecord] | None = None  #: by the run that causes them
     at_us: int = 0
 
@@ -177,6 +207,12 @@ class EngineStorage(Protocol):
 
     async def stops_asked(self) -> list[ExecutionId]:
         """Return unfinished runs that somebody asked to stop."""
+
+    async def end_paused(self, run_id: ExecutionId, *, now_us: int) -> None:
+        """End a run that waits for people, as TERMINATED; nothing happens to others."""
+
+    async def decisions(self, run_id: ExecutionId) -> Decisions:
+        """Return what people have decided in a run."""
 
     async def graph_for_run(self, graph_id: GraphId, version: int) -> Graph | None:
         """Return a saved version."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from backend.core.errors import NotConfigured
 from backend.core.ids import UserId
+from backend.core.reviews import Decision
 from backend.ports.memory import Memories, UserMemory
 from backend.ports.web import WebClient
 
@@ -24,6 +25,23 @@ class Runs(Protocol):
         self, graph_id: str, graph_version: int, inputs: Mapping[str, Any]
     ) -> AsyncIterator[tuple[str, Any]]:
         """Run a graph to its end as part of this run; yield its outputs as they come."""
+
+
+class Reviews(Protocol):
+    """People who decide for a run."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether this agent's owner wants to be asked at all."""
+
+    def decide(self, payload: Any, *, instructions: str | None, editable: bool) -> Decision:
+        """
+        Return what a person decided about *payload*, JSON.
+
+        Where nobody has decided yet, this ends the block by an exception that it must let pass: its
+        node waits, for days if need be, and is run again when somebody has decided. So ask before
+        anything is done or yielded.
+        """
 
 
 def _now() -> datetime:
@@ -57,6 +75,7 @@ class BlockContext:
     agents: Runs | None = None
     files: "FileDesk | None" = None
     memory: Memories | None = None
+    reviews: Reviews | None = None
     now: Callable[[], datetime] = _now
 
     def guarded_web(self) -> WebClient:
@@ -92,6 +111,17 @@ class BlockContext:
         if self.memory is None:
             raise NotConfigured("this block needs a memory, and here is none")
         return self.memory.of(UserId(self.user_id))
+
+    def people(self) -> Reviews:
+        """
+        Return the people who decide for this run.
+
+        Raises:
+            NotConfigured: If there is nobody to ask here.
+        """
+        if self.reviews is None:
+            raise NotConfigured("this block asks a person, and here is nobody to ask")
+        return self.reviews
 
     async def to_thread(self, work: Callable[..., T], *args: Any) -> T:
         """Return ``work(*args)``, done in a thread: for work that blocks or computes long."""

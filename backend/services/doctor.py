@@ -19,6 +19,7 @@ STILL_S: Final = 60
 #: A notice or a fire that is so late is stuck.
 LATE_S: Final = 600
 _SECOND_US: Final = 1_000_000
+_ANY_TIME_US: Final = 2**62
 
 #: What each rule says.
 SENTENCES: Final[dict[Rule, str]] = {
@@ -161,7 +162,7 @@ def _late_notices(records: Records, alive: Alive, now_us: int) -> Iterator[Broke
 
 def _still(records: Records, alive: Alive, now_us: int) -> tuple[list[StillNote], bool]:
     # Without an executor nothing moves, however short it has been so.
-    before_us = now_us - STILL_S * _SECOND_US if alive.executor else now_us
+    before_us = now_us - STILL_S * _SECOND_US if alive.executor else _ANY_TIME_US
     runs = records.still_runs(before_us=before_us, limit=MOST_RUNS + 1)
     taken = records.runs_at_work()
     notes = [_note(run, alive, taken, now_us) for run in runs[:MOST_RUNS]]

@@ -11,11 +11,23 @@ from backend.core.graph import Graph, Node
 from backend.core.ids import GraphId, NodeId
 from backend.core.plan import GraphPlan, Refusal
 from backend.sdk import Block, BlockContext, Example, accept, failure_of, make_inputs, spec_of
+from backend.sdk.files import FileDesk
+from backend.testing.files import TransientFiles
+from backend.testing.memory import TransientMemories
 
 #: Examples run at one moment, the same for all.
 MOMENT = datetime(2026, 1, 31, 13, 37, tzinfo=UTC)
 
-CONTEXT = BlockContext(user_id="author", idempotency_key="example", now=lambda: MOMENT)
+#: Its files and its memory last as long as the process: give each example a key of its own.
+CONTEXT = BlockContext(
+    user_id="author",
+    graph_id="example-graph",
+    graph_exec_id="example-run",
+    idempotency_key="example",
+    files=FileDesk(TransientFiles(), None),
+    memory=TransientMemories(),
+    now=lambda: MOMENT,
+)
 
 
 async def outputs_of(

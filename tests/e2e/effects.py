@@ -83,7 +83,7 @@ class _Server(ThreadingHTTPServer):
 
 def _handler_for(counter: EffectCounter) -> type[socketserver.BaseRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the library's name
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             run = str(json.loads(body).get("run"))
             key = self.headers.get("Idempotency-Key")

@@ -259,7 +259,10 @@ class Socket:
     def subscribe(self, run_id: str, *, after: int | None = None) -> None:
         """Ask for the changes of a run."""
         data = {"graph_exec_id": run_id}
-        self._ask("subscribe_graph_execution", data if after is None else {**data, "after_sequence": after})
+        self._ask(
+            "subscribe_graph_execution",
+            data if after is None else {**data, "after_sequence": after},
+        )
 
     def subscribe_graph(self, graph_id: str) -> None:
         """Ask for the changes of a graph's runs."""

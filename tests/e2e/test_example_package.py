@@ -160,7 +160,8 @@ def test_the_commands_and_the_code_of_the_document_do_what_it_says(tmp_path: Pat
     first = shell(begin.text, tmp_path, environment)
     own_id = line_with("    id = ", made.read_text())
     made.write_text(block.text.replace(line_with("    id = ", block.text), own_id))
-    second = shell(finish.text, tmp_path, environment)
+    activate = begin.text.splitlines()[0]
+    second = shell(f"{activate}\n{finish.text}", tmp_path, environment)
 
     assert "2 passed" in first
     assert "3 passed" in second
@@ -187,7 +188,7 @@ def make_venv(place: Path) -> Mapping[str, str]:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
     here = next(path for path in sys.path if path.endswith("site-packages"))
     site = next(place.glob("lib/python*/site-packages"))
-    (site / "server.pth").write_text(f"import site; site.addsitedir({here!r})\n")
+    (site / "server.pth").write_text(f"{ROOT}\nimport site; site.addsitedir({here!r})\n")
     script = place / "bin" / "agpt"
     script.write_text(f"#!{place}/bin/python\nfrom backend.cli import main\nmain()\n")
     script.chmod(0o755)

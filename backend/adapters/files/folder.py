@@ -58,9 +58,9 @@ class FolderFiles:
         self.quota.forget(folder.name)
         return await _in_thread(lambda: _remove(folder))
 
-    async def runs(self, *, untouched_s: float, limit: int) -> list[ExecutionId]:
+    async def runs(self, *, untouched_s: float) -> list[ExecutionId]:
         before_s = time.time() - untouched_s
-        return await _in_thread(lambda: _runs_in(self.root, before_s, limit))
+        return await _in_thread(lambda: _runs_in(self.root, before_s))
 
     def folder(self, run: str) -> Path:
         """Return the folder of *run*. Raises BadRequest if that can be no name of one."""
@@ -201,12 +201,10 @@ def _remove(folder: Path) -> bool:
     return True
 
 
-def _runs_in(root: Path, before_s: float, limit: int) -> list[ExecutionId]:
+def _runs_in(root: Path, before_s: float) -> list[ExecutionId]:
     found: list[ExecutionId] = []
     with suppress(FileNotFoundError), os.scandir(root) as entries:
         for entry in entries:
-            if len(found) >= limit:
-                break
             if not entry.is_dir(follow_symlinks=False):
                 continue
             if entry.name.startswith(_OWN):

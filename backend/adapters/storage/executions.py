@@ -1,6 +1,6 @@
 """Runs: added, read, stopped, deleted. Functions over a connection; owners are always named."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -12,11 +12,12 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     update,
 )
 
-from backend.adapters.storage import rows
+from backend.adapters.storage import reviews, rows
 from backend.adapters.storage.database import Prepared
 from backend.adapters.storage.dialects import insert_for
 from backend.adapters.storage.tables import executions, graphs, node_executions, node_outputs
@@ -283,23 +284,52 @@ def streamed_outputs(
     return outputs
 
 
+#: Statuses of runs that no executor holds, but that can be stopped.
+_PAUSED: Final = Status.REVIEW.value
+
+
 def ask_stop(connection: Connection, user_id: UserId, run_id: ExecutionId, now_us: int) -> bool:
-    """Note that a run and those it started must stop."""
+    """Note that a run and those it started must stop; those that wait for people end at once."""
     row = connection.execute(_STATUS, {"run": run_id, "user": user_id}).one_or_none()
-    if row is None or row.status not in _UNFINISHED:
+    if row is None or row.status not in (*_UNFINISHED, _PAUSED):
         return False
     waiting = [run_id]
     while waiting:
+        end_paused(connection, waiting, now_us)
         connection.execute(
             update(executions)
             .where(_E.id.in_(waiting), _E.status.in_(_UNFINISHED), _E.stop_us.is_(None))
             .values(stop_us=now_us)
         )
         children = select(_E.id).where(
-            _E.parent_id.in_(waiting), _E.status.in_(_UNFINISHED), _E.stop_us.is_(None)
+            _E.parent_id.in_(waiting),
+            _E.status.in_((*_UNFINISHED, _PAUSED)),
+            _E.stop_us.is_(None),
         )
         waiting = [ExecutionId(child.id) for child in connection.execute(children)]
     return True
+
+
+def end_paused(connection: Connection, ids: Sequence[ExecutionId], now_us: int) -> None:
+    """End those of *ids* that wait for people: no executor holds them."""
+    paused = [
+        ExecutionId(row.id)
+        for row in connection.execute(select(_E.id).where(_E.id.in_(ids), _E.status == _PAUSED))
+    ]
+    if not paused:
+        return
+    reviews.reject_open(connection, paused, "Execution was stopped by user", now_us)
+    ended = {"status": Status.TERMINATED.value, "revision": _E.revision + 1}
+    connection.execute(
+        update(node_executions)
+        .where(_N.run_id.in_(paused), _N.status == _PAUSED)
+        .values(status=Status.TERMINATED.value, end_us=now_us)
+    )
+    connection.execute(
+        update(executions)
+        .where(_E.id.in_(paused))
+        .values(**ended, updated_us=now_us, ended_us=now_us, stop_us=now_us)
+    )
 
 
 def hide(connection: Connection, user_id: UserId, run_id: ExecutionId, now_us: int) -> bool:
@@ -329,6 +359,16 @@ def delete_ended_before(connection: Connection, ended_before_us: int, limit: int
         connection.execute(delete(node_executions).where(_N.run_id.in_(ids)))
         connection.execute(delete(executions).where(_E.id.in_(ids)))
     return len(ids)
+
+
+def kept(connection: Connection, ids: Collection[ExecutionId]) -> set[ExecutionId]:
+    """Return those of *ids* that are unfinished, or not deleted."""
+    found = connection.execute(
+        select(_E.id).where(
+            _E.id.in_(ids), or_(_E.is_deleted.is_(False), _E.status.in_(_UNFINISHED))
+        )
+    )
+    return {row.id for row in found}
 
 
 def stuck(connection: Connection, before_us: int, limit: int) -> list[ExecutionRecord]:

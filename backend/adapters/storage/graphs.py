@@ -1,7 +1,7 @@
 """Graphs, their versions, and the library entries that come with them."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from backend.adapters.storage import rows
 from backend.adapters.storage.tables import graphs, library_agents, schedules
+from backend.core import json
 from backend.core.errors import NotFound
 from backend.core.graph import Graph
 from backend.core.ids import GraphId, UserId
@@ -144,3 +145,31 @@ def remove(connection: Connection, user_id: UserId, graph_id: GraphId) -> int:
                 delete(table).where(table.c.user_id == user_id, table.c.graph_id == graph_id)
             )
     return gone
+
+
+def settings(connection: Connection, user_id: UserId, graph_id: GraphId) -> dict[str, bool] | None:
+    """Return what is set for an agent of the library; None if it is not there."""
+    row = connection.execute(
+        select(_L.settings).where(
+            _L.user_id == user_id, _L.graph_id == graph_id, _L.is_deleted.is_(False)
+        )
+    ).one_or_none()
+    found: dict[str, bool] | None = None if row is None else json.loads(row.settings)
+    return found
+
+
+def save_settings(
+    connection: Connection,
+    user_id: UserId,
+    graph_id: GraphId,
+    settings: Mapping[str, bool],
+    now_us: int,
+) -> None:
+    """Keep what is set for an agent of the library."""
+    result = connection.execute(
+        update(library_agents)
+        .where(_L.user_id == user_id, _L.graph_id == graph_id, _L.is_deleted.is_(False))
+        .values(settings=json.text(dict(settings)), updated_us=now_us)
+    )
+    if not result.rowcount:
+        raise NotFound(f"Graph #{graph_id} is not in your library")

@@ -4,16 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, bindparam, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, select, update
 from sqlalchemy.sql.expression import ClauseElement
 
 from backend.adapters.storage import executions as runs
-from backend.adapters.storage import notices, rows
+from backend.adapters.storage import notices, reviews, rows
 from backend.adapters.storage.database import Prepared
 from backend.adapters.storage.dialects import insert_for
 from backend.adapters.storage.tables import (
     executions,
     graphs,
+    library_agents,
     node_executions,
     node_outputs,
     users,
@@ -25,6 +26,7 @@ from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId
 from backend.core.plan import NodePlan
 from backend.core.records import ExecutionRecord, NewExecution, NoticeRecord
+from backend.core.reviews import ReviewRecord
 from backend.core.status import FINAL, Status
 from backend.ports.storage import JournalBatch, RunChange, StoredRun
 
@@ -98,8 +100,12 @@ def load_runs(connection: Connection, ids: Sequence[ExecutionId]) -> list[Stored
 
 # Made once: to build a statement costs more than to run it.
 _LOAD_RUNS: Final = (
-    select(executions, users.c.timezone)
+    select(executions, users.c.timezone, library_agents.c.settings)
     .outerjoin(users, users.c.id == _E.user_id)
+    .outerjoin(
+        library_agents,
+        and_(library_agents.c.user_id == _E.user_id, library_agents.c.graph_id == _E.graph_id),
+    )
     .where(_E.id.in_(bindparam("ids", expanding=True)), _E.status.in_(_UNFINISHED))
 )
 _STOPS_ASKED: Final = select(_E.id).where(_E.status.in_(_UNFINISHED), _E.stop_us.is_not(None))
@@ -107,6 +113,7 @@ _STOPS_ASKED: Final = select(_E.id).where(_E.status.in_(_UNFINISHED), _E.stop_us
 
 def _stored_run(row: Any) -> StoredRun:
     no_progress = row.claim_revision is not None and row.revision <= row.claim_revision
+    settings = rows.loaded(row.settings) or {}
     return StoredRun(
         record=rows.execution_record(row),
         skipped=frozenset(rows.loaded(row.skipped) or ()),
@@ -114,6 +121,8 @@ def _stored_run(row: Any) -> StoredRun:
         depth=row.depth,
         trigger=row.trigger,
         timezone="UTC" if row.timezone in (None, "not-set") else row.timezone,
+        asks_people=settings.get("human_in_the_loop_safe_mode") is not False,
+        asks_before_sensitive=settings.get("sensitive_action_safe_mode") is True,
         stalls=row.stalls + 1 if no_progress else 0,
     )
 
@@ -182,6 +191,7 @@ class StagedRows:
     output_rows: Sequence[tuple[Any, ...]]
     claim_rows: Sequence[tuple[Any, ...]]
     new_runs: Sequence[NewExecution]
+    questions: Sequence[ReviewRecord]
     notices: Mapping[ExecutionId, NoticeRecord]
 
 
@@ -204,6 +214,7 @@ def stage(batch: JournalBatch) -> StagedRows:
             if change.stalls is not None
         ],
         new_runs=batch.new_runs,
+        questions=batch.questions,
         notices=batch.notices or {},
     )
 
@@ -220,6 +231,9 @@ def commit(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]
     _ADD_OUTPUTS.run(connection, output_rows)
     if staged.new_runs:
         runs.add_missing(connection, [r for r in staged.new_runs if r.parent_id not in refused])
+    if staged.questions:
+        asked = [one for one in staged.questions if one.run_id not in refused]
+        reviews.add(connection, asked)
     if staged.notices:
         told = [notice for run, notice in staged.notices.items() if run not in refused]
         notices.add(connection, told)

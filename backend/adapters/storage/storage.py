@@ -1,12 +1,12 @@
 """The storage port on one `Database`; each method is one function in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from sqlalchemy import Connection
 
-from backend.adapters.storage import executions, journal, notices, schedules, users
+from backend.adapters.storage import executions, journal, notices, reviews, schedules, users
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.tables import system_jobs
@@ -23,6 +23,7 @@ from backend.core.records import (
     ScheduleRecord,
     UserRecord,
 )
+from backend.core.reviews import Decisions
 from backend.ports.storage import JournalBatch, StagedBatch, StoredRun
 
 
@@ -66,6 +67,12 @@ class SqlStorage:
 
     async def stops_asked(self) -> list[ExecutionId]:
         return await self.database.read(journal.stops_asked)
+
+    async def end_paused(self, run_id: ExecutionId, *, now_us: int) -> None:
+        await self.database.write(lambda c: executions.end_paused(c, [run_id], now_us))
+
+    async def decisions(self, run_id: ExecutionId) -> Decisions:
+        return await self.database.read(lambda c: reviews.decided(c, run_id))
 
     async def graph_for_run(self, graph_id: GraphId, version: int) -> Graph | None:
         return await self.database.read(lambda c: journal.graph_for_run(c, graph_id, version))
@@ -129,6 +136,9 @@ class SqlStorage:
         return await self.database.write(
             lambda c: executions.delete_ended_before(c, ended_before_us, limit)
         )
+
+    async def runs_kept(self, ids: Collection[ExecutionId]) -> set[ExecutionId]:
+        return await self.database.read(lambda c: executions.kept(c, ids))
 
     async def stuck_runs(self, *, before_us: int, limit: int) -> list[ExecutionRecord]:
         return await self.database.read(lambda c: executions.stuck(c, before_us, limit))

@@ -234,6 +234,39 @@ key_values: Final = Table(
     PrimaryKeyConstraint("user_id", "key"),
 )
 
+#: What people are asked. A question's id is that of the node execution that waits for it.
+reviews: Final = Table(
+    "reviews",
+    metadata,
+    Column("node_exec_id", Text, primary_key=True),
+    Column("node_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("graph_id", Text, nullable=False),
+    Column("graph_version", Integer, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("instructions", Text),
+    Column("editable", Boolean, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("message", Text),
+    Column("was_edited", Boolean),
+    Column("processed", Boolean, nullable=False, server_default=text("false")),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger),
+    Column("reviewed_us", BigInteger),
+    Index("reviews_by_run", "run_id"),
+    Index("reviews_by_user", "user_id", "status", "created_us"),
+)
+
+#: Nodes whose further questions, in the same run, count as approved.
+approved_nodes: Final = Table(
+    "approved_nodes",
+    metadata,
+    Column("run_id", Text, nullable=False),
+    Column("node_id", Text, nullable=False),
+    PrimaryKeyConstraint("run_id", "node_id"),
+)
+
 system_jobs: Final = Table(
     "system_jobs",
     metadata,

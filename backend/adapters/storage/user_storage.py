@@ -1,12 +1,15 @@
 """What one user owns, on one `Database`. The owner's id goes into every query here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from backend.adapters.storage import executions, graphs, schedules, users
+from sqlalchemy import Connection
+
+from backend.adapters.storage import executions, graphs, reviews, schedules, users
 from backend.adapters.storage.database import Database
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId, ScheduleId, UserId
 from backend.core.records import ExecutionRecord, NodeRecord, ScheduleRecord, UserRecord
+from backend.core.reviews import Answer, ReviewRecord
 
 
 class SqlUserStorage:
@@ -99,6 +102,35 @@ class SqlUserStorage:
     async def ask_stop(self, run_id: ExecutionId, *, now_us: int) -> bool:
         return await self._database.write(
             lambda c: executions.ask_stop(c, self.user_id, run_id, now_us)
+        )
+
+    async def waiting_reviews(self, *, page: int, page_size: int) -> list[ReviewRecord]:
+        return await self._database.read(
+            lambda c: reviews.waiting(c, self.user_id, page, page_size)
+        )
+
+    async def reviews_of(self, run_id: ExecutionId) -> list[ReviewRecord] | None:
+        def read(connection: Connection) -> list[ReviewRecord] | None:
+            known = executions.get(connection, self.user_id, run_id, with_outputs=False)
+            return None if known is None else reviews.of_run(connection, self.user_id, run_id)
+
+        return await self._database.read(read)
+
+    async def answer_reviews(
+        self, answers: Sequence[Answer], *, now_us: int
+    ) -> tuple[ExecutionId, bool]:
+        return await self._database.write(
+            lambda c: reviews.answer(c, self.user_id, answers, now_us)
+        )
+
+    async def graph_settings(self, graph_id: GraphId) -> Mapping[str, bool] | None:
+        return await self._database.read(lambda c: graphs.settings(c, self.user_id, graph_id))
+
+    async def save_graph_settings(
+        self, graph_id: GraphId, settings: Mapping[str, bool], *, now_us: int
+    ) -> None:
+        await self._database.write(
+            lambda c: graphs.save_settings(c, self.user_id, graph_id, settings, now_us)
         )
 
     async def add_schedule(self, schedule: ScheduleRecord) -> None:

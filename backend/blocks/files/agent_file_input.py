@@ -18,7 +18,7 @@ class AgentFileInputBlock(Block):
     examples = (
         Example(
             inputs={"name": "letter", "value": "data:text/plain;base64,aGk="},
-            outputs=[("result", "workspace://example-run_e7d1d7dabb2b85e4b9a11adc7ef99a6c")],
+            outputs=[("result", "workspace://example-run_39ccc98214a9832992fd1a4f9f4914e2")],
         ),
         Example(
             inputs={"name": "letter", "value": "data:,hi", "base_64": True},

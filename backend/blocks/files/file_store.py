@@ -16,7 +16,7 @@ class FileStoreBlock(Block):
     examples = (
         Example(
             inputs={"file_in": "data:text/plain;base64,aGk="},
-            outputs=[("file_out", "workspace://example-run_e7d1d7dabb2b85e4b9a11adc7ef99a6c")],
+            outputs=[("file_out", "workspace://example-run_39ccc98214a9832992fd1a4f9f4914e2")],
         ),
         Example(
             inputs={"file_in": "data:,hi", "base_64": True},

@@ -3,7 +3,6 @@
 import csv
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from io import StringIO, TextIOWrapper
 from itertools import islice
 from typing import Any, Final, TypeAlias
@@ -136,11 +135,8 @@ def _dialect(inputs: _Input) -> dict[str, Any]:
     for name, mark in marks.items():
         if len(mark) > 1 or (name == "delimiter" and not mark) or mark in ("\r", "\n"):
             raise ValueError(f"{name} must be one character, not {mark!r}")
-    if not marks["quotechar"]:
-        marks["quoting"] = csv.QUOTE_NONE
-    return {name: mark or None for name, mark in marks.items() if mark != csv.QUOTE_NONE} | {
-        name: mark for name, mark in marks.items() if mark == csv.QUOTE_NONE
-    }
+    quoting = csv.QUOTE_MINIMAL if inputs.quotechar else csv.QUOTE_NONE
+    return {"quoting": quoting, **{name: mark or None for name, mark in marks.items()}}
 
 
 def _cells_of_file(file: OpenFile, dialect: dict[str, Any]) -> Iterator[Cells]:

@@ -171,7 +171,10 @@ CATALOG = Catalog([*load_catalog(), *(spec_of(kind) for kind in OURS)])
 
 
 def graph(
-    name: str, nodes: dict[str, tuple[str, dict[str, Any]]], links: str, subs: tuple[Graph, ...] = ()
+    name: str,
+    nodes: dict[str, tuple[str, dict[str, Any]]],
+    links: str,
+    subs: tuple[Graph, ...] = (),
 ) -> Graph:
     """Return a graph: *nodes* by id as (block, defaults); *links* as lines ``a.pin -> b.pin``."""
     placed = []

@@ -17,7 +17,7 @@ from backend.core.records import ExecutionRecord, NewExecution, NodeRecord
 from backend.core.status import FINAL
 from backend.engine.engine import Engine
 from backend.engine.tools import Limits
-from backend.ports.bus import NodeChanged, RunChanged
+from backend.ports.bus import Attached, NodeChanged, RunChanged
 from backend.ports.dispatch import Signal, SignalKind
 from tests.unit.engine.engine_blocks import CATALOG, Notes, NotingBlocks
 
@@ -114,7 +114,10 @@ class Events:
     def wanted(self, topic: str) -> bool:
         return topic.startswith("run:")
 
-    def publish(self, topic: str, change: RunChanged | NodeChanged) -> None:
+    def publish(self, topic: str, change: RunChanged | NodeChanged | Attached) -> None:
+        del topic
+        if isinstance(change, Attached):
+            return
         self.seen.append(change)
         run = change.run if isinstance(change, NodeChanged) else change.record
         with closing(sqlite3.connect(self._path)) as database:
@@ -173,7 +176,8 @@ class House:
 
     async def ended(self, run_id: ExecutionId, *, limit_s: float = LIMIT_S) -> ExecutionRecord:
         async with asyncio.timeout(limit_s):
-            while (found := await self.run(run_id)).status not in FINAL:
+            # The rows are what counts, and rows wake nobody.
+            while (found := await self.run(run_id)).status not in FINAL:  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.002)
         return found
 
@@ -187,7 +191,7 @@ class House:
     ) -> AsyncIterator[Engine]:
         """An engine at work; afterwards it is killed, not stopped."""
         engine = Engine(
-            storage=FaultyStorage(self.storage, fault or Fault()),  # type: ignore[arg-type] # passes calls on
+            storage=FaultyStorage(self.storage, fault or Fault()),
             signals=self.signals,
             publisher=self.events,
             clock=self.clock,
@@ -212,7 +216,7 @@ class House:
         finally:
             await _kill(engine, serving)
 
-    async def until_dead(self, engine: Engine, run_id: ExecutionId, fault: Fault) -> bool:
+    async def until_dead(self, run_id: ExecutionId, fault: Fault) -> bool:
         """Wait until *fault* has killed the engine (True), or the run has ended."""
         died = asyncio.create_task(fault.died.wait())
         ended = asyncio.create_task(self.ended(run_id))

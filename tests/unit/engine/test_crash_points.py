@@ -26,8 +26,8 @@ async def live_through(house: House, fault: Fault) -> bool:
     """Run the graph with *fault* and, if that was a death, to its end in a second engine."""
     await house.add(EVERYTHING)
     run_id = await house.submit("everything", run=0)
-    async with house.engine(fault) as engine:
-        died = await house.until_dead(engine, run_id, fault)
+    async with house.engine(fault):
+        died = await house.until_dead(run_id, fault)
     finished, before = await finished_on_disk(house), house.notes.count()
     async with house.engine():
         run = await house.ended(run_id)
@@ -54,7 +54,9 @@ async def test_a_run_ends_the_same_whichever_commit_was_the_last(tmp_path: Path,
         folder = tmp_path / str(number)
         folder.mkdir()
         async with open_house(folder) as house:
-            died = await live_through(house, Fault(**{kind: number}))
+            fault = Fault()
+            setattr(fault, kind, number)
+            died = await live_through(house, fault)
 
     assert number > 15  # there were so many points
 

@@ -23,8 +23,8 @@ async def interrupted(house: House, block: str) -> ExecutionId:
     run_id = await house.submit("one", run="x")
     # The first commit claims the run, the second starts the node, the third would end it.
     fault = Fault(dies_before=3)
-    async with house.engine(fault) as engine:
-        assert await house.until_dead(engine, run_id, fault)
+    async with house.engine(fault):
+        assert await house.until_dead(run_id, fault)
     assert len(house.notes.runs) == 1
     return run_id
 
@@ -101,8 +101,8 @@ async def test_a_run_that_takes_its_executor_down_each_time_is_given_up(house: H
         assert lives < 3 * MOST_STALLS
         fault = Fault()
         house.notes.on_run = fault.died.set
-        async with house.engine(fault) as engine:
-            await house.until_dead(engine, run_id, fault)
+        async with house.engine(fault):
+            await house.until_dead(run_id, fault)
 
     run = await house.run(run_id)
     assert run.stats is not None
@@ -119,7 +119,7 @@ async def test_a_run_is_not_let_go_before_its_end_is_on_disk(house: House) -> No
 
         async def slow_commit(staged: object) -> frozenset[ExecutionId]:
             await asyncio.sleep(0.01)
-            refused = await commit(staged)  # type: ignore[arg-type] # it is what was staged
+            refused = await commit(staged)
             await asyncio.sleep(0.01)
             return refused
 
@@ -162,10 +162,10 @@ async def test_all_of_many_runs_end_though_engines_die_under_them(house: House) 
     runs = [await house.submit("everything", run=0) for _ in range(40)]
 
     deaths = 0
-    while (unended := [run_id for run_id in runs if (await house.run(run_id)).ended_us is None]):
+    while unended := [run_id for run_id in runs if (await house.run(run_id)).ended_us is None]:
         fault = Fault(dies_before=10) if deaths % 2 else Fault(dies_after=10)
-        async with house.engine(fault) as engine:
-            deaths += await house.until_dead(engine, unended[-1], fault)
+        async with house.engine(fault):
+            deaths += await house.until_dead(unended[-1], fault)
         assert deaths < 100
 
     statuses = Counter(row[0] for row in house.rows("SELECT status FROM executions"))

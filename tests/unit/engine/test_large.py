@@ -1,5 +1,7 @@
 """Runs of many nodes and many items. How long they take is the benches' affair."""
 
+from itertools import pairwise
+
 import pytest
 
 from backend.core.graph import Graph
@@ -25,7 +27,7 @@ def chain(length: int) -> Graph:
     """Return *length* texts, each made from the one before."""
     template = ("FillTextTemplateBlock", {"format": "{{ x | length }}{{ x[-3:] }}"})
     names = [f"n{number}" for number in range(length)]
-    links = [f"{a}.output -> {b}.values_#_x" for a, b in zip(names, names[1:], strict=False)]
+    links = [f"{a}.output -> {b}.values_#_x" for a, b in pairwise(names)]
     nodes = {"in": INPUT, **dict.fromkeys(names, template), "out": OUTPUT}
     ends = ["in.result -> n0.values_#_x", f"{names[-1]}.output -> out.value"]
     return graph(f"chain {length}", nodes, "\n".join([*ends, *links]))

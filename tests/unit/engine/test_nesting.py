@@ -39,8 +39,8 @@ async def test_outputs_of_a_child_come_in_their_order_over_a_crash(house: House)
     run_id = await house.submit("outer", run=list(range(50)))
     for number in range(3, 15):
         fault = Fault(dies_before=number)
-        async with house.engine(fault) as engine:
-            await house.until_dead(engine, run_id, fault)
+        async with house.engine(fault):
+            await house.until_dead(run_id, fault)
 
     async with house.engine():
         run = await house.ended(run_id)

@@ -1,0 +1,85 @@
+"""Files without a disk: for the examples of blocks, and for whoever tests a block of their own."""
+
+from collections.abc import AsyncIterable
+from io import BytesIO
+from typing import BinaryIO
+
+from backend.core.errors import NotFound, TooLarge
+from backend.core.ids import ExecutionId, UserId, derived_id
+from backend.ports.files import FileId, FileLimits, NewFile, StoredFile, shown_name
+
+
+class TransientFiles:
+    """See backend.ports.files.Files. Keeps all in memory; never drops a file by age."""
+
+    def __init__(self, limits: FileLimits | None = None) -> None:
+        self.limits = limits or FileLimits()
+        self.kept: dict[FileId, tuple[UserId, str, StoredFile, bytes]] = {}
+
+    def of(self, user_id: UserId) -> "TransientUserFiles":
+        """See the port."""
+        return TransientUserFiles(self, user_id)
+
+    async def delete_run(self, run_id: ExecutionId) -> bool:
+        """See the port."""
+        gone = [file_id for file_id, (_, run, _, _) in self.kept.items() if run == run_id]
+        for file_id in gone:
+            del self.kept[file_id]
+        return bool(gone)
+
+    async def runs(self, *, untouched_s: float) -> list[ExecutionId]:
+        """See the port; here all are as old as you like, but none is when the age is not zero."""
+        if untouched_s > 0:
+            return []
+        return [ExecutionId(run) for run in sorted({run for _, run, _, _ in self.kept.values()})]
+
+
+class TransientUserFiles:
+    """See backend.ports.files.UserFiles."""
+
+    def __init__(self, files: TransientFiles, user_id: UserId) -> None:
+        self._files = files
+        self._user_id = user_id
+
+    async def save(self, new: NewFile, content: AsyncIterable[bytes]) -> StoredFile:
+        """See the port."""
+        run = new.run_id or "own"
+        number = new.key or str(len(self._files.kept))
+        file_id = FileId(f"{run}_{derived_id(self._user_id, run, number).replace('-', '')}")
+        others = [
+            stored.size_bytes
+            for other, (_, its_run, stored, _) in self._files.kept.items()
+            if its_run == run and other != file_id
+        ]
+        limits = self._files.limits
+        if len(others) >= limits.run_files:
+            raise TooLarge("this run has too many files (setting MAX_FILES_PER_RUN)")
+        whole = bytearray()
+        async for piece in content:
+            whole += piece
+            if len(whole) > limits.file_bytes:
+                raise TooLarge("the file is too large (setting MAX_FILE_SIZE_MB)")
+            if len(whole) + sum(others) > limits.run_bytes:
+                raise TooLarge("the files of this run are too large (setting MAX_RUN_FILES_MB)")
+        stored = StoredFile(
+            id=file_id,
+            name=shown_name(new.name),
+            media_type=new.media_type,
+            size_bytes=len(whole),
+        )
+        self._files.kept[file_id] = (self._user_id, run, stored, bytes(whole))
+        return stored
+
+    async def find(self, file_id: FileId) -> StoredFile:
+        """See the port."""
+        return self._mine(file_id)[0]
+
+    async def open(self, file_id: FileId) -> BinaryIO:
+        """See the port."""
+        return BytesIO(self._mine(file_id)[1])
+
+    def _mine(self, file_id: FileId) -> tuple[StoredFile, bytes]:
+        found = self._files.kept.get(file_id)
+        if found is None or found[0] != self._user_id:
+            raise NotFound(f"There is no file {file_id}.")
+        return found[2], found[3]

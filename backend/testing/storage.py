@@ -1,0 +1,215 @@
+"""The spec of storage: what every adapter must do for the engine and the services."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from backend.core.errors import NotFound
+from backend.core.execution import NodeExecution, RunStats
+from backend.core.graph import Graph
+from backend.core.ids import ExecutionId, GraphId, ScheduleId, UserId
+from backend.core.records import NewExecution, NoticeRecord, NoticeStatus, ScheduleRecord
+from backend.core.status import Status
+from backend.ports.storage import JournalBatch, RunChange, Storage
+
+ANN: Final = UserId("ann")
+BOB: Final = UserId("bob")
+RUN: Final = ExecutionId("run")
+GRAPH: Final = Graph(id=GraphId("graph"), name="graph", description="")
+
+
+def new_run(run_id: str = "run", **changes: object) -> NewExecution:
+    """Return a run of Ann's graph."""
+    made = NewExecution(
+        id=ExecutionId(run_id),
+        user_id=ANN,
+        graph_id=GRAPH.id,
+        graph_version=1,
+        inputs={"a": 1},
+        created_us=1,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type] # the fields of the record
+
+
+def change(
+    *,
+    attempt: int = 1,
+    claim: bool = False,
+    status: Status = Status.RUNNING,
+    revision: int = 2,
+    nodes: Sequence[NodeExecution] = (),
+) -> RunChange:
+    """Return a change of the run."""
+    values = {
+        "status": status.value,
+        "revision": revision,
+        "updated_us": revision,
+        "started_us": 1,
+        "ended_us": revision if status is Status.COMPLETED else None,
+        "stats": RunStats(node_count=revision),
+    }
+    return RunChange(
+        run_id=RUN, attempt=attempt, claim=claim, stalls=None, values=values, nodes=nodes
+    )
+
+
+async def commit(
+    storage: Storage, owner: str, *changes: RunChange, new_runs: Sequence[NewExecution] = ()
+) -> frozenset[ExecutionId]:
+    """Commit *changes* as *owner*."""
+    batch = JournalBatch(owner=owner, changes=changes, new_runs=new_runs)
+    return await storage.commit(storage.stage(batch))
+
+
+class StorageSpec:
+    """Give a fixture `storage`, migrated and empty; every test must pass."""
+
+    @pytest.fixture(autouse=True)
+    async def _accounts(self, storage: Storage) -> None:
+        for user in (ANN, BOB):
+            await storage.of(user).save_user(email=f"{user}@example.com", name=None, now_us=1)
+        await storage.of(ANN).add_graphs([GRAPH], now_us=1)
+
+    async def test_the_same_run_twice_is_one_run(self, storage: Storage) -> None:
+        """A caller that got no answer asks again."""
+        first, second = await asyncio.gather(storage.submit(new_run()), storage.submit(new_run()))
+
+        assert first.id == second.id == RUN
+        assert await storage.unfinished(limit=10, exclude=[]) == [RUN]
+
+    async def test_a_run_of_somebody_elses_graph_is_refused_and_harms_no_neighbour(
+        self, storage: Storage
+    ) -> None:
+        """Submissions are committed in groups."""
+        outcomes = await asyncio.gather(
+            storage.submit(new_run("mine")),
+            storage.submit(new_run("theirs", user_id=BOB)),
+            return_exceptions=True,
+        )
+
+        assert isinstance(outcomes[1], NotFound)
+        assert await storage.unfinished(limit=10, exclude=[]) == ["mine"]
+
+    async def test_what_is_somebody_elses_does_not_exist(self, storage: Storage) -> None:
+        """By no way of asking."""
+        await storage.submit(new_run())
+        bob = storage.of(BOB)
+
+        assert await bob.execution(RUN) is None
+        assert await bob.executions(limit=10) == []
+        assert await bob.executions_page(GRAPH.id, page=1, page_size=10) == ([], 0)
+        assert await bob.node_executions(RUN, limit=10) == []
+        assert not await bob.ask_stop(RUN, now_us=2)
+        assert not await bob.delete_execution(RUN, now_us=2)
+        assert await bob.graph(GRAPH.id) is None
+        assert await bob.delete_graph(GRAPH.id, now_us=2) == 0
+        assert await storage.of(ANN).execution(RUN) is not None
+
+    async def test_only_one_owner_gets_an_attempt(self, storage: Storage) -> None:
+        """The loser saves nothing, its new child included."""
+        await storage.submit(new_run())
+
+        assert await commit(storage, "one", change(claim=True)) == frozenset()
+        child = new_run("child", parent_id=RUN)
+        late = change(claim=True, status=Status.COMPLETED, revision=9)
+        assert await commit(storage, "two", late, new_runs=[child]) == {RUN}
+
+        run = await storage.of(ANN).execution(RUN)
+        assert run is not None
+        assert (run.status, run.revision) == (Status.RUNNING, 2)
+        assert await storage.unfinished(limit=10, exclude=[]) == [RUN]
+
+    async def test_an_owner_whose_run_was_taken_over_saves_nothing_more(
+        self, storage: Storage
+    ) -> None:
+        """It slept, and wakes up."""
+        await storage.submit(new_run())
+        await commit(storage, "old", change(claim=True))
+        await commit(storage, "new", change(claim=True, attempt=2, revision=3))
+
+        assert await commit(storage, "old", change(revision=9)) == {RUN}
+        assert await commit(storage, "new", change(attempt=2, revision=4)) == frozenset()
+
+    async def test_a_batch_committed_twice_is_committed_once(self, storage: Storage) -> None:
+        """Its answer was lost; the claim in it must not look like somebody else's."""
+        await storage.submit(new_run())
+        staged = storage.stage(
+            JournalBatch(
+                owner="one",
+                changes=[change(claim=True)],
+                new_runs=[new_run("child", parent_id=RUN)],
+            )
+        )
+
+        assert await storage.commit(staged) == frozenset()
+        assert await storage.commit(staged) == frozenset()
+
+        assert await storage.unfinished(limit=10, exclude=[]) == [RUN, "child"]
+
+    async def test_a_stop_reaches_all_runs_below(self, storage: Storage) -> None:
+        """And nobody else's."""
+        for run in (
+            new_run(),
+            new_run("child", parent_id=RUN),
+            new_run("grandchild", parent_id="child"),
+            new_run("other"),
+        ):
+            await storage.submit(run)
+
+        assert await storage.of(ANN).ask_stop(RUN, now_us=2)
+
+        assert sorted(await storage.stops_asked()) == ["child", "grandchild", "run"]
+
+    async def test_a_fire_is_taken_once(self, storage: Storage) -> None:
+        """However many schedulers try."""
+        schedule = ScheduleRecord(
+            id=ScheduleId("s"),
+            user_id=ANN,
+            graph_id=GRAPH.id,
+            graph_version=1,
+            name="s",
+            agent_name="graph",
+            cron="* * * * *",
+            timezone="UTC",
+            inputs={},
+            credentials={},
+            next_us=10,
+        )
+        await storage.of(ANN).add_schedule(schedule)
+
+        taken = await asyncio.gather(
+            *(storage.fire(schedule, fire_us=10, next_us=20, run=new_run()) for _ in range(3))
+        )
+
+        assert sorted(taken) == [False, False, True]
+        assert await storage.next_fire() == 20  # noqa: PLR2004 -- as given above
+        assert await storage.unfinished(limit=10, exclude=[]) == [RUN]
+
+    async def test_a_notice_is_queued_once_and_sent_once(self, storage: Storage) -> None:
+        """With the end of the run that causes it."""
+        await storage.submit(new_run())
+        notice = NoticeRecord(id="n", user_id=ANN, type="AGENT_RUN", data={}, created_us=1)
+        for _ in range(2):
+            batch = JournalBatch(owner="one", changes=[change(claim=True)], notices={RUN: notice})
+            await storage.commit(storage.stage(batch))
+
+        due = await storage.queued_notices(now_us=5, limit=10)
+        await storage.mark_notices(["n"], status=NoticeStatus.SENT, at_us=5)
+
+        assert [one.id for one in due] == ["n"]
+        assert await storage.queued_notices(now_us=5, limit=10) == []
+
+    async def test_old_runs_are_deleted_and_unfinished_ones_never(self, storage: Storage) -> None:
+        """However old."""
+        await storage.submit(new_run())
+        await storage.submit(new_run("unfinished"))
+        await commit(storage, "one", change(claim=True, status=Status.COMPLETED, revision=3))
+
+        assert await storage.delete_runs_before(ended_before_us=3, limit=10) == 0
+        assert await storage.delete_runs_before(ended_before_us=4, limit=10) == 1
+
+        assert await storage.of(ANN).execution(RUN) is None
+        assert await storage.unfinished(limit=10, exclude=[]) == ["unfinished"]

@@ -1,0 +1,250 @@
+"""The commands around a running server: schedules, database, doctor, samples; right and wrong ones."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.usecases.drawing import Drawing
+from tests.e2e.harness import Server, serving, until
+from tests.e2e.test_cli import Agpt
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("server") / "data") as made:
+        yield made
+
+
+@pytest.fixture
+def agpt(tmp_path: Path, server: Server) -> Agpt:
+    """The command line of somebody on the server's machine."""
+    home = tmp_path / "home"
+    home.mkdir()
+    made = Agpt(home).uses(server)
+    made.environment["AGPT_DATA_DIR"] = str(server.data_dir)
+    return made
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Agpt:
+    """The command line of somebody who has no server."""
+    home = tmp_path / "alone"
+    home.mkdir()
+    return Agpt(home)
+
+
+def origin(server: Server) -> str:
+    return f"http://127.0.0.1:{server.ports['AgentServer']}"
+
+
+def saved_sample(agpt: Agpt) -> str:
+    code, printed, _ = agpt("import", "sample.json")
+    assert code == 0
+    return printed.split()[1]
+
+
+WRONG: list[tuple[str, int, str]] = [
+    ("schedule", 2, "Usage: agpt schedule"),
+    ("schedule nothing", 2, "No such command 'nothing'"),
+    ("schedule list", 1, "`agpt start` starts it"),
+    ("schedule list --server ftp://here", 1, "is no address of a server"),
+    ("schedule list --server http://127.0.0.1:1", 1, "No server answers at http://127.0.0.1:1"),
+    ("schedule add it", 2, "Missing argument 'CRON'"),
+    ("schedule add it daily", 1, "No server answers"),
+    ("schedule add it daily --version 0", 2, "--version"),
+    ("schedule rm", 2, "Missing argument 'SCHEDULE_ID...'"),
+    ("schedule rm it", 1, "No server answers"),
+    ("db", 2, "Usage: agpt db"),
+    ("db downgrade", 2, "No such command 'downgrade'"),
+    ("db check", 1, "no server has been started on it yet"),
+    ("db check --data-dir bad.json/d", 1, "cannot be made: Not a directory"),
+    ("db current more", 2, "unexpected extra argument"),
+    ("doctor", 1, "no server has been started on it yet"),
+    ("doctor it", 2, "unexpected extra argument"),
+    ("config", 2, "Usage: agpt config"),
+    ("config set", 2, "No such command 'set'"),
+    ("config show --data-dir bad.json/d", 1, "cannot be made: Not a directory"),
+    ("config check --data-dir bad.json/d", 1, "cannot be made: Not a directory"),
+    ("completion", 2, "Missing argument"),
+    ("completion cmd", 2, "'cmd' is not one of"),
+    ("test populate-db http://127.0.0.1:1", 1, "No server answers at http://127.0.0.1:1"),
+    ("test populate-db a b", 2, "unexpected extra argument"),
+    ("test execute", 2, "Write [SERVER] GRAPH_ID TEXT"),
+    ("test execute it", 2, "Write [SERVER] GRAPH_ID TEXT"),
+    ("test execute here it hello there", 2, "Write [SERVER] GRAPH_ID TEXT"),
+    ("test execute it hello", 1, "`agpt start` starts it"),
+    ("test execute http://host:99999 it hello", 1, "is no address of a server"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "sentence"), WRONG, ids=[line for line, _, _ in WRONG])
+def test_a_wrong_command_gets_its_sentence(
+    alone: Agpt, line: str, code: int, sentence: str
+) -> None:
+    ended, printed, errors = alone(*line.split())
+
+    assert (ended, printed) == (code, "")
+    assert sentence in errors
+    assert "Traceback" not in errors
+
+
+REFUSED: list[tuple[list[str], int, str]] = [
+    (["schedule", "add", "nowhere", "0 9 * * *"], 1, "Graph #nowhere not found"),
+    (["schedule", "add", "SAMPLE", "0 9 * * *"], 2, "input_1, input_2 are missing"),
+    (["schedule", "add", "SAMPLE", "0 9 * * *", "-i", "nay=1"], 2, "There is no input 'nay'"),
+    (["schedule", "add", "FULL", "0 9 * *"], 1, "has 4 fields; it needs 5"),
+    (["schedule", "add", "FULL", "0 0 30 2 *"], 1, "never fires"),
+    (["schedule", "add", "FULL", "0 9 * * *", "--timezone", "Moon"], 1, "unknown timezone 'Moon'"),
+    (["schedule", "add", "FULL", "0 9 * * *", "--version", "7"], 1, "not found"),
+    (["schedule", "rm", "nowhere"], 1, "Schedule #nowhere not found"),
+    (["schedule", "list", "--token", "nonsense"], 1, "does not accept the token"),
+    (["test", "execute", "nowhere", "hello"], 1, "Graph #nowhere not found"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "sentence"), REFUSED, ids=[s for _, _, s in REFUSED])
+def test_what_the_server_refuses_is_one_sentence(
+    agpt: Agpt, line: list[str], code: int, sentence: str
+) -> None:
+    sample = saved_sample(agpt)
+    words = [word for one in line for word in ([sample] if one in ("SAMPLE", "FULL") else [one])]
+    if "FULL" in line:
+        words += ["-i", "input_1=a", "-i", "input_2=b"]
+
+    ended, printed, errors = agpt(*words)
+
+    assert (ended, printed) == (code, "")
+    assert sentence in errors
+    assert "Traceback" not in errors
+
+
+def test_a_schedule_is_added_listed_and_removed(agpt: Agpt) -> None:
+    sample = saved_sample(agpt)
+    given = ("-i", "input_1=Good", "-i", "input_2=day")
+
+    code, added, errors = agpt(
+        "schedule", "add", sample, "0 9 * * MON-FRI", *given, "--timezone", "Europe/Berlin",
+        "--name", "Every morning",
+    )  # fmt: skip
+    schedule_id = added.split()[1]
+    listed = agpt("schedule", "list", sample)
+    as_json = agpt("schedule", "list", sample, "--json")
+    removed = agpt("schedule", "rm", schedule_id, "nowhere")
+    left = agpt("schedule", "list", sample)
+
+    assert (code, errors) == (0, "")
+    assert "At 09:00 on Monday through Friday (Europe/Berlin); next 20" in added
+    assert listed[1].startswith(f"schedule {schedule_id}  0 9 * * MON-FRI (Europe/Berlin)  next ")
+    assert listed[1].endswith("  Every morning\n")
+    [found] = json.loads(as_json[1])
+    assert (found["id"], found["input_data"]) == (
+        schedule_id,
+        {"input_1": "Good", "input_2": "day"},
+    )
+    assert (removed[0], removed[1]) == (1, f"Removed schedule {schedule_id}.\n")
+    assert "Schedule #nowhere not found" in removed[2]
+    assert left == (0, "", "There are no schedules.\n")
+
+
+@pytest.mark.parametrize("spelling", ["populate-db", "populate_db"])
+def test_populate_db_leaves_a_graph_a_run_and_a_schedule(
+    agpt: Agpt, server: Server, spelling: str
+) -> None:
+    code, printed, errors = agpt("test", spelling, f"{origin(server)}/api")
+
+    assert (code, errors) == (0, "")
+    ids = dict(line.split() for line in printed.splitlines())
+    assert list(ids) == ["graph", "execution", "schedule"]
+    assert all(re.fullmatch(UUID, one) for one in ids.values())
+    assert server.rest.run(ids["graph"], ids["execution"])["status"] == "COMPLETED"
+    schedules = server.rest.get(f"/graphs/{ids['graph']}/schedules")
+    assert [one["id"] for one in schedules] == [ids["schedule"]]
+
+
+@pytest.mark.parametrize("with_server", [False, True])
+def test_execute_puts_the_text_into_every_text_input(
+    agpt: Agpt, server: Server, *, with_server: bool
+) -> None:
+    sample = saved_sample(agpt)
+
+    ended = agpt("test", "execute", *([origin(server)] if with_server else []), sample, "Hi you")
+
+    assert ended == (0, "output: Hi you, Hi you!!!\n", "")
+
+
+def test_execute_says_which_node_failed(agpt: Agpt, server: Server) -> None:
+    drawing = Drawing("Divider", "Divides by nothing.")
+    given = drawing.node("AgentInputBlock", name="text")
+    divider = drawing.node("FillTextTemplateBlock", format="{{ 1 / 0 }}")
+    drawing.link(given, "result", divider, "values_#_text")
+    graph_id = server.rest.add(drawing.graph())
+
+    code, printed, errors = agpt("test", "execute", graph_id, "Hi")
+
+    assert (code, printed) == (1, "")
+    assert "FillTextTemplateBlock (node " in errors
+    assert ") failed: " in errors
+
+
+def test_execute_refuses_a_graph_without_a_text_input(agpt: Agpt, server: Server) -> None:
+    drawing = Drawing("Number", "A number, as it is.")
+    given = drawing.node("AgentNumberInputBlock", name="number", value=1)
+    output = drawing.node("AgentOutputBlock", name="same")
+    drawing.link(given, "result", output, "value")
+    graph_id = server.rest.add(drawing.graph())
+
+    code, printed, errors = agpt("test", "execute", graph_id, "Hi")
+
+    assert (code, printed) == (1, "")
+    assert errors == f"agpt: graph {graph_id} has no input that takes text\n"
+
+
+def test_a_server_at_work_is_healthy_to_the_doctor(agpt: Agpt, server: Server) -> None:
+    assert agpt("test", "populate-db")[0] == 0
+    # A run is told to be over before its notice has left: that is no reason to complain.
+    code, printed, errors = agpt("doctor", "--json")
+
+    found = json.loads(printed)
+    assert (code, errors, found["ok"], found["still"]) == (0, "", True, [])
+
+
+def test_the_doctor_sees_what_was_spoiled_beside_the_server(agpt: Agpt, tmp_path: Path) -> None:
+    with serving(tmp_path / "spoiled") as server:
+        agpt.uses(server).environment["AGPT_DATA_DIR"] = str(server.data_dir)
+        assert agpt("test", "populate-db")[0] == 0
+        server.stop()
+        assert agpt("doctor")[0] == 0
+        server.start()
+        until(lambda: agpt("config", "check")[0] == 0, what="the server to own its ports")
+        server.kill_everything()
+
+        code, printed, _ = agpt("doctor")
+
+    assert code == 0
+    assert "rules hold." in printed
+
+
+def test_the_database_is_looked_at_beside_the_server(agpt: Agpt, server: Server) -> None:
+    current = json.loads(agpt("db", "current", "--json")[1])
+
+    assert current["step"] == current["newest"]
+    assert agpt("db", "check")[0] == 0
+    assert agpt("db", "upgrade") == (
+        0,
+        f"{server.data_dir}/agpt.db is at step {current['newest']} already.\n",
+        "",
+    )
+
+
+def test_the_ports_of_this_server_are_no_problem(agpt: Agpt) -> None:
+    code, printed, errors = agpt("config", "check")
+
+    assert (code, errors) == (0, "")
+    assert "ok       ports: free, or this server's own\n" in printed

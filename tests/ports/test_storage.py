@@ -1,0 +1,19 @@
+"""Each storage adapter against the spec of its port."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from backend.adapters.storage import SqlStorage, open_storage
+from backend.adapters.storage.migrate import migrate
+from backend.testing.storage import StorageSpec
+
+
+class TestSqliteStorage(StorageSpec):
+    @pytest.fixture
+    async def storage(self, tmp_path: Path) -> AsyncIterator[SqlStorage]:
+        migrate(tmp_path / "agpt.db")
+        made = open_storage(tmp_path / "agpt.db")
+        yield made
+        await made.close()

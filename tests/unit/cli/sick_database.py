@@ -1,0 +1,135 @@
+"""A database as a healthy server leaves it, written row by row, so that a test can spoil one."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from backend.adapters.storage.migrate import migrate
+from backend.core import json
+
+SECOND_US: Final = 1_000_000
+NOW_US: Final = 1_800_000_000 * SECOND_US
+USER: Final = "ann"
+
+
+class SickDatabase:
+    """One graph with its library entry, a schedule, a notice, and runs that have ended well."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        migrate(path)
+        self._add_graph()
+        self.add_run("done", "COMPLETED", nodes=3)
+        self.do(
+            "UPDATE node_executions SET saved_outputs = 3 WHERE run_id = 'done' AND ordinal = 1"
+        )
+        for first, items in ((0, [["a", 1], ["a", 2]]), (2, [["b", 3]])):
+            self.add("node_outputs", run_id="done", ordinal=1, first=first, items=json.text(items))
+        self.add_run("parent", "FAILED", nodes=2)
+        self.do("UPDATE node_executions SET kind = 'Agent' WHERE run_id = 'parent' AND ordinal = 1")
+        self.do("UPDATE executions SET stats = ? WHERE id = 'parent'", json.text({"node_count": 4}))
+        self.add_run("child", "COMPLETED", nodes=2, parent_id="parent", depth=1)
+
+    def do(self, statement: str, *values: Any) -> None:
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            connection.execute(statement, values)
+
+    def add(self, table: str, **values: Any) -> None:
+        names, marks = ", ".join(values), ", ".join("?" * len(values))
+        self.do(f"INSERT INTO {table} ({names}) VALUES ({marks})", *values.values())
+
+    def add_run(self, run_id: str, status: str, *, nodes: int = 0, **values: Any) -> None:
+        """Add a run; one that has ended has *nodes* node executions that finished."""
+        ended = status in ("COMPLETED", "FAILED", "TERMINATED")
+        row = {
+            "id": run_id,
+            "user_id": USER,
+            "graph_id": "graph",
+            "graph_version": 2,
+            "root_id": run_id,
+            "depth": 0,
+            "trigger": "api",
+            "status": status,
+            "attempt": 1,
+            "revision": nodes + 1,
+            "created_us": NOW_US - 3600 * SECOND_US,
+            "updated_us": NOW_US - 3600 * SECOND_US,
+            "started_us": None if status == "QUEUED" else NOW_US - 3600 * SECOND_US,
+            "ended_us": NOW_US - 3600 * SECOND_US if ended else None,
+            "inputs": "{}",
+            "stats": json.text({"node_count": nodes}) if ended else None,
+        }
+        self.add("executions", **{**row, **values})
+        for ordinal in range(nodes):
+            self.add_node(run_id, ordinal, "COMPLETED")
+
+    def add_node(self, run_id: str, ordinal: int, status: str, **values: Any) -> None:
+        """Add a node execution, queued and begun an hour ago if its status says so."""
+        hour_ago = NOW_US - 3600 * SECOND_US
+        row = {
+            "run_id": run_id,
+            "ordinal": ordinal,
+            "id": f"{run_id}-{ordinal}",
+            "node_id": "node",
+            "block_id": "block",
+            "kind": "Standard",
+            "status": status,
+            "saved_outputs": 0,
+            "add_us": hour_ago,
+            "queue_us": None if status == "INCOMPLETE" else hour_ago,
+            "start_us": None if status in ("INCOMPLETE", "QUEUED") else hour_ago,
+            "end_us": hour_ago if status in ("COMPLETED", "FAILED", "TERMINATED") else None,
+            "revision": ordinal + 1,
+        }
+        self.add("node_executions", **{**row, **values})
+
+    def _add_graph(self) -> None:
+        for version in (1, 2):
+            self.add(
+                "graphs",
+                id="graph",
+                version=version,
+                user_id=USER,
+                name="Graph",
+                description="",
+                is_active=version == 2,
+                created_us=NOW_US,
+                body='{"nodes": [], "links": []}',
+            )
+        self.add(
+            "library_agents",
+            id="entry",
+            user_id=USER,
+            graph_id="graph",
+            graph_version=2,
+            created_us=NOW_US,
+            updated_us=NOW_US,
+        )
+        self.add(
+            "schedules",
+            id="daily",
+            user_id=USER,
+            graph_id="graph",
+            graph_version=1,
+            name="Daily",
+            agent_name="Graph",
+            cron="0 9 * * MON-FRI",
+            timezone="Europe/Berlin",
+            inputs="{}",
+            credentials="{}",
+            missed="last",
+            created_us=NOW_US,
+            next_us=NOW_US + SECOND_US,
+        )
+        self.add(
+            "notices",
+            id="told",
+            user_id=USER,
+            type="AGENT_RUN",
+            data="{}",
+            created_us=NOW_US,
+            status="QUEUED",
+            attempts=0,
+            next_us=NOW_US + SECOND_US,
+        )

@@ -1,0 +1,157 @@
+"""What holds of all commands: spellings, help, completion, and how light the first word is."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import click
+import pytest
+from click.shell_completion import ShellComplete
+from click.testing import CliRunner
+
+from backend.cli import COMMANDS, main
+from backend.cli.trying import inputs_of
+
+#: What may not be loaded for `agpt --help`: each costs more than all the rest of it.
+HEAVY = (
+    "pydantic",
+    "sqlalchemy",
+    "httpx2",
+    "asyncio",
+    "structlog",
+    "psutil",
+    "cryptography",
+    "jinja2",
+)
+HELP_CPU_S = 0.15
+
+
+def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, *path, name)
+
+
+def output_of(code: str, *, stream: str = "stdout") -> str:
+    """Return what a fresh Python says when it runs *code*."""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return str(getattr(ended, stream))
+
+
+ALL = dict(commands(main))
+
+
+@pytest.mark.parametrize("path", [path for path in ALL if "-" in "".join(path)], ids=" ".join)
+def test_underscores_will_do_for_hyphens(path: tuple[str, ...]) -> None:
+    spelled = [name.replace("-", "_") for name in path]
+
+    ended = CliRunner().invoke(main, [*spelled, "--help"])
+
+    assert ended.exit_code == 0
+    assert ended.stdout.startswith("Usage: ")
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_every_command_and_option_says_what_it_does(path: tuple[str, ...]) -> None:
+    command = ALL[path]
+
+    assert (command.help or "").strip().split("\n")[0].rstrip().endswith((".", ":", ";", ","))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in ALL if path[-1] in ("list", "show", "check", "current", "status", "doctor")],
+    ids=" ".join,
+)
+def test_every_command_that_lists_has_a_form_for_programs(path: tuple[str, ...]) -> None:
+    assert "--json" in {option for one in ALL[path].params for option in one.opts}
+
+
+def test_the_help_of_agpt_is_made_of_the_help_of_its_commands() -> None:
+    # The lines stand in a table, so that help loads nothing: they must not say something else.
+    assert all(text.endswith(".") for _, text in COMMANDS.values())
+    assert list(COMMANDS) == [path[0] for path in ALL if len(path) == 1]
+
+
+def test_help_loads_nothing_heavy_and_is_quick() -> None:
+    code = (
+        "import sys, time; sys.argv = ['agpt', '--help']\n"
+        "from backend.cli import main\n"
+        "main(standalone_mode=False)\n"
+        f"print(*sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)\n"
+        "print(time.process_time(), file=sys.stderr)"
+    )
+
+    spent = []
+    for _ in range(3):
+        words = output_of(code, stream="stderr").split()
+        spent.append(float(words.pop()))
+        assert words == []
+
+    # The best of three: what the rest of a busy machine costs is not ours.
+    assert min(spent) < HELP_CPU_S
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_gets_its_script(shell: str) -> None:
+    ended = CliRunner().invoke(main, ["completion", shell])
+
+    assert ended.exit_code == 0
+    assert f"_AGPT_COMPLETE={shell}_complete" in ended.stdout
+    assert " agpt" in ended.stdout
+
+
+def test_an_unknown_shell_is_refused() -> None:
+    ended = CliRunner().invoke(main, ["completion", "cmd"])
+
+    assert ended.exit_code == 2
+    assert "'cmd' is not one of 'bash', 'zsh', 'fish'" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "incomplete", "offered"),
+    [
+        ([], "d", ["db", "doctor"]),
+        (["db"], "c", ["check", "current"]),
+        (["schedule", "add"], "--time", ["--timezone"]),
+        (["completion"], "", ["bash", "fish", "zsh"]),
+        ([], "--v", ["--version"]),
+    ],
+)
+def test_a_shell_is_offered_what_may_follow(
+    words: list[str], incomplete: str, offered: list[str]
+) -> None:
+    completed = ShellComplete(main, {}, "agpt", "_AGPT_COMPLETE").get_completions(words, incomplete)
+
+    assert sorted(one.value for one in completed) == offered
+
+
+def test_names_are_completed_without_loading_their_commands() -> None:
+    code = (
+        "import sys\nfrom backend.cli import main\n"
+        "main.shell_complete(main.make_context('agpt', [], resilient_parsing=True), '')\n"
+        "print(*[name for name in sys.modules if name.startswith('backend.cli.')])"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ended.stdout.split() == []
+
+
+def test_a_text_goes_into_each_input_that_takes_any_text() -> None:
+    pins = {
+        "any": {"title": "Any"},
+        "text": {"type": "string"},
+        "maybe": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "number": {"type": "integer"},
+        "list": {"type": "array", "items": {}},
+        "choice": {"type": "string", "enum": ["a"]},
+        "day": {"type": "string", "format": "date"},
+    }
+
+    assert inputs_of({"properties": pins}, "hi") == {"any": "hi", "text": "hi", "maybe": "hi"}
+    assert inputs_of({}, "hi") == {}

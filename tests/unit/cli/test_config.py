@@ -1,0 +1,264 @@
+"""`agpt config`: every setting is shown with its source, and all that stops a start is told at once."""
+
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from click.testing import CliRunner
+
+from backend.adapters.storage.migrate import HEAD, migrate
+from backend.cli import main
+from backend.cli.config import GROUPS
+from backend.settings import ADDRESSES, SECRETS, Settings
+from backend.util.identity import identify
+from backend.util.record import ServiceRecord, write_record
+from tests.e2e.running import free_port
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data directory that the environment names, free ports, an empty working folder."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    work = tmp_path / "here"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("AGPT_DATA_DIR", str(tmp_path / "data"))
+    for _, port in ADDRESSES:
+        monkeypatch.setenv(port.upper(), str(free_port()))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def mail_server() -> Iterator[Controller]:
+    """A mail server on this machine that knows no encryption."""
+    server = Controller(object(), hostname="127.0.0.1", port=free_port())
+    server.start()
+    yield server
+    server.stop()
+
+
+def config(*arguments: str) -> tuple[int, str, str]:
+    ended = CliRunner().invoke(main, ["config", *arguments])
+    return ended.exit_code, ended.stdout, ended.stderr
+
+
+def shown() -> dict[str, dict[str, Any]]:
+    code, text, _ = config("show", "--json")
+    assert code == 0
+    return {row["name"]: row for row in json.loads(text)["settings"]}
+
+
+def problems() -> dict[str, list[str]]:
+    code, text, _ = config("check", "--json")
+    found = json.loads(text)
+    assert found["ok"] is (code == 0)
+    return {one["check"]: one["problems"] for one in found["checks"]}
+
+
+SETTINGS = "settings, data directory and keys"
+
+
+def test_every_setting_is_shown_with_its_source(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data.mkdir()
+    (data / "config.json").write_text('{"retention_days": 7}', encoding="utf-8")
+    Path(".env").write_text("SMTP_SENDER=me@here\n", encoding="utf-8")
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+
+    rows = shown()
+
+    assert list(rows) == [name.upper() for name in Settings.model_fields]
+    wanted = {
+        "RETENTION_DAYS": (7, str(data / "config.json")),
+        "SMTP_SENDER": ("me@here", ".env"),
+        "LOG_LEVEL": ("debug", "environment"),
+        "APP_ENV": ("local", "default"),
+    }
+    assert {name: (rows[name]["value"], rows[name]["source"]) for name in wanted} == wanted
+
+
+def test_every_setting_is_in_a_group() -> None:
+    assert GROUPS.keys() <= Settings.model_fields.keys()
+    assert next(iter(GROUPS)) == next(iter(Settings.model_fields))
+    assert {row["group"] for row in shown().values()} == set(GROUPS.values())
+
+
+def test_people_see_groups_names_values_and_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "debug")
+
+    code, text, _ = config("show")
+
+    assert code == 0
+    assert "\n\nRunning it\n" in text
+    assert ["LOG_LEVEL", "debug", "environment"] in [line.split() for line in text.splitlines()]
+
+
+def test_no_secret_is_shown(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMTP_PASSWORD", "very-secret-word")
+    monkeypatch.setenv("PROVIDER_BASE_URLS", '{"a": "http://me:very-secret-word@host/"}')
+
+    text = config("show")[1] + config("show", "--json")[1]
+
+    assert "very-secret-word" not in text
+    for path in (data / "keys").iterdir():
+        assert path.read_text(encoding="ascii").strip() not in text
+    rows = shown()
+    assert {rows[name.upper()]["value"] for name in SECRETS} == {"***"}
+    assert rows["PROVIDER_BASE_URLS"]["value"] == {"a": "http://me:***@host/"}
+
+
+def test_a_fresh_machine_has_no_problems() -> None:
+    assert problems() == {SETTINGS: [], "ports": [], "database": []}
+
+
+def test_all_wrong_settings_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {
+        "LOG_LEVEL": "loud",
+        "NUM_GRAPH_WORKERS": "0",
+        "PLATFORM_BASE_URL": "nowhere",
+        "PROVIDER_BASE_URLS": "{",
+        "DATABASE_URL": "postgresql://host/name",
+        "RABBITMQ_URL": "amqp://host",
+        "AGENT_API_HOST": "0.0.0.0",
+        "AGENT_API_PORT": os.environ["WEBSOCKET_SERVER_PORT"],
+        "ENCRYPTION_KEY": "short",
+        "JWT_SIGN_ALGORITHM": "RS256",
+    }
+    for name, text in wrong.items():
+        monkeypatch.setenv(name, text)
+
+    found = problems()
+
+    assert {problem.split()[0] for problem in found[SETTINGS]} == wrong.keys()
+    assert len(found[SETTINGS]) == len(wrong)
+    assert (found["ports"], found["database"]) == ([], [])
+
+
+def test_people_read_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+
+    code, text, errors = config("check")
+
+    assert code == 1
+    assert errors.startswith(f"problem  {SETTINGS}: LOG_LEVEL cannot be 'loud' (environment): ")
+    assert text.splitlines() == [
+        "ok       ports: free, or this server's own",
+        "ok       database: not there yet; the first start makes it",
+    ]
+
+
+def test_a_data_directory_that_cannot_be_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("AGPT_DATA_DIR", str(tmp_path / "file" / "data"))
+
+    [problem] = problems()[SETTINGS]
+
+    assert problem.endswith("Choose another one with AGPT_DATA_DIR.")
+
+
+@pytest.mark.parametrize(("content", "sentence"), [("{", "is not JSON"), ("[]", "one JSON object")])
+def test_a_config_file_that_cannot_be_read_is_told(data: Path, content: str, sentence: str) -> None:
+    data.mkdir()
+    (data / "config.json").write_text(content, encoding="utf-8")
+
+    [problem] = problems()[SETTINGS]
+
+    assert sentence in problem
+
+
+def test_a_key_that_is_lost_is_told_beside_the_rest(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data / "keys").mkdir(parents=True)
+    (data / "keys" / "encryption.key").write_text("", encoding="ascii")
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+
+    found = problems()[SETTINGS]
+
+    assert [any(word in problem for problem in found) for word in ("is empty", "LOG_LEVEL")] == [
+        True,
+        True,
+    ]
+
+
+def test_a_taken_port_is_told_unless_we_are_the_ones(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("AGENT_API_PORT", str(port))
+        [problem] = problems()["ports"]
+        me = identify(os.getpid())
+        assert me is not None
+        service = ServiceRecord(
+            name="AgentServer",
+            state="ready",
+            pid=me.pid,
+            birth=me.birth,
+            address=f"127.0.0.1:{port}",
+        )
+        write_record(data, [service])
+        ours = problems()["ports"]
+
+    assert f"Port {port} on 127.0.0.1 is taken by another program" in problem
+    assert ours == []
+
+
+def test_an_unknown_host_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_VERIFY_KEY", "a key that only tests use, long enough")
+    monkeypatch.setenv("AGENT_API_HOST", "192.0.2.1")
+
+    assert problems()["ports"] == ["AGENT_API_HOST is '192.0.2.1': not an address of this machine."]
+
+
+def test_a_database_that_is_too_new_or_none_is_told(data: Path) -> None:
+    data.mkdir()
+    path = data / "agpt.db"
+    migrate(path)
+    said = config("check")[1]
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    newer = problems()["database"]
+    for one in data.glob("agpt.db*"):
+        one.unlink()
+    path.write_text("hello" * 1000, encoding="utf-8")
+
+    assert f"ok       database: at step {HEAD}\n" in said
+    assert "made by a newer agpt-server" in newer[0]
+    assert "file is not a database" in problems()["database"][0]
+
+
+def test_a_mail_server_that_answers_is_no_problem(
+    mail_server: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMTP_HOST", "127.0.0.1")
+    monkeypatch.setenv("SMTP_PORT", str(mail_server.port))
+    monkeypatch.setenv("SMTP_SECURITY", "none")
+
+    assert problems()["mail server"] == []
+
+
+@pytest.mark.parametrize("security", ["none", "starttls"])
+def test_a_mail_server_that_cannot_be_used_is_told(
+    mail_server: Controller, monkeypatch: pytest.MonkeyPatch, security: str
+) -> None:
+    # Without encryption nobody answers; with it, somebody does who knows none.
+    port = free_port() if security == "none" else mail_server.port
+    monkeypatch.setenv("SMTP_HOST", "127.0.0.1")
+    monkeypatch.setenv("SMTP_PORT", str(port))
+    monkeypatch.setenv("SMTP_SECURITY", security)
+
+    [problem] = problems()["mail server"]
+
+    assert problem.startswith(f"127.0.0.1:{port} (SMTP_HOST, SMTP_PORT) cannot be used")

@@ -1,0 +1,118 @@
+"""`agpt db`: where the database is, whether it is whole, and the way forward."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from backend.adapters.storage.migrate import HEAD, migrate
+from backend.cli import main
+from backend.util.locks import share_data_dir
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data directory with a new database."""
+    migrate(tmp_path / "agpt.db")
+    return tmp_path
+
+
+def db(data: Path, *arguments: str) -> tuple[int, str, str]:
+    ended = CliRunner().invoke(main, ["db", *arguments, "--data-dir", str(data)])
+    return ended.exit_code, ended.stdout, ended.stderr
+
+
+def do(data: Path, statement: str) -> None:
+    with closing(sqlite3.connect(data / "agpt.db")) as connection, connection:
+        connection.execute(statement)
+
+
+def test_a_new_folder_has_no_step_until_it_is_upgraded(tmp_path: Path) -> None:
+    path = tmp_path / "agpt.db"
+
+    assert db(tmp_path, "current") == (
+        0,
+        f"{path} is not there yet; this program needs {HEAD}.\n",
+        "",
+    )
+    assert db(tmp_path, "upgrade") == (0, f"{path} is at step {HEAD} now (created).\n", "")
+    assert db(tmp_path, "upgrade") == (0, f"{path} is at step {HEAD} already.\n", "")
+    assert db(tmp_path, "check") == (0, f"{path} is whole and at step {HEAD}.\n", "")
+
+
+def test_programs_get_the_step_as_json(data: Path) -> None:
+    code, text, _ = db(data, "current", "--json")
+
+    assert (code, json.loads(text)) == (
+        0,
+        {"path": str(data / "agpt.db"), "step": HEAD, "newest": HEAD},
+    )
+
+
+def test_nothing_is_upgraded_under_a_server(tmp_path: Path) -> None:
+    lock = share_data_dir(tmp_path)
+
+    code, text, errors = db(tmp_path, "upgrade")
+    lock.release()
+
+    assert (code, text) == (1, "")
+    assert f"The data directory {tmp_path} is in use by" in errors
+    assert not (tmp_path / "agpt.db").exists()
+
+
+WRONG: list[tuple[str, str]] = [
+    ("UPDATE alembic_version SET version_num = '9999'", "made by a newer agpt-server"),
+    ("UPDATE alembic_version SET version_num = '0000'", "is at step 0000; this program needs"),
+    ("DELETE FROM alembic_version", "has no tables; this program needs"),
+    ("DROP TABLE notices", "The table notices is missing."),
+    ("ALTER TABLE notices RENAME error TO mistake", "The column error of the table notices is"),
+]
+
+
+@pytest.mark.parametrize(("statement", "sentence"), WRONG, ids=[one for one, _ in WRONG])
+def test_what_is_not_as_it_must_be_is_told(data: Path, statement: str, sentence: str) -> None:
+    do(data, statement)
+
+    code, text, errors = db(data, "check")
+
+    assert (code, text) == (1, "")
+    assert sentence in errors
+    found = json.loads(db(data, "check", "--json")[1])
+    assert found["ok"] is False
+    assert sentence in found["problems"][0]
+
+
+def test_a_torn_file_is_told(data: Path) -> None:
+    for number in range(200):
+        do(data, f"INSERT INTO installation VALUES ('key {number}', '{'x' * 500}')")
+    with closing(sqlite3.connect(data / "agpt.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    with (data / "agpt.db").open("r+b") as file:
+        file.seek((pages - 3) * 4096)
+        file.write(b"\0" * 4096)
+
+    code, _, errors = db(data, "check")
+
+    assert code == 1
+    assert "SQLite finds" in errors or "malformed" in errors
+
+
+@pytest.mark.parametrize("command", ["current", "check", "upgrade"])
+def test_what_is_no_database_has_its_sentence(tmp_path: Path, command: str) -> None:
+    (tmp_path / "agpt.db").write_text("hello" * 1000, encoding="utf-8")
+
+    code, text, errors = db(tmp_path, command)
+
+    assert (code, text) == (1, "")
+    assert "file is not a database" in errors
+
+
+def test_a_check_of_nothing_says_that_there_is_nothing(tmp_path: Path) -> None:
+    code, _, errors = db(tmp_path, "check")
+
+    assert code == 1
+    assert "no server has been started on it yet" in errors

@@ -1,0 +1,379 @@
+"""Each rule of the doctor is seen broken, and each reason why a run does not move is told."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from backend.adapters.storage.doctor import examine as opened
+from backend.adapters.storage.doctor import reading
+from backend.cli import doctor as command
+from backend.cli import main
+from backend.core.cron import Dialect
+from backend.core.errors import NotFound, Unavailable
+from backend.ports.doctor import Rule
+from backend.services import doctor
+from backend.services.doctor import SENTENCES, STEPS, Alive, Report
+from tests.unit.cli.sick_database import NOW_US, SECOND_US, SickDatabase
+
+ALL_ALIVE = Alive(executor=True, scheduler=True, notifications=True, slots=2)
+NOBODY = Alive(executor=False, scheduler=False, notifications=False, slots=2)
+STREAMED = "node execution 1 of run done"
+STREAMED_WHERE = "WHERE run_id = 'done' AND ordinal = 1"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> SickDatabase:
+    return SickDatabase(tmp_path / "agpt.db")
+
+
+def examined(database: SickDatabase, alive: Alive = ALL_ALIVE) -> Report:
+    with opened(database.path) as records:
+        return doctor.examine(records, alive, now_us=NOW_US)
+
+
+def broken(report: Report) -> dict[str, list[str]]:
+    return {finding.rule: [one.row for one in finding.broken] for finding in report.broken}
+
+
+def test_a_healthy_database_breaks_no_rule(database: SickDatabase) -> None:
+    report = examined(database)
+
+    assert broken(report) == {}
+    assert report.still == ()
+    assert len(report.findings) == STEPS
+
+
+#: The rule, the row, and what spoils it.
+SPOILED: list[tuple[Rule, str, str]] = [
+    (Rule.RUN_TIMES, "run done", "UPDATE executions SET ended_us = NULL WHERE id = 'done'"),
+    (Rule.RUN_TIMES, "run done", "UPDATE executions SET started_us = NULL WHERE id = 'done'"),
+    (
+        Rule.NODE_TIMES,
+        "node execution 0 of run done",
+        "UPDATE node_executions SET end_us = NULL WHERE run_id = 'done' AND ordinal = 0",
+    ),
+    (Rule.NODE_TIMES, STREAMED, f"UPDATE node_executions SET start_us = NULL {STREAMED_WHERE}"),
+    (Rule.NODE_TIMES, STREAMED, f"UPDATE node_executions SET queue_us = NULL {STREAMED_WHERE}"),
+    (Rule.NODE_HAS_RUN, "run child", "DELETE FROM executions WHERE id = 'child'"),
+    (
+        Rule.ORDINALS,
+        "run parent",
+        "UPDATE node_executions SET ordinal = 7 WHERE run_id = 'parent' AND ordinal = 0",
+    ),
+    (
+        Rule.ORDINALS,
+        "run parent",
+        "UPDATE node_executions SET id = 'the same' WHERE run_id = 'parent'",
+    ),
+    (Rule.REVISIONS, "run done", "UPDATE executions SET revision = 2 WHERE id = 'done'"),
+    (Rule.OUTPUT_ROWS, STREAMED, "DELETE FROM node_outputs WHERE first = 0"),
+    (Rule.OUTPUT_ROWS, STREAMED, "DELETE FROM node_outputs WHERE first = 2"),
+    (Rule.OUTPUT_ROWS, STREAMED, "DELETE FROM node_outputs"),
+    (Rule.OUTPUT_ROWS, STREAMED, "UPDATE node_outputs SET items = '[' WHERE first = 2"),
+    (Rule.OUTPUT_ROWS, STREAMED, f"UPDATE node_executions SET saved_outputs = 0 {STREAMED_WHERE}"),
+    (
+        Rule.OUTPUT_ROWS,
+        "node execution 9 of run done",
+        "INSERT INTO node_outputs VALUES ('done', 9, 0, '[]')",
+    ),
+    (
+        Rule.STATS,
+        "run done",
+        """UPDATE executions SET stats = '{"node_count": 2}' WHERE id = 'done'""",
+    ),
+    (
+        Rule.STATS,
+        "run done",
+        """UPDATE executions SET stats = '{"node_count": 4}' WHERE id = 'done'""",
+    ),
+    (
+        Rule.STATS,
+        "run parent",
+        """UPDATE executions SET stats = '{"node_count": 1}' WHERE id = 'parent'""",
+    ),
+    (Rule.STATS, "run done", "UPDATE executions SET stats = NULL WHERE id = 'done'"),
+    (Rule.STATS, "run done", "UPDATE executions SET stats = '{' WHERE id = 'done'"),
+    (Rule.ONE_ACTIVE, "graph graph", "UPDATE graphs SET is_active = 1"),
+    (Rule.LIBRARY, "graph graph", "DELETE FROM library_agents"),
+    (Rule.LIBRARY, "library entry entry", "UPDATE library_agents SET graph_version = 3"),
+    (Rule.SCHEDULE_GRAPH, "schedule daily", "UPDATE schedules SET graph_version = 3"),
+    (Rule.SCHEDULE_GRAPH, "schedule daily", "UPDATE schedules SET user_id = 'bob'"),
+    (Rule.NOTICES, "notice told", "UPDATE notices SET status = 'SENT'"),
+    (Rule.NOTICES, "notice told", "UPDATE notices SET status = 'LOST'"),
+]
+
+
+@pytest.mark.parametrize(("rule", "row", "statement"), SPOILED, ids=[s for _, _, s in SPOILED])
+def test_each_spoiled_row_breaks_its_rule_and_no_other(
+    database: SickDatabase, rule: Rule, row: str, statement: str
+) -> None:
+    database.do(statement)
+
+    assert broken(examined(database)) == {SENTENCES[rule]: [row]}
+
+
+@pytest.mark.parametrize("status", ["QUEUED", "RUNNING", "REVIEW"])
+def test_nothing_of_a_run_that_has_ended_may_be_open(database: SickDatabase, status: str) -> None:
+    database.add_node("done", 3, status, revision=1)
+
+    assert broken(examined(database)) == {
+        SENTENCES[Rule.OPEN_NODES]: ["node execution 3 of run done"]
+    }
+
+
+def test_an_input_that_was_never_complete_may_stay_so(database: SickDatabase) -> None:
+    database.add_node("done", 3, "INCOMPLETE", revision=1)
+
+    assert broken(examined(database)) == {}
+
+
+def test_what_waited_when_its_run_failed_is_not_counted(database: SickDatabase) -> None:
+    database.add_run("failed", "FAILED")
+    database.add_node("failed", 0, "FAILED", error="of its own", revision=0)
+    database.add_node("failed", 1, "FAILED", error=None, revision=0)
+    database.do("""UPDATE executions SET stats = '{"node_count": 1}' WHERE id = 'failed'""")
+
+    assert broken(examined(database)) == {}
+
+
+def test_a_child_does_not_outlive_its_parent(database: SickDatabase) -> None:
+    database.add_run("left", "RUNNING", parent_id="parent", depth=1, updated_us=NOW_US)
+
+    assert broken(examined(database)) == {SENTENCES[Rule.CHILDREN]: ["run left"]}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE schedules SET cron = '0 9 * *'",
+        "UPDATE schedules SET cron = '0 0 30 2 *'",
+        "UPDATE schedules SET timezone = 'Moon/Base'",
+    ],
+)
+def test_a_schedule_that_cannot_be_read_is_told(database: SickDatabase, statement: str) -> None:
+    database.do(statement)
+
+    assert broken(examined(database)) == {doctor.SCHEDULES_READABLE: ["schedule daily"]}
+
+
+@pytest.mark.parametrize(
+    ("statement", "rule", "row"),
+    [
+        ("UPDATE schedules SET next_us = 1", doctor.SCHEDULES_FIRE, "schedule daily"),
+        ("UPDATE notices SET next_us = 1", doctor.NOTICES_LEAVE, "notices"),
+    ],
+)
+def test_what_is_late_is_wrong_only_while_somebody_is_there_to_do_it(
+    database: SickDatabase, statement: str, rule: str, row: str
+) -> None:
+    database.do(statement)
+
+    assert broken(examined(database)) == {rule: [row]}
+    assert broken(examined(database, NOBODY)) == {}
+
+
+def test_of_many_spoiled_rows_a_few_are_shown_and_all_counted(database: SickDatabase) -> None:
+    for number in range(30):
+        database.add_run(f"run {number}", "COMPLETED", ended_us=None)
+
+    [finding] = examined(database).broken
+
+    assert (len(finding.broken), finding.count) == (doctor.MOST_SHOWN, 30)
+
+
+#: What the run is, its nodes, who is alive, the reason, and the rule that it breaks.
+STILL: list[tuple[dict[str, Any], list[str], Alive, str, str | None]] = [
+    ({"status": "REVIEW"}, ["REVIEW"], ALL_ALIVE, "It waits for a person to decide.", None),
+    ({"status": "QUEUED"}, [], NOBODY, "No executor runs; it goes on when the", None),
+    (
+        {"status": "RUNNING", "stop_us": 1},
+        ["RUNNING"],
+        NOBODY,
+        "No executor runs; it stops when the server is started.",
+        None,
+    ),
+    (
+        {"status": "RUNNING", "stop_us": NOW_US - 300 * SECOND_US},
+        ["RUNNING"],
+        ALL_ALIVE,
+        "It was told to stop 5 minutes ago; its node execution still-0 does not end.",
+        doctor.STOPS_END,
+    ),
+    (
+        {"status": "RUNNING", "stop_us": NOW_US - 3 * SECOND_US},
+        ["RUNNING"],
+        ALL_ALIVE,
+        "It was told to stop 3 seconds ago; its node",
+        None,
+    ),
+    (
+        {"status": "QUEUED", "graph_version": 9},
+        [],
+        ALL_ALIVE,
+        "Its graph is gone, and yet it has been queued for 60 minutes.",
+        doctor.RUNS_MOVE,
+    ),
+    (
+        {"status": "QUEUED"},
+        [],
+        ALL_ALIVE,
+        "It has been queued for 60 minutes, though the executor has free slots.",
+        doctor.RUNS_MOVE,
+    ),
+    (
+        {"status": "QUEUED"},
+        [],
+        Alive(executor=True, scheduler=True, notifications=True, slots=0),
+        "It waits for a slot: all 0 (setting NUM_GRAPH_WORKERS) are taken.",
+        None,
+    ),
+    (
+        {"status": "RUNNING"},
+        ["COMPLETED", "RUNNING"],
+        ALL_ALIVE,
+        "Its node execution still-1 has been running for 60 minutes.",
+        None,
+    ),
+    (
+        {"status": "RUNNING", "stalls": 3},
+        ["QUEUED"],
+        ALL_ALIVE,
+        "Nodes of it are queued, and none has run for 60 minutes. Its executor was lost 3 times",
+        doctor.RUNS_MOVE,
+    ),
+    (
+        {"status": "RUNNING"},
+        ["COMPLETED"],
+        ALL_ALIVE,
+        "It runs, but none of its nodes runs or is queued",
+        doctor.RUNS_MOVE,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("run", "nodes", "alive", "reason", "rule"), STILL, ids=[reason for *_, reason, _ in STILL]
+)
+def test_a_run_that_does_not_move_has_its_reason(
+    database: SickDatabase,
+    run: dict[str, Any],
+    nodes: list[str],
+    alive: Alive,
+    reason: str,
+    rule: str | None,
+) -> None:
+    database.add_run("still", revision=9, **run)
+    for ordinal, status in enumerate(nodes):
+        database.add_node("still", ordinal, status)
+
+    report = examined(database, alive)
+
+    [note] = report.still
+    assert note.reason.startswith(reason)
+    assert broken(report) == ({rule: ["run still"]} if rule else {})
+
+
+def test_a_run_that_waits_for_its_child_says_for_which(database: SickDatabase) -> None:
+    database.add_run("outer", "RUNNING", revision=9)
+    database.add_node("outer", 0, "RUNNING")
+    database.add_run("inner", "RUNNING", parent_id="outer", depth=1, revision=9)
+    database.add_node("inner", 0, "RUNNING")
+
+    reasons = {note.run.id: note.reason for note in examined(database).still}
+
+    assert reasons == {
+        "outer": "It waits for run inner, which it started 60 minutes ago.",
+        "inner": "Its node execution inner-0 has been running for 60 minutes.",
+    }
+
+
+def test_a_run_that_changed_just_now_moves(database: SickDatabase) -> None:
+    database.add_run("new", "QUEUED", updated_us=NOW_US - SECOND_US)
+
+    assert examined(database).still == ()
+
+
+def test_the_doctor_cannot_write(database: SickDatabase) -> None:
+    with pytest.raises(Unavailable, match="readonly"), reading(database.path) as connection:
+        connection.exec_driver_sql("DELETE FROM graphs")
+
+
+def test_no_database_and_no_true_database_have_their_sentence(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("hello" * 1000, encoding="utf-8")
+
+    with pytest.raises(NotFound, match="There is no database at"), opened(tmp_path / "none"):
+        pass
+    with (
+        pytest.raises(Unavailable, match="file is not a database"),
+        opened(tmp_path / "other") as records,
+    ):
+        records.rows()
+
+
+def test_the_dialect_of_the_settings_reads_the_schedules(database: SickDatabase) -> None:
+    database.do("UPDATE schedules SET cron = '0 9 * * 7'")  # no weekday where 0 is Monday
+    alive = Alive(
+        executor=True, scheduler=True, notifications=True, slots=1, dialect=Dialect.AUTOGPT
+    )
+
+    assert broken(examined(database)) == {}
+    assert list(broken(examined(database, alive))) == [doctor.SCHEDULES_READABLE]
+
+
+def run_doctor(data: Path, *arguments: str) -> tuple[int, str, str]:
+    ended = CliRunner().invoke(main, ["doctor", "--data-dir", str(data), *arguments])
+    return ended.exit_code, ended.stdout, ended.stderr
+
+
+def test_the_command_tells_people_and_programs_the_same(
+    database: SickDatabase, tmp_path: Path
+) -> None:
+    database.do("UPDATE graphs SET is_active = 1")
+    database.add_run("still", "QUEUED")
+
+    code, text, _ = run_doctor(tmp_path)
+    as_json = run_doctor(tmp_path, "--json")
+
+    assert code == as_json[0] == 1
+    assert "BROKEN  At most one version of a graph is active.\n" in text
+    assert "        graph graph: 2 versions of it are active\n" in text
+    assert "still   run still (QUEUED): No executor runs;" in text
+    assert text.endswith(f"{STEPS - 1} of {STEPS} rules hold.\n")
+    found = json.loads(as_json[1])
+    assert found["ok"] is False
+    assert [one["rule"] for one in found["rules"] if one["count"]] == [SENTENCES[Rule.ONE_ACTIVE]]
+    assert found["still"][0]["execution"] == "still"
+
+
+def test_a_database_at_another_step_is_not_examined(database: SickDatabase, tmp_path: Path) -> None:
+    database.do("UPDATE alembic_version SET version_num = '9999'")
+
+    code, text, errors = run_doctor(tmp_path)
+
+    assert (code, text) == (1, "")
+    assert "made by a newer agpt-server" in errors
+
+
+def test_no_bar_is_shown_where_nobody_looks(
+    database: SickDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "LONG_WORK_ROWS", 0)
+
+    assert run_doctor(tmp_path) == (0, f"{STEPS} of {STEPS} rules hold.\n", "")
+
+
+def test_everything_is_left_as_it_was(database: SickDatabase, tmp_path: Path) -> None:
+    def dump() -> list[str]:
+        with sqlite3.connect(database.path) as connection:
+            lines = list(connection.iterdump())
+        connection.close()
+        return lines
+
+    before = dump()
+    run_doctor(tmp_path)
+
+    assert dump() == before
