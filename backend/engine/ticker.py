@@ -26,6 +26,9 @@ _LATE_US: Final = 60 * 1_000_000
 #: Missed fires that are made up for, at most; the newest ones.
 _MADE_UP: Final = 100
 _AT_ONCE: Final = 100
+_HOUR_US: Final = 3600 * 1_000_000
+#: How far back missed fires are looked for, step by step, until there are enough of them.
+_WINDOWS_US: Final = (_HOUR_US, 24 * _HOUR_US, 35 * 24 * _HOUR_US, 100 * 366 * 24 * _HOUR_US)
 
 
 class Calendar(Protocol):
@@ -112,13 +115,27 @@ class Ticker:
         return started
 
     def _fires(self, schedule: ScheduleRecord, now_us: int) -> tuple[list[int], int | None]:
-        """Return the fires that are due, oldest first, and the one after them."""
+        """Return the fires that are due, oldest first, the newest hundred; and the one after."""
+        first_us = schedule.next_us
+        if first_us is None:
+            return [], None
+        # From near to far: a schedule of every minute that slept for a year has half a million.
+        for window_us in _WINDOWS_US:
+            start_us = max(first_us, now_us - window_us)
+            due, next_us = self._fires_from(schedule, first_us, start_us, now_us)
+            if start_us == first_us or len(due) >= _MADE_UP:
+                break
+        return due[-_MADE_UP:], next_us
+
+    def _fires_from(
+        self, schedule: ScheduleRecord, first_us: int, start_us: int, now_us: int
+    ) -> tuple[list[int], int | None]:
         due: list[int] = []
-        fire_us = schedule.next_us
+        fire_us: int | None = first_us
+        if start_us > first_us:
+            fire_us = self._calendar.next_fire(schedule, start_us)
         while fire_us is not None and fire_us <= now_us:
             due.append(fire_us)
-            if len(due) > _MADE_UP:
-                del due[0]
             fire_us = self._calendar.next_fire(schedule, fire_us)
         return due, fire_us
 

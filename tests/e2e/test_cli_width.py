@@ -2,7 +2,9 @@
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from backend.usecases.drawing import Drawing
 from tests.e2e.harness import Server, serving, until
 from tests.e2e.test_cli import Agpt
+from tests.unit.test_wiring_run import endless
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -51,7 +54,7 @@ def saved_sample(agpt: Agpt) -> str:
 
 
 WRONG: list[tuple[str, int, str]] = [
-    ("schedule", 2, "Usage: agpt schedule"),
+    ("schedule", 2, " schedule [OPTIONS] COMMAND [ARGS]..."),
     ("schedule nothing", 2, "No such command 'nothing'"),
     ("schedule list", 1, "`agpt start` starts it"),
     ("schedule list --server ftp://here", 1, "is no address of a server"),
@@ -61,14 +64,14 @@ WRONG: list[tuple[str, int, str]] = [
     ("schedule add it daily --version 0", 2, "--version"),
     ("schedule rm", 2, "Missing argument 'SCHEDULE_ID...'"),
     ("schedule rm it", 1, "No server answers"),
-    ("db", 2, "Usage: agpt db"),
+    ("db", 2, " db [OPTIONS] COMMAND [ARGS]..."),
     ("db downgrade", 2, "No such command 'downgrade'"),
     ("db check", 1, "no server has been started on it yet"),
     ("db check --data-dir bad.json/d", 1, "cannot be made: Not a directory"),
     ("db current more", 2, "unexpected extra argument"),
     ("doctor", 1, "no server has been started on it yet"),
     ("doctor it", 2, "unexpected extra argument"),
-    ("config", 2, "Usage: agpt config"),
+    ("config", 2, " config [OPTIONS] COMMAND [ARGS]..."),
     ("config set", 2, "No such command 'set'"),
     ("config show --data-dir bad.json/d", 1, "cannot be made: Not a directory"),
     ("config check --data-dir bad.json/d", 1, "cannot be made: Not a directory"),
@@ -215,20 +218,27 @@ def test_a_server_at_work_is_healthy_to_the_doctor(agpt: Agpt, server: Server) -
     assert (code, errors, found["ok"], found["still"]) == (0, "", True, [])
 
 
-def test_the_doctor_sees_what_was_spoiled_beside_the_server(agpt: Agpt, tmp_path: Path) -> None:
-    with serving(tmp_path / "spoiled") as server:
+def test_after_a_power_cut_the_doctor_says_why_a_run_stands_still(
+    agpt: Agpt, tmp_path: Path
+) -> None:
+    with serving(tmp_path / "cut") as server:
         agpt.uses(server).environment["AGPT_DATA_DIR"] = str(server.data_dir)
-        assert agpt("test", "populate-db")[0] == 0
-        server.stop()
-        assert agpt("doctor")[0] == 0
-        server.start()
-        until(lambda: agpt("config", "check")[0] == 0, what="the server to own its ports")
+        graph_id = server.rest.add(endless())
+        run_id = server.rest.start(graph_id)
+        until(
+            lambda: server.rest.run(graph_id, run_id)["status"] == "RUNNING", what="the run to move"
+        )
         server.kill_everything()
+        code, printed, errors = agpt("doctor")
+        with closing(sqlite3.connect(server.data_dir / "agpt.db")) as connection, connection:
+            connection.execute("UPDATE executions SET ended_us = 1")
+        spoiled = agpt("doctor")
 
-        code, printed, _ = agpt("doctor")
-
-    assert code == 0
-    assert "rules hold." in printed
+    assert (code, errors) == (0, "")
+    said = f"still   run {run_id} (RUNNING): No executor runs; it goes on when the server is started.\n"
+    assert said in printed
+    assert spoiled[0] == 1
+    assert f"BROKEN  A run's status and its times agree.\n        run {run_id}: " in spoiled[1]
 
 
 def test_the_database_is_looked_at_beside_the_server(agpt: Agpt, server: Server) -> None:

@@ -172,3 +172,29 @@ async def test_a_schedule_whose_graph_is_gone_is_paused_and_says_why(
     [schedule] = await scheduling.house.user.schedules()
     assert schedule.next_us is None
     assert "not found" in (schedule.paused_because or "")
+
+
+@pytest.mark.parametrize("policy", [MissedPolicy.LAST, MissedPolicy.ALL])
+async def test_a_year_of_missed_minutes_is_not_walked_through(
+    scheduling: Scheduling, policy: MissedPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a million fires would hold the scheduler up for seconds, at each start."""
+    schedule = await scheduling.add("* * * * *", missed=policy)
+    scheduling.clock.pass_time(days=365)
+    ticker = scheduling.ticker()
+    asked = 0
+    calendar = FireService.next_fire
+
+    def count(self: FireService, one: ScheduleRecord, after_us: int) -> int | None:
+        nonlocal asked
+        asked += 1
+        return calendar(self, one, after_us)
+
+    monkeypatch.setattr(FireService, "next_fire", count)
+
+    started = await ticker.fire_due()
+
+    assert started == (1 if policy is MissedPolicy.LAST else 100)
+    assert asked < 3_000
+    assert await ticker.fire_due() == 0
+    assert schedule.next_us is not None
