@@ -39,10 +39,12 @@ async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitSta
     from backend.core.cron import Dialect
     from backend.discovery import load_catalog
     from backend.services.executions import ExecutionService
+    from backend.services.files import FileService
     from backend.services.graphs import GraphService
     from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
     from backend.wiring import open_database
+    from backend.wiring_files import open_files
 
     clock, catalog = SystemClock(), load_catalog()
     storage = open_database(settings)
@@ -71,6 +73,7 @@ async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitSta
         graphs=graphs,
         executions=executions,
         schedules=schedules,
+        files=FileService(files=open_files(settings), clock=clock),
         catalog=catalog,
         clock=clock,
         authenticator=authenticator_of(settings),

@@ -14,6 +14,7 @@ from backend.api.errors import add_error_handlers
 from backend.api.middleware import BodyLimit, Border
 from backend.api.routes.blocks import add_block_routes
 from backend.api.routes.executions import add_execution_routes
+from backend.api.routes.files import UPLOAD, add_file_routes
 from backend.api.routes.graphs import add_graph_routes
 from backend.api.routes.health import add_health_routes
 from backend.api.routes.schedules import add_schedule_routes
@@ -67,11 +68,13 @@ def create_app(
     add_graph_routes(routes)
     add_schedule_routes(routes)
     add_block_routes(routes)
+    add_file_routes(routes)
     add_user_routes(routes)
     add_health_routes(routes)
     add_error_handlers(app)
     # The last one added stands outermost.
-    app.add_middleware(BodyLimit, limit_bytes=body_limit_bytes)
+    # An upload is never held in memory, and has a limit of its own.
+    app.add_middleware(BodyLimit, limit_bytes=body_limit_bytes, exempt=frozenset({UPLOAD}))
     app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM_BYTES)
     app.add_middleware(
         CORSMiddleware,

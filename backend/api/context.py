@@ -11,6 +11,7 @@ from backend.core.json import Json
 from backend.ports.clock import Clock
 from backend.services.blocks import BlockService
 from backend.services.executions import ExecutionService
+from backend.services.files import FileService
 from backend.services.graphs import GraphService
 from backend.services.schedules import ScheduleService
 from backend.services.users import Caller, UserService
@@ -40,6 +41,7 @@ class Context:
     graphs: GraphService
     executions: ExecutionService
     schedules: ScheduleService
+    files: FileService
     catalog: Catalog
     clock: Clock
     authenticator: Authenticator

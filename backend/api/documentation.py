@@ -8,12 +8,14 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from backend.api.routes.files import UPLOAD
 from backend.api.wire.executions import ExecuteBody
 from backend.api.wire.shapes import ANSWERS
 from backend.api.wire.users import timezone_schema
 
 _COMPONENTS: Final = "#/components/schemas/"
 _SCHEME: Final = "HTTPBearerJWT"
+_UPLOAD_BODY: Final = "Body_postV1Upload_file_to_cloud_storage"
 _UNAUTHENTICATED: Final = "HTTP401NotAuthenticatedError"
 
 #: Ours, then the contract's.
@@ -44,6 +46,11 @@ def document(app: FastAPI) -> dict[str, Any]:
     schemas["TimezoneResponse"]["properties"]["timezone"] = {
         "anyOf": [timezone_schema(), {"type": "string"}]
     }
+    schemas[_UPLOAD_BODY] = {
+        "type": "object",
+        "properties": {"file": {"type": "string", "format": "binary"}},
+        "required": ["file"],
+    }
     found["components"]["securitySchemes"] = {
         _SCHEME: {"type": "http", "scheme": "bearer", "bearerFormat": "jwt"}
     }
@@ -71,6 +78,8 @@ def _complete(path: str, operation: dict[str, Any], schema: dict[str, Any]) -> N
         responses[success]["content"] = {"application/json": {"schema": schema}}
     if "/execute" in path and path.startswith("/api/graphs"):
         _document_execute(path, operation)
+    if path == UPLOAD:
+        _document_upload(operation)
     if path.startswith("/api"):
         operation["security"] = [{_SCHEME: []}]
         responses["401"] = {"$ref": f"#/components/responses/{_UNAUTHENTICATED}"}
@@ -85,10 +94,28 @@ def _document_execute(path: str, operation: dict[str, Any]) -> None:
     operation["parameters"] = parameters
     body = {"$ref": f"{_COMPONENTS}ExecuteBody"}
     operation["requestBody"] = {"content": {"application/json": {"schema": body}}}
-    invalid = {"$ref": f"{_COMPONENTS}HTTPValidationError"}
-    operation["responses"]["422"] = {
+    operation["responses"]["422"] = _invalid()
+
+
+def _document_upload(operation: dict[str, Any]) -> None:
+    hours = {"type": "integer", "default": 24}
+    operation["parameters"] = [
+        _parameter("provider", "query", {"type": "string", "default": "gcs"}, required=False),
+        _parameter("expiration_hours", "query", hours, required=False),
+    ]
+    form = {"$ref": f"{_COMPONENTS}{_UPLOAD_BODY}"}
+    operation["requestBody"] = {
+        "required": True,
+        "content": {"multipart/form-data": {"schema": form}},
+    }
+    operation["responses"]["422"] = _invalid()
+
+
+def _invalid() -> dict[str, Any]:
+    schema = {"$ref": f"{_COMPONENTS}HTTPValidationError"}
+    return {
         "description": "Validation Error",
-        "content": {"application/json": {"schema": invalid}},
+        "content": {"application/json": {"schema": schema}},
     }
 
 

@@ -90,13 +90,21 @@ class Border:
 class BodyLimit:
     """Refuses bodies over a limit before they are read, or as soon as they turn out to be."""
 
-    def __init__(self, app: ASGIApp, *, limit_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, limit_bytes: int, exempt: frozenset[str] = frozenset()
+    ) -> None:
+        """Limit all bodies but those of the paths in *exempt*, whose routes see to it themselves."""
         self._app = app
         self._limit = limit_bytes
+        self._exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        if (
+            scope["type"] != "http"
+            or scope["method"] in ("GET", "HEAD", "OPTIONS")
+            or scope["path"] in self._exempt
+        ):
             await self._app(scope, receive, send)
             return
         length = _content_length(scope["headers"])

@@ -25,7 +25,7 @@ GROUPS: Final = {
     "app_env": "Running it",
 }
 _MASK: Final = "***"
-_PASSWORD: Final = re.compile(r"(://[^/@:\s]*:)[^/@\s]+(?=@)")
+_LOGIN: Final = re.compile(r"(://[^/@:\s]*:)[^/@\s]+(?=@)")
 
 
 @click.group(cls=HyphenGroup)
@@ -101,7 +101,7 @@ def _rows(settings: "Settings", sources: dict[str, str]) -> Iterator[dict[str, A
 def _without_passwords(value: Any) -> Any:
     """Return *value* without the passwords that stand in addresses."""
     if isinstance(value, str):
-        return _PASSWORD.sub(rf"\1{_MASK}", value)
+        return _LOGIN.sub(rf"\1{_MASK}", value)
     if isinstance(value, list):
         return [_without_passwords(one) for one in value]
     if isinstance(value, dict):

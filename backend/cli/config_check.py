@@ -131,20 +131,16 @@ def _database_said(settings: Settings) -> str:
 
 
 def _mail(settings: Settings) -> Iterator[str]:
+    import aiosmtplib  # noqa: PLC0415 -- only where a mail server is set
+
     try:
         asyncio.run(_greet(settings))
-    except _smtp_errors() as exc:
+    except (aiosmtplib.SMTPException, OSError) as exc:
         reason = str(exc) or "no answer in time"
         yield (
             f"{settings.smtp_host}:{settings.smtp_port} (SMTP_HOST, SMTP_PORT) cannot be used with"
             f" SMTP_SECURITY={settings.smtp_security}: {reason}."
         )
-
-
-def _smtp_errors() -> tuple[type[Exception], ...]:
-    import aiosmtplib  # noqa: PLC0415 -- only where a mail server is set
-
-    return (aiosmtplib.SMTPException, OSError, TimeoutError)
 
 
 async def _greet(settings: Settings) -> None:

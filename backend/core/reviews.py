@@ -7,6 +7,9 @@ from typing import Any, Final
 
 from backend.core.ids import ExecutionId, GraphId, NodeExecutionId, NodeId, UserId
 
+#: What is said of questions that were open when their run was stopped, or failed.
+STOPPED: Final = "Execution was stopped by user"
+BROKEN: Final = "Execution failed"
 AUTO_APPROVED: Final = "Auto-approved (user approved all future actions for this node)"
 
 
@@ -61,6 +64,21 @@ class Decisions:
 
 
 NONE_YET: Final = Decisions(by_execution={}, approved_nodes=frozenset())
+
+
+def same(one: Any, other: Any) -> bool:
+    """
+    Say whether two JSON values are equal.
+
+    The order of an object's keys does not count, nor does 1 or 1.0: not every client keeps them.
+    """
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,7 +24,7 @@ class RunRows(Protocol):
 
 
 async def sweep_files(files: Files, rows: RunRows, *, untouched_s: float = _UNTOUCHED_S) -> str:
-    """Delete the files of runs that are gone; say how many runs that were."""
+    """Delete the files of runs that are gone; and those that have expired; say how many."""
     deleted = 0
     found = await files.runs(untouched_s=untouched_s)
     for start in range(0, len(found), _AT_ONCE):
@@ -32,4 +32,5 @@ async def sweep_files(files: Files, rows: RunRows, *, untouched_s: float = _UNTO
         for run_id in sorted(set(some) - await rows.runs_kept(some)):
             deleted += await files.delete_run(run_id)
         await asyncio.sleep(0)
-    return f"files of {deleted} runs deleted"
+    expired = await files.delete_expired()
+    return f"files of {deleted} runs deleted, {expired} expired files"

@@ -163,9 +163,10 @@ class Journal:
                 new_runs=new_runs,
                 questions=questions,
                 notices=notices,
+                at_us=now_us,
             )
         )
-        refused = await self._commit(staged)
+        refused = await self._commit_all(staged)
         self.figures.node_rows += rows - len(parts)
         for part in parts:
             self._finish(part, refused=part.run.stored.record.id in refused)
@@ -222,6 +223,23 @@ class Journal:
             # it was there: look again.
             if topic not in told and self.publisher.wanted(topic):
                 self.publisher.publish(topic, Attached(topic=topic))
+
+    async def _commit_all(self, staged: Any) -> frozenset[Any]:
+        """Commit; a run whose rows the database does not take is let go, the others are saved."""
+        try:
+            return await self._commit(staged)
+        except Exception:
+            # Border: nobody else's work may be lost for it. The run is begun again from its rows,
+            # and fails if that comes to nothing too often.
+            log.exception("journal_batch_refused")
+        refused: set[Any] = set()
+        for one in self.storage.split(staged):
+            try:
+                refused |= await self._commit(one)
+            except Exception:
+                refused |= self.storage.runs_of(one)
+                log.exception("journal_run_refused", executions=sorted(refused))
+        return frozenset(refused)
 
     async def _commit(self, staged: Any) -> frozenset[Any]:
         """Commit, however long the database takes: what is staged cannot be given up."""

@@ -35,8 +35,8 @@ class Children(Protocol):
     def watch_child(self, run_id: ExecutionId, attach: "Callable[[RunLoop], None] | None") -> None:
         """Call *attach* with each loop of a child, the present one too; with None no more."""
 
-    async def end_paused_child(self, run: NewExecution) -> None:
-        """End a child that waits for people; nothing happens if it does not."""
+    async def stop_child(self, run_id: ExecutionId) -> "RunLoop | None":
+        """Stop a child, one that waits for people too; return its loop; None if it had ended."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,11 +108,11 @@ class Nesting:
         """Feed *watch* with all that its child gives, from its first output on, and its end."""
         self._children.watch_child(watch.child, watch.attach)
         await self._children.begin_child(watch.child)
-        if watch.attached:
+        if watch.is_attached():
             return
         # It came to its end, or to a question for people, while its parent was away.
         found = await self._children.finished_child(watch.child)
-        if watch.attached:
+        if watch.is_attached():
             return  # it has gone on while we were reading
         if found is None:
             watch.end(ChildEnd(status=Status.FAILED, stats=RunStats(error="the run is gone")))
@@ -125,13 +125,11 @@ class Nesting:
     async def _stop(self, parent: "RunLoop", child: NewExecution) -> None:
         # Cancelled while it was being added, it may still be on its way to the disk.
         await parent.add_child(child)
-        loop = await self._children.begin_child(child.id)
+        loop = await self._children.stop_child(child.id)
         if loop is None:
-            await self._children.end_paused_child(child)
             return
         over = asyncio.Event()
         loop.on_end.append(lambda _: over.set())
-        loop.stop()
         await over.wait()
 
     def _settle(self, execution: NodeExecution, child: NewExecution, end: ChildEnd) -> None:
@@ -154,11 +152,15 @@ class _Watch:
         self.ended: asyncio.Future[ChildEnd] = asyncio.get_running_loop().create_future()
         self.ended.add_done_callback(lambda _: self.outputs.put_nowait(None))
         self._told = 0
-        self.attached = False
+        self._attached = False
+
+    def is_attached(self) -> bool:
+        """Whether a loop of the child was seen."""
+        return self._attached
 
     def attach(self, loop: "RunLoop") -> None:
         """Hear of *loop*'s outputs, from the first on, and of its end."""
-        self.attached = True
+        self._attached = True
         seen = 0
 
         def hear(name: str, value: Any) -> None:
@@ -168,7 +170,8 @@ class _Watch:
                 self._told += 1
                 self.outputs.put_nowait((name, value))
 
-        loop.attach(hear)
+        if loop.emitted is not None:
+            loop.emitted.attach(hear)
         loop.on_end.append(
             lambda over: self.end(
                 ChildEnd(status=over.execution.status, stats=over.execution.stats)
@@ -185,6 +188,27 @@ class _Watch:
         """Take *end*; a pause is none: the child's next loop goes on."""
         if end.status is not Status.REVIEW and not self.ended.done():
             self.ended.set_result(end)
+
+
+class Emitted:
+    """What the output blocks of a nested run gave, for its parent."""
+
+    def __init__(self, before: Sequence[NodeExecution]) -> None:
+        self._outputs = list(finished_outputs(before))
+        self._tell: Callable[[str, Any], None] | None = None
+
+    def attach(self, tell: Callable[[str, Any], None]) -> None:
+        """Tell *tell* all outputs so far, and each further one."""
+        for name, value in self._outputs:
+            tell(name, value)
+        self._tell = tell
+
+    def add(self, execution: NodeExecution) -> None:
+        """Take what *execution*, which has completed, gave."""
+        for output in outputs_of(execution):
+            self._outputs.append(output)
+            if self._tell is not None:
+                self._tell(*output)
 
 
 def outputs_of(execution: NodeExecution) -> Iterator[tuple[str, Any]]:

@@ -5,7 +5,15 @@ from typing import Any
 from backend.core.errors import BlockExecutionError
 from backend.core.execution import NodeExecution
 from backend.core.ids import NodeExecutionId
-from backend.core.reviews import AUTO_APPROVED, Decision, DecisionPending, Decisions, Question
+from backend.core.reviews import (
+    AUTO_APPROVED,
+    Decision,
+    DecisionPending,
+    Decisions,
+    Question,
+    ReviewRecord,
+    ReviewStatus,
+)
 from backend.ports.storage import StoredRun
 
 
@@ -21,8 +29,13 @@ class ReviewDesk:
 
     @property
     def wanted(self) -> bool:
-        """Whether this agent's owner wants to be asked at all."""
-        return self._stored.asks_people
+        """Whether this agent's owner wants to be asked at all, or was, and has answered."""
+        return self._stored.asks_people or self.answered
+
+    @property
+    def answered(self) -> bool:
+        """Whether somebody has decided about this very execution."""
+        return self._execution.id in self._decisions.by_execution
 
     def decide(self, payload: Any, *, instructions: str | None, editable: bool) -> Decision:
         """
@@ -48,6 +61,24 @@ class ReviewDesk:
         )
 
 
+def review_of(stored: StoredRun, question: Question, now_us: int) -> ReviewRecord:
+    """Return what is saved of a question that a run asks."""
+    record = stored.record
+    return ReviewRecord(
+        node_exec_id=question.node_exec_id,
+        node_id=question.node_id,
+        user_id=record.user_id,
+        run_id=record.id,
+        graph_id=record.graph_id,
+        graph_version=record.graph_version,
+        payload=question.payload,
+        instructions=question.instructions,
+        editable=question.editable,
+        status=ReviewStatus.WAITING,
+        created_us=now_us,
+    )
+
+
 def reviewed_inputs(
     desk: ReviewDesk, stored: StoredRun, execution: NodeExecution
 ) -> dict[str, Any]:
@@ -59,7 +90,8 @@ def reviewed_inputs(
         BlockExecutionError: If somebody said no.
     """
     spec, inputs = execution.node.block, execution.input or {}
-    if not (spec.sensitive and stored.asks_before_sensitive):
+    # What was decided holds, also when its owner has stopped asking since.
+    if not (spec.sensitive and (stored.asks_before_sensitive or desk.answered)):
         return inputs
     decision = desk.decide(inputs, instructions=spec.name, editable=True)
     if not decision.approved:

@@ -7,7 +7,7 @@ own, after what led to it is on disk.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
@@ -17,13 +17,7 @@ from backend.core.block import Effect
 from backend.core.errors import AgentServerError, StaleAttempt
 from backend.core.execution import Execution, NodeExecution
 from backend.core.records import NewExecution, NoticeRecord
-from backend.core.reviews import (
-    NONE_YET,
-    DecisionPending,
-    Question,
-    ReviewRecord,
-    ReviewStatus,
-)
+from backend.core.reviews import NONE_YET, DecisionPending, Question, ReviewRecord
 from backend.core.step import (
     CancelNode,
     Event,
@@ -43,8 +37,9 @@ from backend.core.step import (
 from backend.core.step import Effect as StepEffect
 from backend.engine import block_run
 from backend.engine.block_run import BlockRun
-from backend.engine.nesting import finished_outputs, outputs_of
+from backend.engine.nesting import Emitted
 from backend.engine.recovery import unknown_outcome
+from backend.engine.reviews import review_of
 from backend.engine.tools import EngineTools
 from backend.ports.storage import StoredRun
 
@@ -86,8 +81,7 @@ class RunLoop:
         self.decisions = NONE_YET
         self.waiters: list[asyncio.Future[None]] = []
         self.on_end: list[Callable[[RunLoop], None]] = []
-        self.emitted: list[tuple[str, Any]] | None = None
-        self._on_output: Callable[[str, Any], None] | None = None
+        self.emitted: Emitted | None = None
         self._tools = tools
         self._effects: deque[StepEffect] = deque()
         self._inline: deque[_Inline] = deque()
@@ -98,7 +92,7 @@ class RunLoop:
 
     # What the worker does with a run.
 
-    def begin(self, interrupted: list[NodeExecution]) -> None:
+    def begin(self, interrupted: Sequence[NodeExecution]) -> None:
         """Start, or go on with what was *interrupted*."""
         # What was interrupted comes before what waits: outputs leave in the order of the queue.
         self._effects.extend(StartNode(one) for one in interrupted if not unknown_outcome(one))
@@ -306,46 +300,19 @@ class RunLoop:
             )
         )
         if self.emitted is not None and error is None:
-            self._emit(run.execution)
+            self.emitted.add(run.execution)
 
     def _ask(self, question: Question, ordinal: int) -> None:
         """The node waits for a person; the question is saved together with that."""
-        record, now_us = self.stored.record, self._now()
-        self.questions.append(
-            ReviewRecord(
-                node_exec_id=question.node_exec_id,
-                node_id=question.node_id,
-                user_id=record.user_id,
-                run_id=record.id,
-                graph_id=record.graph_id,
-                graph_version=record.graph_version,
-                payload=question.payload,
-                instructions=question.instructions,
-                editable=question.editable,
-                status=ReviewStatus.WAITING,
-                created_us=now_us,
-            )
-        )
+        now_us = self._now()
+        self.questions.append(review_of(self.stored, question, now_us))
         self._apply(NodePaused(ordinal=ordinal, at_us=now_us))
 
     # Nested runs hand their outputs to the node that runs them.
 
-    def watch_outputs(self, before: list[NodeExecution]) -> None:
+    def watch_outputs(self, before: Sequence[NodeExecution]) -> None:
         """Keep this run's outputs for a parent; *before* are its executions so far."""
-        self.emitted = list(finished_outputs(before))
-
-    def attach(self, on_output: Callable[[str, Any], None]) -> None:
-        """Tell *on_output* all outputs so far, and each further one."""
-        for name, value in self.emitted or ():
-            on_output(name, value)
-        self._on_output = on_output
-
-    def _emit(self, execution: NodeExecution) -> None:
-        for output in outputs_of(execution):
-            if self.emitted is not None:
-                self.emitted.append(output)
-            if self._on_output is not None:
-                self._on_output(*output)
+        self.emitted = Emitted(before)
 
     async def add_child(self, child: NewExecution) -> None:
         """Add *child*'s row, if it is not there, together with this run's changes; wait for it."""

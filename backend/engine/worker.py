@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -13,10 +14,9 @@ from backend.core.execution import Execution, NodeExecution, RunStats
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId
 from backend.core.plan import GraphPlan
-from backend.core.records import ExecutionRecord, NewExecution
+from backend.core.records import ExecutionRecord
 from backend.core.restore import restore
 from backend.core.reviews import NONE_YET, Decisions
-from backend.core.status import Status
 from backend.engine.run_loop import RunLoop
 from backend.engine.tools import EngineTools
 from backend.ports.dispatch import Signal, SignalKind, SignalSource
@@ -33,6 +33,17 @@ _MOST_KNOWN: Final = 10_000
 #: A run that stopped its executor this often at the same point is not tried again: it would take
 #: the whole server down each time.
 MOST_STALLS: Final = 6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Restored:
+    """A run as its rows say."""
+
+    execution: Execution
+    before: Sequence[NodeExecution] = ()
+    interrupted: Sequence[NodeExecution] = ()
+    decisions: Decisions = NONE_YET
+    problem: str | None = None
 
 
 class Worker:
@@ -181,54 +192,58 @@ class Worker:
             fresh: It was just submitted. What a sweep finds may have taken its last executor
                 down: its claim is on disk before it is touched again, so that this is counted.
         """
-        record, before, problem = stored.record, [], None
-        try:
-            plan = await self.plan(record.graph_id, record.graph_version)
-            if record.attempt:
-                before = await self._storage.load_nodes(record.id, plan.nodes_by_id)
-            decisions = await self._decisions(record.id, before)
-            execution = self._execution(stored, plan)
-            interrupted = restore(execution, before, decided=decisions.by_execution)
-        except Unavailable:
-            raise  # the run is all right: the next sweep takes it
-        except Exception as exc:  # border: a run that cannot be read fails; the others go on
-            log.exception("run_not_read", execution=record.id)
-            problem, before = str(exc), []
-            execution, interrupted = self._execution(stored, _NO_PLAN), []
-            decisions = NONE_YET
+        record = stored.record
+        restored = await self._restored(stored)
         known = self.active_runs.get(record.id)
         if known is not None:
             return known  # somebody else began it while we were reading
         if self._attempts.get(record.id, 0) > record.attempt:
             return None  # … and it has ended: our own next attempt would look like that one's
         self._note_attempt(record)
-        loop = RunLoop(stored, execution, self._tools, attempt=record.attempt + 1)
-        loop.decisions = decisions
+        loop = RunLoop(stored, restored.execution, self._tools, attempt=record.attempt + 1)
+        loop.decisions = restored.decisions
         if stored.depth:
             self._children.add(record.id)
-            loop.watch_outputs(before)
+            loop.watch_outputs(restored.before)
         loop.on_end.append(self._ended)
         self.active_runs[record.id] = loop
         if (attach := self._watchers.get(record.id)) is not None:
             attach(loop)
         self.picked_up += 1
+        problem = restored.problem
         if not fresh:
             loop.counts_claim = True
             problem = await self._claim(loop) or problem
-        self._start(loop, interrupted, problem)
+        self._start(loop, restored.interrupted, problem)
         return loop
+
+    async def _restored(self, stored: StoredRun) -> "_Restored":
+        """Put a run together from its rows; if it cannot be read, say why it fails."""
+        record = stored.record
+        try:
+            plan = await self.plan(record.graph_id, record.graph_version)
+            execution = self._execution(stored, plan)
+            if not record.attempt:
+                return _Restored(execution=execution)
+            before = await self._storage.load_nodes(record.id, plan.nodes_by_id)
+            # Asked for after any first attempt: a node whose answer is there may have been queued,
+            # or at work, when its executor was lost.
+            decisions = await self._storage.decisions(record.id) if before else NONE_YET
+            interrupted = restore(execution, before, decided=decisions.by_execution)
+        except Unavailable:
+            raise  # the run is all right: the next sweep takes it
+        except Exception as exc:  # border: a run that cannot be read fails; the others go on
+            log.exception("run_not_read", execution=record.id)
+            return _Restored(execution=self._execution(stored, _NO_PLAN), problem=str(exc))
+        return _Restored(
+            execution=execution, before=before, interrupted=interrupted, decisions=decisions
+        )
 
     def _note_attempt(self, record: ExecutionRecord) -> None:
         self._attempts[record.id] = record.attempt + 1
         self._attempts.move_to_end(record.id)
         if len(self._attempts) > _MOST_KNOWN:
             self._attempts.popitem(last=False)
-
-    async def _decisions(self, run_id: ExecutionId, before: Sequence[NodeExecution]) -> Decisions:
-        """Return what people decided in a run; only one that was paused has any."""
-        if not any(execution.status is Status.REVIEW for execution in before):
-            return NONE_YET
-        return await self._storage.decisions(run_id)
 
     async def _claim(self, loop: RunLoop) -> str | None:
         """Put the attempt on disk; return why the run must not go on, if so."""
@@ -240,7 +255,9 @@ class Worker:
             return None
         return f"the executor was lost {loop.stored.stalls} times at the same point of this run"
 
-    def _start(self, loop: RunLoop, interrupted: list[NodeExecution], problem: str | None) -> None:
+    def _start(
+        self, loop: RunLoop, interrupted: Sequence[NodeExecution], problem: str | None
+    ) -> None:
         if loop.stored.record.stop_us is not None:
             loop.stop()  # before anything of it is run
         try:
@@ -291,6 +308,8 @@ class Worker:
         if self.active_runs.get(loop.stored.record.id) is loop:
             del self.active_runs[loop.stored.record.id]
         self._children.discard(loop.stored.record.id)
+        if not loop.claimed:  # nothing of this attempt reached the disk: the next has its number
+            self._attempts.pop(loop.stored.record.id, None)
         if self._asked or self._more or self._full:
             self._more = self._more or self._full
             self._full = False
@@ -316,9 +335,15 @@ class Worker:
         if loop is not None:
             attach(loop)
 
-    async def end_paused_child(self, run: NewExecution) -> None:
-        """End a child that waits for people; nothing happens if it does not."""
-        await self._storage.end_paused(run.id, now_us=self._tools.clock.now_us())
+    async def stop_child(self, run_id: ExecutionId) -> RunLoop | None:
+        """Stop a child, one that waits for people too; return its loop; None if it had ended."""
+        loop = await self.begin_child(run_id)
+        if loop is None:
+            await self._storage.stop_paused(run_id, now_us=self._tools.clock.now_us())
+            loop = await self.begin_child(run_id)
+        if loop is not None and loop.execution.stop_as is None:
+            loop.stop()
+        return loop
 
     async def finished_child(
         self, run_id: ExecutionId

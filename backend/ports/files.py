@@ -37,22 +37,31 @@ class NewFile:
         run_id: The run it belongs to, and with which it is deleted; None: to its owner alone.
         key: The same key in the same run is the same file, which makes storing idempotent; empty:
             a file of its own.
+        expires_us: From then on it is not there any more; None: it stays.
     """
 
     run_id: ExecutionId | None
     name: str
     media_type: str = "application/octet-stream"
     key: str = ""
+    expires_us: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredFile:
-    """A file that is on disk whole. *name* is only shown: nothing is found by it."""
+    """
+    A file that is on disk whole.
+
+    Attributes:
+        name: Only shown: nothing is found by it.
+        expires: Whether it goes by itself; a run that needs it longer keeps a copy.
+    """
 
     id: FileId
     name: str
     media_type: str
     size_bytes: int
+    expires: bool = False
 
     @property
     def reference(self) -> str:
@@ -91,6 +100,9 @@ class Files(Protocol):
 
     async def delete_run(self, run_id: ExecutionId) -> bool:
         """Delete all files of a run; say whether there were any. Twice is harmless."""
+
+    async def delete_expired(self) -> int:
+        """Delete the files whose time has passed, and what crashes left; return how many files."""
 
     async def runs(self, *, untouched_s: float) -> list[ExecutionId]:
         """Return all runs with files that got none in the last *untouched_s*, in any order."""

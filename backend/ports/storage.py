@@ -208,8 +208,8 @@ class EngineStorage(Protocol):
     async def stops_asked(self) -> list[ExecutionId]:
         """Return unfinished runs that somebody asked to stop."""
 
-    async def end_paused(self, run_id: ExecutionId, *, now_us: int) -> None:
-        """End a run that waits for people, as TERMINATED; nothing happens to others."""
+    async def stop_paused(self, run_id: ExecutionId, *, now_us: int) -> None:
+        """Queue a run that waits for people again, to be stopped; nothing happens to others."""
 
     async def decisions(self, run_id: ExecutionId) -> Decisions:
         """Return what people have decided in a run."""
@@ -219,6 +219,12 @@ class EngineStorage(Protocol):
 
     def stage(self, batch: JournalBatch) -> "StagedBatch":
         """Copy what *batch* says now; later changes of its runs do not touch the copy."""
+
+    def split(self, staged: "StagedBatch") -> list["StagedBatch"]:
+        """Return *staged* as one batch for each of its runs, in their order."""
+
+    def runs_of(self, staged: "StagedBatch") -> frozenset[ExecutionId]:
+        """Return the runs whose changes *staged* holds."""
 
     async def commit(self, staged: "StagedBatch") -> frozenset[ExecutionId]:
         """

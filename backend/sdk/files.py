@@ -80,13 +80,13 @@ class RunFiles:
         """
         Keep the file that *source* tells, until its run is deleted; twice is one file.
 
-        A reference is looked up, not copied.
+        A reference is looked up, not copied, unless the file goes before the run does.
 
         Raises:
             NotConfigured: Outside of a run.
         """
         if source.startswith(SCHEME):
-            return await self._files.find(_id_in(source))
+            return await self._lasting(await self._files.find(_id_in(source)))
         key = "source " + hashlib.blake2b(source.encode(), digest_size=16).hexdigest()
         if source.startswith(_DATA):
             head, data = _parts_of(source)
@@ -128,6 +128,13 @@ class RunFiles:
             stored = await self.store(source)
             with closing(await self._files.open(stored.id)) as opened:
                 yield OpenFile(name=stored.name, media_type=stored.media_type, content=opened)
+
+    async def _lasting(self, stored: StoredFile) -> StoredFile:
+        if not stored.expires or self._run_id is None:
+            return stored
+        with closing(await self._files.open(stored.id)) as content:
+            key = f"copy {stored.id}"
+            return await self._save(stored.name, stored.media_type, key, pieces_of(content))
 
     async def _in_memory(self, source: str) -> OpenFile:
         """Outside of a run nothing is kept, so there is only the memory, and little of it."""

@@ -1,19 +1,28 @@
 """Files without a disk: for the examples of blocks, and for whoever tests a block of their own."""
 
-from collections.abc import AsyncIterable
+import secrets
+import time
+from collections.abc import AsyncIterable, Callable
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from backend.core.errors import NotFound, TooLarge
 from backend.core.ids import ExecutionId, UserId, derived_id
 from backend.ports.files import FileId, FileLimits, NewFile, StoredFile, shown_name
 
+#: The run of what belongs to none.
+_OWN: Final = "own"
+
 
 class TransientFiles:
-    """See backend.ports.files.Files. Keeps all in memory; never drops a file by age."""
+    """See backend.ports.files.Files. Keeps all in memory."""
 
-    def __init__(self, limits: FileLimits | None = None) -> None:
+    def __init__(
+        self, limits: FileLimits | None = None, *, now_s: Callable[[], float] = time.time
+    ) -> None:
         self.limits = limits or FileLimits()
+        self.now_s = now_s
+        self.expires_us: dict[FileId, int] = {}
         self.kept: dict[FileId, tuple[UserId, str, StoredFile, bytes]] = {}
 
     def of(self, user_id: UserId) -> "TransientUserFiles":
@@ -27,11 +36,24 @@ class TransientFiles:
             del self.kept[file_id]
         return bool(gone)
 
+    async def delete_expired(self) -> int:
+        """See the port."""
+        gone = [file_id for file_id in self.kept if self.is_expired(file_id)]
+        for file_id in gone:
+            del self.kept[file_id]
+        return len(gone)
+
+    def is_expired(self, file_id: FileId) -> bool:
+        """Say whether the time of a file has passed."""
+        expires_us = self.expires_us.get(file_id)
+        return expires_us is not None and expires_us <= self.now_s() * 1e6
+
     async def runs(self, *, untouched_s: float) -> list[ExecutionId]:
         """See the port; here all are as old as you like, but none is when the age is not zero."""
         if untouched_s > 0:
             return []
-        return [ExecutionId(run) for run in sorted({run for _, run, _, _ in self.kept.values()})]
+        runs = {run for _, run, _, _ in self.kept.values()}
+        return [ExecutionId(run) for run in sorted(runs) if run != _OWN]
 
 
 class TransientUserFiles:
@@ -43,8 +65,8 @@ class TransientUserFiles:
 
     async def save(self, new: NewFile, content: AsyncIterable[bytes]) -> StoredFile:
         """See the port."""
-        run = new.run_id or "own"
-        number = new.key or str(len(self._files.kept))
+        run = new.run_id or _OWN
+        number = new.key or secrets.token_hex(16)
         file_id = FileId(f"{run}_{derived_id(self._user_id, run, number).replace('-', '')}")
         others = [
             stored.size_bytes
@@ -66,7 +88,10 @@ class TransientUserFiles:
             name=shown_name(new.name),
             media_type=new.media_type,
             size_bytes=len(whole),
+            expires=new.expires_us is not None,
         )
+        if new.expires_us is not None:
+            self._files.expires_us[file_id] = new.expires_us
         self._files.kept[file_id] = (self._user_id, run, stored, bytes(whole))
         return stored
 
@@ -80,6 +105,6 @@ class TransientUserFiles:
 
     def _mine(self, file_id: FileId) -> tuple[StoredFile, bytes]:
         found = self._files.kept.get(file_id)
-        if found is None or found[0] != self._user_id:
+        if found is None or found[0] != self._user_id or self._files.is_expired(file_id):
             raise NotFound(f"There is no file {file_id}.")
         return found[2], found[3]

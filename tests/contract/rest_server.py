@@ -28,13 +28,16 @@ from backend.core.plan import Inputs
 from backend.core.status import Status
 from backend.discovery import load_blocks, load_catalog
 from backend.ports.dispatch import Signal, SignalKind
+from backend.ports.files import FileLimits
 from backend.services.blocks import BlockService
 from backend.services.executions import ExecutionService
+from backend.services.files import FileService
 from backend.services.graphs import GraphService
 from backend.services.schedules import ScheduleService
 from backend.services.users import UserService
 from backend.testing.blocks import outputs_of
 from backend.testing.clock import FakeClock
+from backend.testing.files import TransientFiles
 
 KEY = "a key that only tests use, long enough"
 ANN = UserId("ann")
@@ -46,7 +49,7 @@ STORE = "1ff065e9-88e8-4358-9d82-8dc91f622ba9"
 CALCULATOR = "b1ab9b19-67a6-406d-abf5-2dba76d00c79"
 AGENT = "e189baac-8c20-45a1-94a7-55177ea42565"
 #: Known, and not built here.
-PLACEHOLDER = "5603b273-f41e-4020-af7d-fbc9c6a8d928"
+PLACEHOLDER = "d8b91fd4-da26-42d4-8ecb-8b196c6d84b6"
 
 Json = dict[str, Any]
 
@@ -214,6 +217,12 @@ async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
                 await storage.close()
 
 
+def _files(clock: FakeClock) -> TransientFiles:
+    return TransientFiles(
+        FileLimits(file_bytes=1000, run_bytes=3000), now_s=lambda: clock.now_us() / 1_000_000
+    )
+
+
 def make_context(
     storage: SqlStorage,
     dispatcher: LocalDispatcher,
@@ -241,6 +250,7 @@ def make_context(
         schedules=ScheduleService(storage=storage, executions=executions, users=users, clock=clock),
         catalog=catalog,
         clock=clock,
+        files=FileService(files=_files(clock), clock=clock),
         authenticator=Authenticator(
             key=KEY,
             algorithm="HS256",

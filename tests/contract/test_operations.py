@@ -80,6 +80,7 @@ async def test_every_built_operation_answers_in_the_contracts_shape(server: Rest
     await asked.users_and_blocks()
     await asked.graphs()
     await asked.runs()
+    await asked.files()
     await asked.schedules()
     await asked.deletions()
 
@@ -169,6 +170,16 @@ class _Asked:
             "postV1Stop graph execution", graph_id=graph_id, graph_exec_id=run_id
         )
         assert stopped is None
+
+    async def files(self) -> None:
+        name = "postV1Upload file to cloud storage"
+        response = await self._server.ask(
+            "POST", BY_ID[name]["path"], files={"file": ("a.txt", b"hi", "text/plain")}
+        )
+        assert response.status_code == 200, response.text
+        TypeAdapter(ANSWERS[name]).validate_json(response.content)
+        _has(response.json(), BY_ID[name]["answer"], name)
+        self.seen.add(name)
 
     async def schedules(self) -> None:
         graph_id = self._graph["id"]

@@ -103,7 +103,7 @@ REFUSED: list[tuple[list[str], int, str]] = [
     (["schedule", "add", "SAMPLE", "0 9 * * *"], 2, "input_1, input_2 are missing"),
     (["schedule", "add", "SAMPLE", "0 9 * * *", "-i", "nay=1"], 2, "There is no input 'nay'"),
     (["schedule", "add", "FULL", "0 9 * *"], 1, "has 4 fields; it needs 5"),
-    (["schedule", "add", "FULL", "0 0 30 2 *"], 1, "never fires"),
+    (["schedule", "add", "FULL", "0 0 30 2 *"], 1, "Bad day-of-month"),
     (["schedule", "add", "FULL", "0 9 * * *", "--timezone", "Moon"], 1, "unknown timezone 'Moon'"),
     (["schedule", "add", "FULL", "0 9 * * *", "--version", "7"], 1, "not found"),
     (["schedule", "rm", "nowhere"], 1, "Schedule #nowhere not found"),

@@ -10,6 +10,7 @@ from tests.house.source import Source, dotted, imports_in, sources
 #: with a slash. Who adds one says why.
 BORDERS = {
     "backend/engine/block_run.py": "the worker's loop: a block, or its loading, may raise anything",
+    "backend/engine/journal.py": "the worker's loop: rows that nobody can save end one run, not all",
     "backend/engine/run_loop.py": "the worker's loop: a defect of ours fails one run, not all",
     "backend/engine/worker.py": "the worker's loop: a run that cannot be read fails alone",
     "backend/api/middleware.py": "the request: the client gets its 500, the server lives on",

@@ -1,5 +1,6 @@
 """What every `Files` promises, run over the folder and over the one in memory."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from backend.adapters.files import FolderFiles
 from backend.core.errors import NotFound, TooLarge
 from backend.core.ids import ExecutionId, UserId
 from backend.ports.files import FileId, FileLimits, Files, NewFile, StoredFile
+from backend.testing.clock import FakeClock
 from backend.testing.files import TransientFiles
 
 ANN, BOB = UserId("ann"), UserId("bob@example.com/../ann")
@@ -169,14 +171,43 @@ class FilesSpec:
         assert stored.name.startswith(".._a_b___c_d____xxx")
         assert len(stored.name) == 200
 
+    async def test_what_has_expired_is_not_there_and_takes_no_room(
+        self, files: Files, clock: FakeClock
+    ) -> None:
+        expires_us = clock.now_us() + 60_000_000
+        new = NewFile(run_id=None, name="a", expires_us=expires_us)
+        stays = await keep(files, run=None)
+        gone = [await files.of(ANN).save(new, pieces(b"x" * 100)) for _ in range(2)]
+
+        assert [one.expires for one in [stays, *gone]] == [False, True, True]
+        clock.pass_time(seconds=59)
+        assert await read(files, gone[0].id) == b"x" * 100
+        clock.pass_time(seconds=1)
+
+        for one in gone:
+            with pytest.raises(NotFound):
+                await files.of(ANN).find(one.id)
+        assert await files.delete_expired() == 2
+        assert await files.delete_expired() == 0
+        assert await read(files, stays.id) == b"hi"
+        await keep(files, b"x" * 100, run=None)
+        await keep(files, b"x" * 100, run=None)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
 
 class TestTransientFiles(FilesSpec):
     @pytest.fixture
-    def files(self) -> Files:
-        return TransientFiles(LIMITS)
+    def files(self, clock: FakeClock) -> Files:
+        return TransientFiles(LIMITS, now_s=lambda: clock.now_us() / 1e6)
 
 
 class TestFolderFiles(FilesSpec):
     @pytest.fixture
-    def files(self, tmp_path: Path) -> Files:
-        return FolderFiles(tmp_path / "files", LIMITS)
+    def files(self, tmp_path: Path, clock: FakeClock) -> Files:
+        # Folders have their times from the system, so that the clock begins a little after it.
+        clock.set_us(int(time.time() * 1e6) + 10_000_000)
+        return FolderFiles(tmp_path / "files", LIMITS, now_s=lambda: clock.now_us() / 1e6)

@@ -31,20 +31,29 @@ _FILE: Final = re.compile(r"[0-9a-f]{32}")
 #: Begins the folder of what belongs to a user and no run; a run's id is never like that.
 _OWN: Final = "own_"
 _FACTS_BYTES: Final = 64 * 1024
+#: No upload takes so long.
+_DRAFT_AGE_S: Final = 24 * 3600.0
 
 
 class FolderFiles:
     """See backend.ports.files.Files."""
 
     def __init__(
-        self, root: Path, limits: FileLimits | None = None, *, durable: bool = True
+        self,
+        root: Path,
+        limits: FileLimits | None = None,
+        *,
+        durable: bool = True,
+        now_s: Callable[[], float] = time.time,
     ) -> None:
         """
         Use the folder *root*, made on first use.
 
         Args:
             durable: False for a folder that nobody will look into again.
+            now_s: The time, since the epoch.
         """
+        self.now_s = now_s
         self.limits = limits or FileLimits()
         self.root = root
         self.durable = durable
@@ -58,8 +67,11 @@ class FolderFiles:
         self.quota.forget(folder.name)
         return await _in_thread(lambda: _remove(folder))
 
+    async def delete_expired(self) -> int:
+        return await _in_thread(lambda: _delete_expired(self.root, self.now_s()))
+
     async def runs(self, *, untouched_s: float) -> list[ExecutionId]:
-        before_s = time.time() - untouched_s
+        before_s = self.now_s() - untouched_s
         return await _in_thread(lambda: _runs_in(self.root, before_s))
 
     def folder(self, run: str) -> Path:
@@ -80,6 +92,8 @@ class FolderUserFiles:
         folder = self._files.folder(new.run_id or self._own_folder())
         await _in_thread(lambda: _make_folder(self._files.root, folder))
         quota = self._files.quota
+        if new.run_id is None:
+            quota.forget_idle(folder.name)  # another process deletes there what has expired
         if not quota.knows(folder.name):
             quota.learn(folder.name, await _in_thread(lambda: _count(folder)))
         name = self._name_of(folder, new)
@@ -94,8 +108,10 @@ class FolderUserFiles:
                 name=shown_name(new.name),
                 media_type=new.media_type[:200],
                 size_bytes=share.size_bytes,
+                expires=new.expires_us is not None,
             )
-            share.keep(instead_of=await _in_thread(partial(draft.finish, self._facts(stored))))
+            facts = self._facts(stored, new.expires_us)
+            share.keep(instead_of=await _in_thread(partial(draft.finish, facts)))
         finally:
             share.close()
             await _in_thread(draft.discard)
@@ -119,13 +135,15 @@ class FolderUserFiles:
         except NotFound:
             raise missing from None
         # The owner is looked at each time, whoever wrote the reference into whichever graph.
-        if facts.get("user_id") != self._user_id:
+        expires_us = facts.get("expires_us")
+        if facts.get("user_id") != self._user_id or _is_past(expires_us, self._files.now_s()):
             raise missing
         stored = StoredFile(
             id=file_id,
             name=str(facts["name"]),
             media_type=str(facts["media_type"]),
             size_bytes=int(facts["size_bytes"]),
+            expires=expires_us is not None,
         )
         return stored, place
 
@@ -137,13 +155,14 @@ class FolderUserFiles:
             return secrets.token_hex(16)
         return derived_id(self._user_id, folder.name, new.key).replace("-", "")
 
-    def _facts(self, stored: StoredFile) -> bytes:
+    def _facts(self, stored: StoredFile, expires_us: int | None) -> bytes:
         return json.dumps(
             {
                 "user_id": self._user_id,
                 "name": stored.name,
                 "media_type": stored.media_type,
                 "size_bytes": stored.size_bytes,
+                "expires_us": expires_us,
             }
         )
 
@@ -201,22 +220,35 @@ def _remove(folder: Path) -> bool:
     return True
 
 
+def _is_past(time_us: Any, now_s: float) -> bool:
+    return isinstance(time_us, int) and time_us <= now_s * 1e6
+
+
 def _runs_in(root: Path, before_s: float) -> list[ExecutionId]:
-    found: list[ExecutionId] = []
     with suppress(FileNotFoundError), os.scandir(root) as entries:
-        for entry in entries:
-            if not entry.is_dir(follow_symlinks=False):
-                continue
-            if entry.name.startswith(_OWN):
-                _remove_old_drafts(Path(entry.path), before_s)
-            elif entry.stat(follow_symlinks=False).st_mtime <= before_s:
-                found.append(ExecutionId(entry.name))
-    return found
+        return [
+            ExecutionId(entry.name)
+            for entry in entries
+            if entry.is_dir(follow_symlinks=False)
+            and not entry.name.startswith(_OWN)
+            and entry.stat(follow_symlinks=False).st_mtime <= before_s
+        ]
+    return []
 
 
-def _remove_old_drafts(folder: Path, before_s: float) -> None:
-    """A crash may leave drafts; a run's go with the run, but what belongs to no run stays."""
-    for draft in folder.glob(f"*{DRAFT}"):
-        with suppress(FileNotFoundError):
-            if draft.lstat().st_mtime <= before_s:
-                draft.unlink()
+def _delete_expired(root: Path, now_s: float) -> int:
+    """Look through what belongs to no run: a run's files, and its drafts, go with the run."""
+    deleted = 0
+    for folder in root.glob(f"{_OWN}*"):
+        for path in folder.glob(f"*{DRAFT}"):
+            with suppress(FileNotFoundError):
+                if path.lstat().st_mtime <= now_s - _DRAFT_AGE_S:
+                    path.unlink()
+        for path in folder.glob(f"*{FACTS}"):
+            place = path.with_name(path.name.removesuffix(FACTS))
+            with suppress(NotFound):
+                if _is_past(_read_facts(place).get("expires_us"), now_s):
+                    path.unlink(missing_ok=True)  # the facts first: without them it is not there
+                    place.unlink(missing_ok=True)
+                    deleted += 1
+    return deleted

@@ -83,6 +83,12 @@ class Quota:
         for name in idle[: max(0, len(self._used) - _REMEMBERED)]:
             del self._used[name]
 
+    def forget_idle(self, run: str) -> None:
+        """Forget *run* unless it writes, so that it is counted again."""
+        used = self._used.get(run)
+        if used is not None and not used.writing:
+            del self._used[run]
+
     def share(self, run: str) -> Share:
         """
         Begin a file of *run*, which is known.

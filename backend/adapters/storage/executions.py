@@ -289,13 +289,13 @@ _PAUSED: Final = Status.REVIEW.value
 
 
 def ask_stop(connection: Connection, user_id: UserId, run_id: ExecutionId, now_us: int) -> bool:
-    """Note that a run and those it started must stop; those that wait for people end at once."""
+    """Note that a run and those it started must stop; those that wait for people go on for that."""
     row = connection.execute(_STATUS, {"run": run_id, "user": user_id}).one_or_none()
     if row is None or row.status not in (*_UNFINISHED, _PAUSED):
         return False
     waiting = [run_id]
     while waiting:
-        end_paused(connection, waiting, now_us)
+        stop_paused(connection, waiting, now_us)
         connection.execute(
             update(executions)
             .where(_E.id.in_(waiting), _E.status.in_(_UNFINISHED), _E.stop_us.is_(None))
@@ -310,25 +310,21 @@ def ask_stop(connection: Connection, user_id: UserId, run_id: ExecutionId, now_u
     return True
 
 
-def end_paused(connection: Connection, ids: Sequence[ExecutionId], now_us: int) -> None:
-    """End those of *ids* that wait for people: no executor holds them."""
-    paused = [
-        ExecutionId(row.id)
-        for row in connection.execute(select(_E.id).where(_E.id.in_(ids), _E.status == _PAUSED))
-    ]
-    if not paused:
-        return
-    reviews.reject_open(connection, paused, "Execution was stopped by user", now_us)
-    ended = {"status": Status.TERMINATED.value, "revision": _E.revision + 1}
-    connection.execute(
-        update(node_executions)
-        .where(_N.run_id.in_(paused), _N.status == _PAUSED)
-        .values(status=Status.TERMINATED.value, end_us=now_us)
-    )
+def stop_paused(connection: Connection, ids: Sequence[ExecutionId], now_us: int) -> None:
+    """
+    Queue those of *ids* that wait for people again, to be stopped.
+
+    The executor ends them like all others: it tells whoever watches, or runs them, or is to know.
+    """
     connection.execute(
         update(executions)
-        .where(_E.id.in_(paused))
-        .values(**ended, updated_us=now_us, ended_us=now_us, stop_us=now_us)
+        .where(_E.id.in_(ids), _E.status == _PAUSED)
+        .values(
+            status=Status.QUEUED.value,
+            revision=_E.revision + 1,
+            updated_us=now_us,
+            stop_us=now_us,
+        )
     )
 
 
@@ -357,6 +353,7 @@ def delete_ended_before(connection: Connection, ended_before_us: int, limit: int
     if ids:
         connection.execute(delete(node_outputs).where(node_outputs.c.run_id.in_(ids)))
         connection.execute(delete(node_executions).where(_N.run_id.in_(ids)))
+        reviews.delete_of(connection, ids)
         connection.execute(delete(executions).where(_E.id.in_(ids)))
     return len(ids)
 

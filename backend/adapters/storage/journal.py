@@ -1,7 +1,7 @@
 """The engine's side: unfinished runs are loaded, and batches of their changes are committed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, and_, bindparam, select, update
@@ -26,7 +26,7 @@ from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId
 from backend.core.plan import NodePlan
 from backend.core.records import ExecutionRecord, NewExecution, NoticeRecord
-from backend.core.reviews import ReviewRecord
+from backend.core.reviews import BROKEN, STOPPED, ReviewRecord
 from backend.core.status import FINAL, Status
 from backend.ports.storage import JournalBatch, RunChange, StoredRun
 
@@ -98,13 +98,16 @@ def load_runs(connection: Connection, ids: Sequence[ExecutionId]) -> list[Stored
     return [_stored_run(row) for row in connection.execute(_LOAD_RUNS, {"ids": ids})]
 
 
+_ROOT: Final = executions.alias("root")
 # Made once: to build a statement costs more than to run it.
 _LOAD_RUNS: Final = (
     select(executions, users.c.timezone, library_agents.c.settings)
     .outerjoin(users, users.c.id == _E.user_id)
+    # What its owner has set for the agent that was started holds for all that this one runs.
+    .outerjoin(_ROOT, _ROOT.c.id == _E.root_id)
     .outerjoin(
         library_agents,
-        and_(library_agents.c.user_id == _E.user_id, library_agents.c.graph_id == _E.graph_id),
+        and_(library_agents.c.user_id == _E.user_id, library_agents.c.graph_id == _ROOT.c.graph_id),
     )
     .where(_E.id.in_(bindparam("ids", expanding=True)), _E.status.in_(_UNFINISHED))
 )
@@ -193,6 +196,12 @@ class StagedRows:
     new_runs: Sequence[NewExecution]
     questions: Sequence[ReviewRecord]
     notices: Mapping[ExecutionId, NoticeRecord]
+    cut_short: Mapping[str, Sequence[ExecutionId]]  #: runs that end with nobody's answer, by status
+    at_us: int
+
+
+#: What becomes of questions that are open when their run ends: only these ends leave any.
+_UNANSWERED: Final = {Status.TERMINATED.value: STOPPED, Status.FAILED.value: BROKEN}
 
 
 def stage(batch: JournalBatch) -> StagedRows:
@@ -216,7 +225,38 @@ def stage(batch: JournalBatch) -> StagedRows:
         new_runs=batch.new_runs,
         questions=batch.questions,
         notices=batch.notices or {},
+        cut_short=_cut_short(batch),
+        at_us=batch.at_us,
     )
+
+
+def _cut_short(batch: JournalBatch) -> dict[str, list[ExecutionId]]:
+    found: dict[str, list[ExecutionId]] = {}
+    for change in batch.changes:
+        if change.values["status"] in _UNANSWERED:
+            found.setdefault(change.values["status"], []).append(change.run_id)
+    return found
+
+
+def split(staged: StagedRows) -> list[StagedRows]:
+    """Return the rows of each run apart; see EngineStorage.split."""
+    return [
+        replace(
+            staged,
+            runs=[(run_id, attempt)],
+            run_rows=[run_row],
+            node_rows=[row for row in staged.node_rows if row[0] == run_id],
+            output_rows=[row for row in staged.output_rows if row[0] == run_id],
+            claim_rows=[row for row in staged.claim_rows if run_id in row],
+            new_runs=[run for run in staged.new_runs if run.parent_id == run_id],
+            questions=[one for one in staged.questions if one.run_id == run_id],
+            notices={run: one for run, one in staged.notices.items() if run == run_id},
+            cut_short={
+                status: [run_id] for status, ended in staged.cut_short.items() if run_id in ended
+            },
+        )
+        for (run_id, attempt), run_row in zip(staged.runs, staged.run_rows, strict=True)
+    ]
 
 
 def commit(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]:
@@ -234,6 +274,10 @@ def commit(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]
     if staged.questions:
         asked = [one for one in staged.questions if one.run_id not in refused]
         reviews.add(connection, asked)
+    for status, message in _UNANSWERED.items():
+        ended = [run for run in staged.cut_short.get(status, ()) if run not in refused]
+        if ended:
+            reviews.reject_open(connection, ended, message, staged.at_us)
     if staged.notices:
         told = [notice for run, notice in staged.notices.items() if run not in refused]
         notices.add(connection, told)

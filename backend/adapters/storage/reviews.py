@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from backend.adapters.storage import rows
 from backend.adapters.storage.database import Prepared
@@ -12,7 +12,7 @@ from backend.adapters.storage.tables import approved_nodes, executions, reviews
 from backend.core import json
 from backend.core.errors import BadRequest, Conflict, NotFound
 from backend.core.ids import ExecutionId, GraphId, NodeExecutionId, NodeId, UserId
-from backend.core.reviews import Answer, Decision, Decisions, ReviewRecord, ReviewStatus
+from backend.core.reviews import Answer, Decision, Decisions, ReviewRecord, ReviewStatus, same
 from backend.core.status import Status
 
 _R: Final = reviews.c
@@ -157,9 +157,12 @@ def _answer_one(connection: Connection, row: Row[Any], given: Answer, now_us: in
         if row.status != wanted.value:
             raise BadRequest(f"Review of #{row.node_exec_id} was {row.status} already")
         return
-    edited = given.edited and given.approved and not given.approve_further
-    payload = json.text(given.payload) if edited else row.payload
-    edited = payload != row.payload
+    edited = (
+        given.edited
+        and given.approved
+        and not given.approve_further
+        and not same(given.payload, json.loads(row.payload))
+    )
     if edited and not row.editable:
         raise BadRequest(f"Review of #{row.node_exec_id} is not editable")
     connection.execute(
@@ -168,13 +171,14 @@ def _answer_one(connection: Connection, row: Row[Any], given: Answer, now_us: in
         .values(
             status=wanted.value,
             message=given.message,
-            payload=payload,
+            payload=json.text(given.payload) if edited else row.payload,
             was_edited=edited,
             reviewed_us=now_us,
             updated_us=now_us,
         )
     )
     if given.approve_further and given.approved:
+        # Twice is harmless: a run of several questions may have several of one node.
         connection.execute(
             insert_on(connection, approved_nodes)
             .values(run_id=row.run_id, node_id=row.node_id)
@@ -204,7 +208,7 @@ def _release(connection: Connection, run_id: ExecutionId, now_us: int) -> bool:
 def reject_open(
     connection: Connection, run_ids: Sequence[ExecutionId], message: str, now_us: int
 ) -> None:
-    """Close the open questions of runs that are stopped."""
+    """Close the open questions of runs that have ended without an answer."""
     connection.execute(
         update(reviews)
         .where(_R.run_id.in_(run_ids), _R.status == ReviewStatus.WAITING.value)
@@ -216,6 +220,12 @@ def reject_open(
             updated_us=now_us,
         )
     )
+
+
+def delete_of(connection: Connection, run_ids: Sequence[ExecutionId]) -> None:
+    """Delete all questions and answers of runs."""
+    connection.execute(delete(reviews).where(_R.run_id.in_(run_ids)))
+    connection.execute(delete(approved_nodes).where(approved_nodes.c.run_id.in_(run_ids)))
 
 
 def _record(row: Row[Any]) -> ReviewRecord:

@@ -68,8 +68,8 @@ class SqlStorage:
     async def stops_asked(self) -> list[ExecutionId]:
         return await self.database.read(journal.stops_asked)
 
-    async def end_paused(self, run_id: ExecutionId, *, now_us: int) -> None:
-        await self.database.write(lambda c: executions.end_paused(c, [run_id], now_us))
+    async def stop_paused(self, run_id: ExecutionId, *, now_us: int) -> None:
+        await self.database.write(lambda c: executions.stop_paused(c, [run_id], now_us))
 
     async def decisions(self, run_id: ExecutionId) -> Decisions:
         return await self.database.read(lambda c: reviews.decided(c, run_id))
@@ -79,6 +79,13 @@ class SqlStorage:
 
     def stage(self, batch: JournalBatch) -> journal.StagedRows:
         return journal.stage(batch)
+
+    def split(self, staged: StagedBatch) -> list[StagedBatch]:
+        return list(journal.split(cast("journal.StagedRows", staged)))
+
+    def runs_of(self, staged: StagedBatch) -> frozenset[ExecutionId]:
+        rows = cast("journal.StagedRows", staged)
+        return frozenset(run_id for run_id, _ in rows.runs)
 
     async def commit(self, staged: StagedBatch) -> frozenset[ExecutionId]:
         rows = cast("journal.StagedRows", staged)

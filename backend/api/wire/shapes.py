@@ -208,6 +208,16 @@ class GraphExecutionJobInfo(BaseModel):
     cron_description: str | None = None
 
 
+class UploadFileResponse(BaseModel):
+    """A file that was kept."""
+
+    file_uri: str
+    file_name: str
+    size: int
+    content_type: str
+    expires_in_hours: int
+
+
 #: What is answered, by operation.
 ANSWERS: dict[str, Any] = {
     "postV1Get or create user": Any,
@@ -233,5 +243,6 @@ ANSWERS: dict[str, Any] = {
     "getV1List execution schedules for a graph": list[GraphExecutionJobInfo],
     "getV1List execution schedules for a user": list[GraphExecutionJobInfo],
     "deleteV1Delete execution schedule": Values,
+    "postV1Upload file to cloud storage": UploadFileResponse,
     "getHealthHealth": Any,
 }

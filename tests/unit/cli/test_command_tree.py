@@ -9,7 +9,7 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from backend.cli import COMMANDS, main
+from backend.cli import COMMANDS, HyphenGroup, main
 from backend.cli.trying import inputs_of
 
 #: What may not be loaded for `agpt --help`: each costs more than all the rest of it.
@@ -53,6 +53,14 @@ def test_underscores_will_do_for_hyphens(path: tuple[str, ...]) -> None:
 
     assert ended.exit_code == 0
     assert ended.stdout.startswith("Usage: ")
+
+
+def test_every_group_may_spell_its_commands_so() -> None:
+    group = HyphenGroup("group", commands={"two-words": click.Command("two-words")})
+    context = click.Context(group)
+
+    assert group.get_command(context, "two_words") is group.get_command(context, "two-words")
+    assert group.get_command(context, "three_words") is None
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)

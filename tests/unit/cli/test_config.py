@@ -142,6 +142,17 @@ def test_all_wrong_settings_are_told_at_once(monkeypatch: pytest.MonkeyPatch) ->
     assert (found["ports"], found["database"]) == ([], [])
 
 
+def test_a_port_that_is_given_twice_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It is the default of the second: a default in its place would be wrong again.
+    monkeypatch.setenv("WEBSOCKET_SERVER_PORT", "8006")
+    monkeypatch.setenv("AGENT_API_PORT", "8006")
+
+    found = problems()
+
+    assert [problem.split()[0] for problem in found[SETTINGS]] == ["AGENT_API_PORT"]
+    assert "database" in found
+
+
 def test_people_read_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOG_LEVEL", "loud")
 

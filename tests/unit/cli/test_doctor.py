@@ -1,6 +1,7 @@
 """Each rule of the doctor is seen broken, and each reason why a run does not move is told."""
 
 import json
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ SPOILED: list[tuple[Rule, str, str]] = [
     (Rule.OUTPUT_ROWS, STREAMED, "DELETE FROM node_outputs WHERE first = 0"),
     (Rule.OUTPUT_ROWS, STREAMED, "DELETE FROM node_outputs WHERE first = 2"),
     (Rule.OUTPUT_ROWS, STREAMED, "DELETE FROM node_outputs"),
+    (Rule.OUTPUT_ROWS, STREAMED, "UPDATE node_outputs SET first = 5 WHERE first = 2"),
     (Rule.OUTPUT_ROWS, STREAMED, "UPDATE node_outputs SET items = '[' WHERE first = 2"),
     (Rule.OUTPUT_ROWS, STREAMED, f"UPDATE node_executions SET saved_outputs = 0 {STREAMED_WHERE}"),
     (
@@ -377,3 +379,22 @@ def test_everything_is_left_as_it_was(database: SickDatabase, tmp_path: Path) ->
     run_doctor(tmp_path)
 
     assert dump() == before
+
+
+def test_a_bar_is_shown_to_somebody_who_looks_at_long_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def shown(rows: int) -> str:
+        reader, terminal = os.openpty()
+        with os.fdopen(terminal, "w", encoding="utf-8") as looked_at:
+            monkeypatch.setattr("sys.stderr", looked_at)
+            with command._progress(STEPS, rows) as step:
+                step(SENTENCES[Rule.STATS])
+            looked_at.write(".")
+            looked_at.flush()
+            text = os.read(reader, 65536).decode()
+        os.close(reader)
+        return text
+
+    assert shown(command.LONG_WORK_ROWS - 1) == "."
+    assert f"{command.LONG_WORK_ROWS:,} rows" in shown(command.LONG_WORK_ROWS)

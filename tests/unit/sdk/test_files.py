@@ -16,7 +16,8 @@ from backend.core.errors import (
     WebRefused,
     WebTooLarge,
 )
-from backend.ports.files import FileLimits
+from backend.core.ids import UserId
+from backend.ports.files import FileLimits, NewFile
 from backend.ports.web import WebDownload, WebLimits
 from backend.sdk.files import FileDesk, RunFiles, pieces_of
 from backend.testing.files import TransientFiles
@@ -212,3 +213,22 @@ async def test_what_a_block_made_has_one_place_by_its_name() -> None:
 
     assert first.id == again.id
     assert await content_of(files_of(kept=kept), first.reference) == b"2"
+
+
+async def test_a_run_keeps_a_copy_of_a_file_that_expires() -> None:
+    kept = TransientFiles()
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"hi"
+
+    new = NewFile(run_id=None, name="a.txt", media_type="text/plain", expires_us=2**62)
+    sent = await kept.of(UserId("ann")).save(new, content())
+
+    first = await files_of(kept=kept).store(sent.reference)
+    again = await files_of(kept=kept).store(sent.reference)
+
+    assert first == again
+    assert (first.name, first.media_type, first.expires) == ("a.txt", "text/plain", False)
+    assert first.id != sent.id
+    assert len(kept.kept) == 2
+    assert await content_of(files_of(run="", kept=kept), sent.reference) == b"hi"

@@ -143,7 +143,10 @@ async def test_old_drafts_of_no_run_are_swept(files: FolderFiles) -> None:
     draft.write_bytes(b"x")
     os.utime(draft, (1, 1))
 
-    assert await files.runs(untouched_s=60) == []
+    fresh = folder / f"{'2' * 32}.0123.part"
+    fresh.write_bytes(b"x")
 
-    assert not draft.exists()
+    assert await files.delete_expired() == 0
+
+    assert (draft.exists(), fresh.exists()) == (False, True)
     assert (await files.of(ANN).find(FileId(stored.id))).size_bytes == 2

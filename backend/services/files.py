@@ -1,0 +1,62 @@
+"""Files that people send before a run needs them."""
+
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from backend.core.errors import BadRequest
+from backend.core.ids import UserId
+from backend.ports.clock import Clock
+from backend.ports.files import Files, NewFile, StoredFile
+
+HOURS: Final = range(1, 49)
+_HOUR_US: Final = 3600 * 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A file that arrives. *content* is walked once."""
+
+    name: str
+    media_type: str
+    content: AsyncIterable[bytes]
+
+
+class FileService:
+    """See the module."""
+
+    def __init__(self, *, files: Files, clock: Clock) -> None:
+        self._files = files
+        self._clock = clock
+
+    @property
+    def limit_bytes(self) -> int:
+        """How large one file may be."""
+        return self._files.limits.file_bytes
+
+    async def keep(self, user_id: UserId, upload: Upload, *, hours: int) -> StoredFile:
+        """
+        Keep a file of *user_id* for *hours*; a run that uses it keeps its own copy.
+
+        Raises:
+            BadRequest: If it is empty, or would be kept for too long or too short.
+            TooLarge: If it, or all that its owner keeps, is over a limit.
+        """
+        if hours not in HOURS:
+            raise BadRequest(f"expiration_hours must be {HOURS.start} to {HOURS.stop - 1}")
+        new = NewFile(
+            run_id=None,
+            name=upload.name,
+            media_type=upload.media_type,
+            expires_us=self._clock.now_us() + hours * _HOUR_US,
+        )
+        return await self._files.of(user_id).save(new, _not_empty(upload.content))
+
+
+async def _not_empty(content: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    has_any = False
+    async for piece in content:
+        has_any = has_any or bool(piece)
+        yield piece
+    if not has_any:
+        raise BadRequest("the file is empty")
