@@ -42,6 +42,7 @@ docs: setup ## Check the documents: links, code, and every command of the README
 reference: setup ## Write the generated pages of docs/reference anew
 	@$(BIN)/python -m tools.reference
 	@$(BIN)/python -m tools.blocks_reference
+	@$(BIN)/python -m tools.cli_reference
 
 chaos: setup ## Long storms of kills and faults
 	@$(PYTEST) -m chaos $(ARGS)

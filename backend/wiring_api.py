@@ -41,6 +41,7 @@ async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitSta
     from backend.services.executions import ExecutionService
     from backend.services.files import FileService
     from backend.services.graphs import GraphService
+    from backend.services.reviews import ReviewService
     from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
     from backend.wiring import open_database
@@ -73,6 +74,7 @@ async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitSta
         graphs=graphs,
         executions=executions,
         schedules=schedules,
+        reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
         files=FileService(files=open_files(settings), clock=clock),
         catalog=catalog,
         clock=clock,

@@ -17,6 +17,7 @@ from backend.api.routes.executions import add_execution_routes
 from backend.api.routes.files import UPLOAD, add_file_routes
 from backend.api.routes.graphs import add_graph_routes
 from backend.api.routes.health import add_health_routes
+from backend.api.routes.reviews import add_review_routes
 from backend.api.routes.schedules import add_schedule_routes
 from backend.api.routes.users import add_user_routes
 from backend.api.routing import Routes
@@ -67,6 +68,7 @@ def create_app(
     add_execution_routes(routes)
     add_graph_routes(routes)
     add_schedule_routes(routes)
+    add_review_routes(routes)
     add_block_routes(routes)
     add_file_routes(routes)
     add_user_routes(routes)

@@ -13,6 +13,7 @@ from backend.services.blocks import BlockService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
+from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
 from backend.services.users import Caller, UserService
 
@@ -41,6 +42,7 @@ class Context:
     graphs: GraphService
     executions: ExecutionService
     schedules: ScheduleService
+    reviews: ReviewService
     files: FileService
     catalog: Catalog
     clock: Clock

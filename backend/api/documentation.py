@@ -26,6 +26,12 @@ _NAMES: Final = {
     "Status": "AgentExecutionStatus",
 }
 
+#: Answers that the contract tells of, beside those that every operation has.
+_ALSO: Final = {
+    "getV2Get pending reviews": ("500",),
+    "getV2Get pending reviews for execution": ("404", "500"),
+}
+
 _NULLABLE_INTEGER: Final = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
 _NULLABLE_STRING: Final = {"anyOf": [{"type": "string"}, {"type": "null"}]}
 
@@ -80,6 +86,8 @@ def _complete(path: str, operation: dict[str, Any], schema: dict[str, Any]) -> N
         _document_execute(path, operation)
     if path == UPLOAD:
         _document_upload(operation)
+    for status in _ALSO.get(operation["operationId"], ()):
+        responses[status] = {"description": "Not Found" if status == "404" else "Server error"}
     if path.startswith("/api"):
         operation["security"] = [{_SCHEME: []}]
         responses["401"] = {"$ref": f"#/components/responses/{_UNAUTHENTICATED}"}

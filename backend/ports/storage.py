@@ -125,10 +125,15 @@ class UserStorage(Protocol):
     async def graph_settings(self, graph_id: GraphId) -> Mapping[str, bool] | None:
         """Return what its owner has set for an agent; None if it is not in the library."""
 
-    async def save_graph_settings(
-        self, graph_id: GraphId, settings: Mapping[str, bool], *, now_us: int
-    ) -> None:
-        """Keep *settings*, whole. Raises NotFound if the agent is not in the library."""
+    async def change_graph_settings(
+        self, graph_id: GraphId, changes: Mapping[str, bool], *, now_us: int
+    ) -> Mapping[str, bool]:
+        """
+        Set what *changes* names, leave the rest, and return all of it.
+
+        Raises:
+            NotFound: If the agent is not in the library.
+        """
 
     async def add_schedule(self, schedule: ScheduleRecord) -> None:
         """Save a schedule."""

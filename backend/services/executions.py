@@ -25,8 +25,8 @@ STOP_WAIT_S: Final = 15.0
 _FIRST_LOOK_S: Final = 0.005
 _SLOWEST_LOOK_S: Final = 0.050
 
-#: Statuses in which the contract lets a run be stopped.
-_STOPPABLE: Final = UNFINISHED | {Status.INCOMPLETE}
+#: Statuses in which a run can be stopped. The reference leaves one that waits for people waiting.
+_STOPPABLE: Final = UNFINISHED | {Status.INCOMPLETE, Status.REVIEW}
 
 
 @dataclass(frozen=True, kw_only=True)

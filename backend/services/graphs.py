@@ -1,8 +1,9 @@
 """What users do with graphs: save, list, read, change the active version, delete, export."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from backend.core.catalog import Catalog
 from backend.core.errors import BadRequest, GraphInvalid, NotFound
@@ -24,6 +25,12 @@ from backend.services.runnable import ReadyGraph, make_ready
 #: What lists return at most (spec/contract.md 3.4).
 MAX_GRAPHS = 250
 MAX_VERSIONS = 50
+
+#: Whether people are asked: by blocks that ask, and before sensitive blocks run.
+DEFAULT_SETTINGS: Final = {
+    "human_in_the_loop_safe_mode": True,
+    "sensitive_action_safe_mode": False,
+}
 
 #: A graph may run others, which may run others: at most so many in one.
 MAX_SUB_GRAPHS = 200
@@ -118,6 +125,15 @@ class GraphService:
         if await stored.graph(graph_id, version) is None:
             raise NotFound(f"Graph #{graph_id} v{version} not found")
         await stored.set_active_version(graph_id, version, now_us=self._clock.now_us())
+
+    async def change_settings(
+        self, user_id: UserId, graph_id: GraphId, changes: Mapping[str, bool]
+    ) -> Mapping[str, bool]:
+        """Set what *changes* names of `DEFAULT_SETTINGS` for an agent; return all settings."""
+        kept = await self._storage.of(user_id).change_graph_settings(
+            graph_id, changes, now_us=self._clock.now_us()
+        )
+        return {**DEFAULT_SETTINGS, **kept}
 
     async def delete(self, user_id: UserId, graph_id: GraphId) -> int:
         """Delete all versions; return how many there were. None is no error."""

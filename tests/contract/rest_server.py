@@ -12,10 +12,10 @@ from typing import Any
 import httpx2
 import jwt
 from fastapi import FastAPI
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from backend.adapters.dispatch.local import LocalDispatcher, LocalSignalSource
-from backend.adapters.storage import SqlStorage, open_storage, tables
+from backend.adapters.storage import SqlStorage, open_storage, reviews, tables
 from backend.adapters.storage.migrate import migrate
 from backend.api.asgi import create_app
 from backend.api.auth import Authenticator
@@ -23,8 +23,9 @@ from backend.api.context import Context, Health
 from backend.core.block import BlockSpec
 from backend.core.catalog import Catalog
 from backend.core.execution import Output
-from backend.core.ids import ExecutionId, UserId
+from backend.core.ids import ExecutionId, GraphId, NodeExecutionId, NodeId, UserId
 from backend.core.plan import Inputs
+from backend.core.reviews import ReviewRecord, ReviewStatus
 from backend.core.status import Status
 from backend.discovery import load_blocks, load_catalog
 from backend.ports.dispatch import Signal, SignalKind
@@ -33,6 +34,7 @@ from backend.services.blocks import BlockService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
+from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
 from backend.services.users import UserService
 from backend.testing.blocks import outputs_of
@@ -150,6 +152,37 @@ class RestServer:
             )
         )
 
+    async def paused_run(self, graph: Json, *, user: str = ANN, **question: Any) -> str:
+        """Start a run, let it come to wait for a person, as the executor would, and return its id."""
+        run = await self.new_run(graph, user=user)
+        await self.ask_person(run, f"{run['id']}-1", **question)
+        return str(run["id"])
+
+    async def ask_person(self, run: Json, node_exec_id: str, **question: Any) -> None:
+        """Let a run ask a question, and wait."""
+        asked = ReviewRecord(
+            node_exec_id=NodeExecutionId(node_exec_id),
+            node_id=NodeId("ask"),
+            user_id=UserId(run["user_id"]),
+            run_id=ExecutionId(run["id"]),
+            graph_id=GraphId(run["graph_id"]),
+            graph_version=run["graph_version"],
+            status=ReviewStatus.WAITING,
+            created_us=self.clock.now_us(),
+            **{"payload": {"a": 1}, "instructions": "ok?", "editable": True, **question},
+        )
+        self.clock.pass_time(seconds=1)
+
+        def write(connection: Connection) -> None:
+            reviews.add(connection, [asked])
+            connection.execute(
+                update(tables.executions)
+                .where(tables.executions.c.id == run["id"])
+                .values(status=Status.REVIEW.value)
+            )
+
+        await self.storage.database.write(write)
+
     async def stop_asked(self, run_id: str) -> bool:
         """Say whether somebody asked this run to stop."""
         return ExecutionId(run_id) in await self.storage.stops_asked()
@@ -247,6 +280,7 @@ def make_context(
         blocks=BlockService(catalog=catalog, run=_run_block),
         graphs=graphs,
         executions=executions,
+        reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
         schedules=ScheduleService(storage=storage, executions=executions, users=users, clock=clock),
         catalog=catalog,
         clock=clock,

@@ -108,8 +108,7 @@ async def test_a_local_agent_of_somebody_else_runs_without_node_errors(agent: Ag
             str(value)
             for node in outcome.nodes
             if (block := blocks[node.node_id]) is not None and block.name == name
-            for given in node.outputs.values()
-            for value in given
+            for value in next(iter(node.outputs.values()))  # an output block tells its name, too
         ]
         assert values
         assert all(value.startswith(beginning) for value in values), values

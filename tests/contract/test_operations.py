@@ -80,6 +80,7 @@ async def test_every_built_operation_answers_in_the_contracts_shape(server: Rest
     await asked.users_and_blocks()
     await asked.graphs()
     await asked.runs()
+    await asked.reviews()
     await asked.files()
     await asked.schedules()
     await asked.deletions()
@@ -180,6 +181,23 @@ class _Asked:
         TypeAdapter(ANSWERS[name]).validate_json(response.content)
         _has(response.json(), BY_ID[name]["answer"], name)
         self.seen.add(name)
+
+    async def reviews(self) -> None:
+        settings = {"human_in_the_loop_safe_mode": True, "sensitive_action_safe_mode": True}
+        changed = await self.ask(
+            "patchV1Update graph settings",
+            {"sensitive_action_safe_mode": True},
+            graph_id=self._graph["id"],
+        )
+        assert changed == settings
+        paused = await self._server.paused_run(self._graph)
+        [open_one] = await self.ask("getV2Get pending reviews")
+        [of_run] = await self.ask("getV2Get pending reviews for execution", graph_exec_id=paused)
+        assert of_run == open_one
+        assert (open_one["payload"], open_one["status"]) == ({"a": 1}, "WAITING")
+        item = {"node_exec_id": open_one["node_exec_id"], "approved": True, "message": "fine"}
+        done = await self.ask("postV2ProcessReviewAction", {"reviews": [item]})
+        assert (done["approved_count"], done["rejected_count"], done["error"]) == (1, 0, None)
 
     async def schedules(self) -> None:
         graph_id = self._graph["id"]

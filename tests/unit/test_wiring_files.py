@@ -1,5 +1,6 @@
 """Files and memory in whole runs: kept with the run, found by the next one, gone with their run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,31 @@ async def test_a_file_goes_through_a_run_by_its_reference(home: Path) -> None:
     assert len(set(references)) == 1
     assert references[0].startswith(f"workspace://{outcome.record.id}_")
     assert len(list((home / "files" / outcome.record.id).iterdir())) == 2
+
+
+async def test_files_of_an_agent_belong_to_the_run_that_began_it_all(home: Path) -> None:
+    inner = reading()
+    drawing = Drawing("Outer", "Lets another agent read the letter.")
+    letter = drawing.node("AgentInputBlock", name="letter", value=LETTER)
+    agent = drawing.node(
+        "AgentExecutorBlock",
+        user_id="",
+        graph_id=inner.id,
+        graph_version=1,
+        inputs={},
+        input_schema={"type": "object", "properties": {"letter": {}}},
+        output_schema={"type": "object", "properties": {"text": {}}},
+    )
+    out = drawing.node("AgentOutputBlock", name="text")
+    drawing.link(letter, "result", agent, "letter")
+    drawing.link(agent, "text", out, "value")
+    outer = replace(drawing.graph(), sub_graphs=(inner,))
+
+    with place_to_run(home) as settings:
+        outcome = await run_in(settings, outer)
+
+    assert outcome.record.outputs == {"text": ["Dear Ann"]}
+    assert [path.name for path in (home / "files").iterdir()] == [outcome.record.id]
 
 
 async def test_files_go_with_their_run(home: Path) -> None:

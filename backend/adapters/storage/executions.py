@@ -295,7 +295,7 @@ def ask_stop(connection: Connection, user_id: UserId, run_id: ExecutionId, now_u
         return False
     waiting = [run_id]
     while waiting:
-        stop_paused(connection, waiting, now_us)
+        go_on_to_stop(connection, waiting, now_us)
         connection.execute(
             update(executions)
             .where(_E.id.in_(waiting), _E.status.in_(_UNFINISHED), _E.stop_us.is_(None))
@@ -310,16 +310,19 @@ def ask_stop(connection: Connection, user_id: UserId, run_id: ExecutionId, now_u
     return True
 
 
-def stop_paused(connection: Connection, ids: Sequence[ExecutionId], now_us: int) -> None:
+def go_on_to_stop(
+    connection: Connection, ids: Sequence[ExecutionId], now_us: int, *, asked: bool = False
+) -> None:
     """
-    Queue those of *ids* that wait for people again, to be stopped.
+    Queue those of *ids* that wait for people again, to be stopped; only where *asked*, if so.
 
     The executor ends them like all others: it tells whoever watches, or runs them, or is to know.
     """
+    query = update(executions).where(_E.id.in_(ids), _E.status == _PAUSED)
+    if asked:
+        query = query.where(_E.stop_us.is_not(None))
     connection.execute(
-        update(executions)
-        .where(_E.id.in_(ids), _E.status == _PAUSED)
-        .values(
+        query.values(
             status=Status.QUEUED.value,
             revision=_E.revision + 1,
             updated_us=now_us,

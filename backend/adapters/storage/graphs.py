@@ -158,18 +158,21 @@ def settings(connection: Connection, user_id: UserId, graph_id: GraphId) -> dict
     return found
 
 
-def save_settings(
+def change_settings(
     connection: Connection,
     user_id: UserId,
     graph_id: GraphId,
-    settings: Mapping[str, bool],
+    changes: Mapping[str, bool],
     now_us: int,
-) -> None:
-    """Keep what is set for an agent of the library."""
-    result = connection.execute(
-        update(library_agents)
-        .where(_L.user_id == user_id, _L.graph_id == graph_id, _L.is_deleted.is_(False))
-        .values(settings=json.text(dict(settings)), updated_us=now_us)
-    )
-    if not result.rowcount:
+) -> dict[str, bool]:
+    """Set what *changes* names for an agent of the library; return all that is set."""
+    before = settings(connection, user_id, graph_id)
+    if before is None:
         raise NotFound(f"Graph #{graph_id} is not in your library")
+    after = {**before, **changes}
+    connection.execute(
+        update(library_agents)
+        .where(_L.user_id == user_id, _L.graph_id == graph_id)
+        .values(settings=json.text(after), updated_us=now_us)
+    )
+    return after

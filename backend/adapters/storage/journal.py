@@ -196,12 +196,13 @@ class StagedRows:
     new_runs: Sequence[NewExecution]
     questions: Sequence[ReviewRecord]
     notices: Mapping[ExecutionId, NoticeRecord]
-    cut_short: Mapping[str, Sequence[ExecutionId]]  #: runs that end with nobody's answer, by status
+    held_up: Mapping[str, Sequence[ExecutionId]]  #: runs that wait, or were ended, by status
     at_us: int
 
 
 #: What becomes of questions that are open when their run ends: only these ends leave any.
 _UNANSWERED: Final = {Status.TERMINATED.value: STOPPED, Status.FAILED.value: BROKEN}
+_HELD_UP: Final = {*_UNANSWERED, Status.REVIEW.value}
 
 
 def stage(batch: JournalBatch) -> StagedRows:
@@ -225,15 +226,15 @@ def stage(batch: JournalBatch) -> StagedRows:
         new_runs=batch.new_runs,
         questions=batch.questions,
         notices=batch.notices or {},
-        cut_short=_cut_short(batch),
+        held_up=_held_up(batch),
         at_us=batch.at_us,
     )
 
 
-def _cut_short(batch: JournalBatch) -> dict[str, list[ExecutionId]]:
+def _held_up(batch: JournalBatch) -> dict[str, list[ExecutionId]]:
     found: dict[str, list[ExecutionId]] = {}
     for change in batch.changes:
-        if change.values["status"] in _UNANSWERED:
+        if change.values["status"] in _HELD_UP:
             found.setdefault(change.values["status"], []).append(change.run_id)
     return found
 
@@ -251,8 +252,8 @@ def split(staged: StagedRows) -> list[StagedRows]:
             new_runs=[run for run in staged.new_runs if run.parent_id == run_id],
             questions=[one for one in staged.questions if one.run_id == run_id],
             notices={run: one for run, one in staged.notices.items() if run == run_id},
-            cut_short={
-                status: [run_id] for status, ended in staged.cut_short.items() if run_id in ended
+            held_up={
+                status: [run_id] for status, held in staged.held_up.items() if run_id in held
             },
         )
         for (run_id, attempt), run_row in zip(staged.runs, staged.run_rows, strict=True)
@@ -274,10 +275,16 @@ def commit(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]
     if staged.questions:
         asked = [one for one in staged.questions if one.run_id not in refused]
         reviews.add(connection, asked)
-    for status, message in _UNANSWERED.items():
-        ended = [run for run in staged.cut_short.get(status, ()) if run not in refused]
-        if ended:
-            reviews.reject_open(connection, ended, message, staged.at_us)
+    for status, found in staged.held_up.items():
+        held = [run for run in found if run not in refused]
+        if status in _UNANSWERED:
+            reviews.reject_open(connection, held, _UNANSWERED[status], staged.at_us)
+        else:
+            # It may have been stopped before it came to wait, or be answered since a first try of
+            # this very batch.
+            runs.go_on_to_stop(connection, held, staged.at_us, asked=True)
+            for run_id in held:
+                reviews.release(connection, run_id, staged.at_us)
     if staged.notices:
         told = [notice for run, notice in staged.notices.items() if run not in refused]
         notices.add(connection, told)

@@ -138,7 +138,7 @@ def answer(
     _require_waiting(connection, run_id, found.values())
     for one in answers:
         _answer_one(connection, found[one.node_exec_id], one, now_us)
-    return run_id, _release(connection, run_id, now_us)
+    return run_id, release(connection, run_id, now_us)
 
 
 def _require_waiting(connection: Connection, run_id: ExecutionId, found: Any) -> None:
@@ -186,7 +186,7 @@ def _answer_one(connection: Connection, row: Row[Any], given: Answer, now_us: in
         )
 
 
-def _release(connection: Connection, run_id: ExecutionId, now_us: int) -> bool:
+def release(connection: Connection, run_id: ExecutionId, now_us: int) -> bool:
     """Queue the run again if nothing of it waits for anybody any more."""
     open_ones = connection.execute(
         select(_R.node_exec_id).where(_R.run_id == run_id, _R.status == ReviewStatus.WAITING.value)

@@ -69,7 +69,7 @@ class SqlStorage:
         return await self.database.read(journal.stops_asked)
 
     async def stop_paused(self, run_id: ExecutionId, *, now_us: int) -> None:
-        await self.database.write(lambda c: executions.stop_paused(c, [run_id], now_us))
+        await self.database.write(lambda c: executions.go_on_to_stop(c, [run_id], now_us))
 
     async def decisions(self, run_id: ExecutionId) -> Decisions:
         return await self.database.read(lambda c: reviews.decided(c, run_id))

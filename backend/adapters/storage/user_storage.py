@@ -126,11 +126,11 @@ class SqlUserStorage:
     async def graph_settings(self, graph_id: GraphId) -> Mapping[str, bool] | None:
         return await self._database.read(lambda c: graphs.settings(c, self.user_id, graph_id))
 
-    async def save_graph_settings(
-        self, graph_id: GraphId, settings: Mapping[str, bool], *, now_us: int
-    ) -> None:
-        await self._database.write(
-            lambda c: graphs.save_settings(c, self.user_id, graph_id, settings, now_us)
+    async def change_graph_settings(
+        self, graph_id: GraphId, changes: Mapping[str, bool], *, now_us: int
+    ) -> Mapping[str, bool]:
+        return await self._database.write(
+            lambda c: graphs.change_settings(c, self.user_id, graph_id, changes, now_us)
         )
 
     async def add_schedule(self, schedule: ScheduleRecord) -> None:

@@ -44,6 +44,12 @@ def add_graph_routes(routes: Routes) -> None:
         operation="putV1Set active graph version",
     )
     add(
+        "PATCH",
+        "/graphs/{graph_id}/settings",
+        change_settings,
+        operation="patchV1Update graph settings",
+    )
+    add(
         "GET",
         "/graphs/{graph_id}/versions/{version}",
         get_graph_version,
@@ -143,6 +149,14 @@ async def set_active_version(
         caller_of(request).user_id, GraphId(graph_id), body.active_graph_version
     )
     return answer(None)
+
+
+async def change_settings(request: Request, graph_id: str, body: wire.GraphSettings) -> Response:
+    """Set what the body names of an agent's settings, and return all of them."""
+    settings = await context_of(request).graphs.change_settings(
+        caller_of(request).user_id, GraphId(graph_id), body.changes()
+    )
+    return answer(settings)
 
 
 def _refuse_impossible(graph_id: str, version: int | None) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from backend.api.wire.text import (
     MAX_LINKS,
@@ -21,6 +21,7 @@ from backend.core import graph as core
 from backend.core import graph_schema
 from backend.core.catalog import Catalog
 from backend.core.ids import BlockId, GraphId, LinkId, NodeId
+from backend.services.graphs import DEFAULT_SETTINGS
 
 FreshId = Callable[[], str]
 Values = dict[str, Any]
@@ -81,6 +82,22 @@ class SetGraphActiveVersion(BaseModel):
     """The version that is to be the active one."""
 
     active_graph_version: Version
+
+
+class GraphSettings(BaseModel):
+    """Whether people are asked. Null stands for the default."""
+
+    human_in_the_loop_safe_mode: bool = True
+    sensitive_action_safe_mode: bool = False
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _default_for_null(cls, value: Any, info: ValidationInfo) -> Any:
+        return DEFAULT_SETTINGS[str(info.field_name)] if value is None else value
+
+    def changes(self) -> dict[str, bool]:
+        """Return what was sent."""
+        return self.model_dump(exclude_unset=True)
 
 
 def to_graph(sent: Graph, fresh: FreshId) -> core.Graph:

@@ -10,10 +10,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.api.wire.credentials import CredentialsMetaInput
-from backend.api.wire.graphs import Link, Node
+from backend.api.wire.graphs import GraphSettings, Link, Node
+from backend.core.reviews import ReviewStatus
 from backend.core.status import Status as AgentExecutionStatus
 
 Values = dict[str, Any]
+Data = Values | list[Any] | str | int | float | bool | None
 Credentials = dict[str, CredentialsMetaInput]
 
 
@@ -208,6 +210,36 @@ class GraphExecutionJobInfo(BaseModel):
     cron_description: str | None = None
 
 
+class PendingHumanReviewModel(BaseModel):
+    """A question to a person."""
+
+    node_exec_id: str
+    node_id: str = ""
+    user_id: str
+    graph_exec_id: str
+    graph_id: str
+    graph_version: int
+    payload: Data
+    instructions: str | None = None
+    editable: bool
+    status: ReviewStatus
+    review_message: str | None = None
+    was_edited: bool | None = None
+    processed: bool = False
+    created_at: datetime
+    updated_at: datetime | None = None
+    reviewed_at: datetime | None = None
+
+
+class ReviewResponse(BaseModel):
+    """How many decisions were saved."""
+
+    approved_count: int
+    rejected_count: int
+    failed_count: int
+    error: str | None = None
+
+
 class UploadFileResponse(BaseModel):
     """A file that was kept."""
 
@@ -243,6 +275,10 @@ ANSWERS: dict[str, Any] = {
     "getV1List execution schedules for a graph": list[GraphExecutionJobInfo],
     "getV1List execution schedules for a user": list[GraphExecutionJobInfo],
     "deleteV1Delete execution schedule": Values,
+    "patchV1Update graph settings": GraphSettings,
+    "getV2Get pending reviews": list[PendingHumanReviewModel],
+    "getV2Get pending reviews for execution": list[PendingHumanReviewModel],
+    "postV2ProcessReviewAction": ReviewResponse,
     "postV1Upload file to cloud storage": UploadFileResponse,
     "getHealthHealth": Any,
 }

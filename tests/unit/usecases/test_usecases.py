@@ -53,4 +53,4 @@ def test_the_reddit_graph_is_planned_with_placeholders_for_what_is_not_built() -
     assert reader.placeholder
     assert reader.name == "GetRedditPostsBlock"
     assert set(reader.credentials) == {"credentials"}
-    assert plan.nodes[4].linked == ("data_#_post_id", "data_#_comment")
+    assert plan.nodes[4].linked == ("post_id", "comment")
