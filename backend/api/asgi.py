@@ -55,25 +55,13 @@ def create_app(
     *cors_origins* are exact origins, or ``regex:`` and a pattern; an origin on localhost stands
     for its twin on 127.0.0.1 too. *show_docs* serves the pages that try routes out.
     """
-    app = RestApplication(
-        title="agpt-server",
-        version=version,
-        docs_url="/docs" if show_docs else None,
-        redoc_url="/redoc",
-        # A client that forgets to say that its body is JSON is understood, as it always was.
-        strict_content_type=False,
-    )
+    app = _prepared.pop() if _prepared else _with_routes()
+    app.version = version
     app.state.context = context
-    routes = Routes(app.router)
-    add_execution_routes(routes)
-    add_graph_routes(routes)
-    add_schedule_routes(routes)
-    add_review_routes(routes)
-    add_block_routes(routes)
-    add_file_routes(routes)
-    add_user_routes(routes)
-    add_health_routes(routes)
-    add_error_handlers(app)
+    if not show_docs:
+        pages = [route for route in app.router.routes if getattr(route, "path", "") in _DOCS]
+        for page in pages:
+            app.router.routes.remove(page)
     # The last one added stands outermost.
     # An upload is never held in memory, and has a limit of its own.
     app.add_middleware(BodyLimit, limit_bytes=body_limit_bytes, exempt=frozenset({UPLOAD}))
@@ -86,6 +74,43 @@ def create_app(
         **_origins(cors_origins),
     )
     app.add_middleware(Border)
+    return app
+
+
+#: Pages that try routes out.
+_DOCS: Final = ("/docs", "/docs/oauth2-redirect")
+#: An application with its routes that nobody has taken yet; see `prepare`.
+_prepared: list[RestApplication] = []
+
+
+def prepare() -> None:
+    """
+    Make the routes ahead of the application that `create_app` returns next in this process.
+
+    For the process from which services are forked: what is made here is shared, and costs no time
+    when a service starts.
+    """
+    if not _prepared:
+        _prepared.append(_with_routes())
+
+
+def _with_routes() -> RestApplication:
+    app = RestApplication(
+        title="agpt-server",
+        redoc_url="/redoc",
+        # A client that forgets to say that its body is JSON is understood, as it always was.
+        strict_content_type=False,
+    )
+    routes = Routes(app.router)
+    add_execution_routes(routes)
+    add_graph_routes(routes)
+    add_schedule_routes(routes)
+    add_review_routes(routes)
+    add_block_routes(routes)
+    add_file_routes(routes)
+    add_user_routes(routes)
+    add_health_routes(routes)
+    add_error_handlers(app)
     return app
 
 

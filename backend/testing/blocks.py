@@ -14,11 +14,13 @@ from backend.sdk import Block, BlockContext, Example, accept, failure_of, make_i
 from backend.sdk.files import FileDesk
 from backend.testing.files import TransientFiles
 from backend.testing.memory import TransientMemories
+from backend.testing.people import ApprovingPeople
 
 #: Examples run at one moment, the same for all.
 MOMENT = datetime(2026, 1, 31, 13, 37, tzinfo=UTC)
 
 #: Its files and its memory last as long as the process: give each example a key of its own.
+#: Whom it asks approves of everything.
 CONTEXT = BlockContext(
     user_id="author",
     graph_id="example-graph",
@@ -26,6 +28,7 @@ CONTEXT = BlockContext(
     idempotency_key="example",
     files=FileDesk(TransientFiles(), None),
     memory=TransientMemories(),
+    reviews=ApprovingPeople(),
     now=lambda: MOMENT,
 )
 

@@ -42,7 +42,10 @@ MODULES: Final = (
     "backend.util.service",
     "backend.wiring",
     "backend.wiring_api",
+    "backend.wiring_files",
     "backend.adapters.bus.local",
+    "backend.adapters.files",
+    "backend.adapters.storage.memory",
     "backend.adapters.dispatch.local",
     "backend.adapters.mail",
     "backend.adapters.storage.keeper",
@@ -65,22 +68,30 @@ MODULES: Final = (
 )
 
 
+#: What our libraries would load if it is there, and we never use in a service.
+_NOT_NEEDED: Final = ("rich", "pydantic.v1")
+
+
 def load() -> None:
     """Import everything, then move it out of the garbage collector's sight."""
     # A collection writes into every object it looks at, and a written page is no longer shared.
     gc.disable()
     # structlog would load rich, if it is there, for tracebacks on a terminal: a tenth of the start.
-    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # the import system's word for no
+    # FastAPI would load all of pydantic's first version, to ask whether a model is one of its.
+    for name in _NOT_NEEDED:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # the import system's word for no
     for name in MODULES:
         # A module that cannot be imported fails again in the service that needs it, and there it
         # is reported.
         with suppress(ImportError):
             importlib.import_module(name)
-    if sys.modules.get("rich") is None:
-        sys.modules.pop("rich", None)
-    # Each service reads it: once here, instead of once in each.
+    # Each service reads the catalogue: once here, instead of once in each. Routes, the same.
     with suppress(ImportError):
         importlib.import_module("backend.discovery").load_catalog()
+        importlib.import_module("backend.api.asgi").prepare()
+    for name in _NOT_NEEDED:
+        if sys.modules.get(name) is None:
+            sys.modules.pop(name, None)
     gc.collect()
     gc.freeze()
     gc.enable()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from backend.sdk import Block, BlockContext, BlockType, Category, Effect, pin, pins
+from backend.sdk import Block, BlockContext, BlockType, Category, Effect, Example, pin, pins
 
 
 class HumanInTheLoopBlock(Block):
@@ -19,6 +19,16 @@ class HumanInTheLoopBlock(Block):
     block_type = BlockType.HUMAN_IN_THE_LOOP
     # What was decided is kept with the run: asked again, the answer is the same.
     effect = Effect.PURE
+    # In examples people approve of everything.
+    examples = (
+        Example(
+            inputs={"data": {"to": "Ann", "text": "Hello"}, "name": "Send this letter?"},
+            outputs=[
+                ("approved_data", {"to": "Ann", "text": "Hello"}),
+                ("review_message", "Execution approved by reviewer"),
+            ],
+        ),
+    )
 
     @pins
     class Input:

@@ -78,6 +78,21 @@ class Model:
             self.route(row.node)
         self.follow_up()
 
+    def asked(self, ordinal: int) -> None:
+        """It waits for a person, and holds up nobody in the line of its node."""
+        row = self.rows[ordinal]
+        row.status, row.dispatched = "REVIEW", False
+        if not self.stopping:
+            self.route(row.node)
+        self.follow_up()
+
+    def decided(self, ordinals: list[int]) -> None:
+        """What waited for a person is back in its place in the line."""
+        for ordinal in ordinals:
+            if self.rows[ordinal].status == "REVIEW":
+                self.rows[ordinal].status = "QUEUED"
+                self.status = "RUNNING"
+
     def cancelled(self, ordinal: int) -> None:
         self.rows[ordinal].status = "TERMINATED"
         self.follow_up()
@@ -100,6 +115,8 @@ class Model:
     def route(self, node: str) -> None:
         """Outputs of one node go out in the order of its line; the first that runs on blocks it."""
         for row in self.in_line(node):
+            if row.status == "REVIEW":
+                continue
             while row.routed < len(row.outputs):
                 name, value = row.outputs[row.routed]
                 row.routed += 1
@@ -185,6 +202,13 @@ class Model:
                 if len(self.running()) < self.parallel:
                     row.dispatched = True
         if not self.running():
+            self.rest()
+
+    def rest(self) -> None:
+        """Nothing runs: the run waits for people, or is over."""
+        if not self.stopping and any(row.status == "REVIEW" for row in self.rows):
+            self.status = "REVIEW"
+        else:
             self.end()
 
     def refuse(self, slot: Row) -> None:
@@ -195,7 +219,7 @@ class Model:
     def end(self) -> None:
         self.status = self.ends_as
         for row in self.rows:
-            if row.status == "QUEUED":
+            if row.status in ("QUEUED", "REVIEW"):
                 row.status = self.status
 
     def running(self) -> list[Row]:

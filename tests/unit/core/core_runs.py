@@ -24,9 +24,11 @@ from backend.core.step import (
     Event,
     NodeCancelled,
     NodeEnded,
+    NodePaused,
     NodeStarted,
     NodeYielded,
     RunEnded,
+    RunPaused,
     RunStarted,
     StartNode,
     StopAsked,
@@ -59,6 +61,7 @@ class Behaviour:
     values: int = 1
     kind: str = "number"
     fails: bool = False
+    asks: int = 0  #: one in so many of its executions, by ordinal, asks a person
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +140,7 @@ class Work:
     error: str | None
     started: bool = False
     cancelled: bool = False
+    asks: bool = False
 
 
 class Driver:
@@ -161,6 +165,8 @@ class Driver:
         self.work: list[Work] = []
         self.known: dict[int, NodeExecution] = {}
         self.ended: Status | None = None
+        self.paused = False
+        self.decided: set[str] = set()
         self.rows: dict[int, dict[str, Any]] = {}
         self.run_row: dict[str, Any] = {}
         self.saved_model = copy.deepcopy(self.model)
@@ -190,7 +196,10 @@ class Driver:
         self.commit()
 
     def advance(self) -> None:
-        """Let one of the running nodes do one thing."""
+        """Let one of the running nodes do one thing, or a person decide what all wait for."""
+        if self.paused:
+            self.decide()
+            return
         work = self.work[self.choose(len(self.work))]
         ordinal = work.execution.ordinal
         if work.cancelled and self.choose(2):
@@ -199,6 +208,10 @@ class Driver:
             work.started = True
             self.model.started(ordinal)
             self.send(NodeStarted(ordinal=ordinal, at_us=self.tick()))
+        elif work.asks:
+            self.work.remove(work)
+            self.model.asked(ordinal)
+            self.send(NodePaused(ordinal=ordinal, at_us=self.tick()))
         elif work.outputs:
             name, value = work.outputs.pop(0)
             self.model.yielded(ordinal, name, value)
@@ -215,6 +228,16 @@ class Driver:
         else:
             self.model.ended(ordinal, work.error)
             self.send(NodeEnded(ordinal=ordinal, error=work.error, at_us=self.tick()))
+
+    def decide(self) -> None:
+        """Let a person decide all that is open; the run is put together again and goes on."""
+        self.commit()
+        paused = [row for row in self.rows.values() if row["status"] == "REVIEW"]
+        assert paused
+        assert not self.run.ready
+        self.decided |= {row["id"] for row in paused}
+        self.run_row["status"] = Status.QUEUED
+        self.take_up()
 
     def stop(self) -> None:
         self.model.stop()
@@ -238,6 +261,9 @@ class Driver:
             case RunEnded(status):
                 assert not self.work
                 self.ended = status
+            case RunPaused():
+                assert not self.work
+                self.paused = True
 
     def begin(self, execution: NodeExecution) -> None:
         """Run a node, from where it was: what it has yielded already is not yielded again."""
@@ -245,7 +271,9 @@ class Driver:
         done = len(execution.outputs)
         assert execution.outputs == outputs[:done]
         started = execution.status is Status.RUNNING
-        self.work.append(Work(execution, outputs[done:], error, started=started))
+        every = self.case.behaviours[execution.node.id].asks
+        asks = every > 0 and execution.ordinal % every == 0 and execution.id not in self.decided
+        self.work.append(Work(execution, outputs[done:], error, started=started, asks=asks))
 
     def commit(self) -> None:
         """Save what changed, and see that nothing was forgotten."""
@@ -269,10 +297,17 @@ class Driver:
         self.saved_model = copy.deepcopy(self.model)
 
     def crash(self) -> None:
-        """Lose all that was not committed; put the run together again and go on."""
+        """Lose all that was not committed; a run that waits stays where it is, others go on."""
+        if self.run_row["status"] is not Status.REVIEW:
+            self.take_up()
+
+    def take_up(self) -> None:
+        """Put the run together from what was committed, and go on."""
+        self.paused = False
         ids = {ordinal: row["id"] for ordinal, row in self.rows.items()}
         self.model = copy.deepcopy(self.saved_model)
         self.model.crash()
+        self.model.decided([o for o, id_ in ids.items() if id_ in self.decided])
         self.run = self._new_run()
         for name, value in self.run_row.items():
             setattr(self.run, name, copy.copy(value))
@@ -280,7 +315,7 @@ class Driver:
             ordinal: from_row(copy.deepcopy(row), self.plan) for ordinal, row in self.rows.items()
         }
         self.work = []
-        for execution in restore(self.run, self.known.values()):
+        for execution in restore(self.run, self.known.values(), decided=self.decided):
             self.begin(execution)
         assert {ordinal: each.id for ordinal, each in self.known.items()} == ids
         self.model.follow_up()

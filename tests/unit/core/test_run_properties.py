@@ -62,6 +62,7 @@ def cases(draw: st.DrawFn, *, orderly: bool = False) -> Case:
             values=draw(st.sampled_from((0, 1, 2, 2, 3, 5))),
             kind=draw(st.sampled_from(("number", "number", "nothing", "object"))),
             fails=draw(st.booleans()),
+            asks=0 if orderly else draw(st.sampled_from((0, 0, 0, 1, 2, 2))),
         )
         for name in names
     }

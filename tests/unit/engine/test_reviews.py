@@ -1,6 +1,7 @@
 """Runs that wait for people: paused, answered, taken up again by another executor, stopped."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from tests.unit.engine.engine_blocks import INPUT, OUTPUT, agent, graph
 from tests.unit.engine.engine_house import LIMIT_S, Fault, House
 
 ASK = ("HumanInTheLoopBlock", {"name": "Is this right?"})
-PRINT = ("PrintToConsoleBlock", {})
+PRINT: tuple[str, dict[str, Any]] = ("PrintToConsoleBlock", {})
 REJECTED = ("AgentOutputBlock", {"name": "rejected"})
 SAID = ("AgentOutputBlock", {"name": "said"})
 
@@ -71,6 +72,20 @@ async def open_reviews(house: House, count: int = 1) -> list[ReviewRecord]:
                 nodes = {n.id: n.ordinal for run_id in runs for n in await house.nodes(run_id)}
                 return sorted(found, key=lambda review: nodes[review.node_exec_id])
             await asyncio.sleep(0.002)
+
+
+async def until(check: Callable[[], object]) -> None:
+    """Wait for what nobody tells: rows, and what an engine holds."""
+    async with asyncio.timeout(LIMIT_S):
+        while not check():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.002)
+
+
+def fault_at(kind: str, number: int) -> Fault:
+    """Return what happens at one commit."""
+    fault = Fault()
+    setattr(fault, kind, number)
+    return fault
 
 
 async def answer(house: House, *answers: Answer) -> bool:
@@ -186,7 +201,7 @@ async def test_a_sensitive_block_runs_with_the_inputs_that_a_person_left(house: 
     ("said", "reason"),
     [
         (lambda review: no(review, "too loud"), "Block execution rejected by reviewer: too loud"),
-        (lambda review: no(review), "Block execution rejected by reviewer"),
+        (no, "Block execution rejected by reviewer"),
         (lambda review: yes(review, edited=True, payload=[1]), "must be an object"),
         (lambda review: yes(review, edited=True, payload={}), "text"),
     ],
@@ -267,9 +282,7 @@ async def test_the_rest_of_a_run_goes_on_while_one_branch_waits(house: House) ->
     async with house.engine():
         run_id = await house.submit("beside", run="x")
         await house.notes.held.wait()
-        async with asyncio.timeout(LIMIT_S):
-            while not await house.user.waiting_reviews(page=1, page_size=1):
-                await asyncio.sleep(0.002)
+        await until(lambda: house.rows("SELECT 1 FROM reviews"))
         assert (await house.run(run_id)).status is Status.RUNNING
 
         house.notes.hold.set()
@@ -290,9 +303,10 @@ async def test_an_answer_survives_every_crash_on_the_way(house: House) -> None:
     async with house.engine():
         [review] = await open_reviews(house)
     await answer(house, yes(review, edited=True, payload="y"))
+    told = len(house.events.seen)
     for kind in ("dies_before", "dies_after"):
         for number in (1, 2, 3):
-            fault = Fault(**{kind: number})
+            fault = fault_at(kind, number)
             async with house.engine(fault):
                 await house.until_dead(run_id, fault)
 
@@ -300,6 +314,7 @@ async def test_an_answer_survives_every_crash_on_the_way(house: House) -> None:
         run = await house.ended(run_id)
 
     assert run.outputs == {"answer": ["y."], "said": ["Execution approved by reviewer"]}
+    assert Status.REVIEW not in {event.record.status for event in house.events.seen[told:]}
     assert len(house.rows("SELECT 1 FROM reviews")) == 1
 
 
@@ -310,7 +325,7 @@ async def test_a_run_comes_to_its_question_whatever_dies_on_the_way(
     await house.add(NESTED)
     run_id = await house.submit("nested", run="x")
     for number in range(1, 6):
-        fault = Fault(**{kind: number})
+        fault = fault_at(kind, number)
         async with house.engine(fault):
             waiting = asyncio.create_task(open_reviews(house))
             dead = asyncio.create_task(fault.died.wait())
@@ -354,9 +369,7 @@ async def test_a_nested_run_is_found_again_by_its_parent_after_a_restart(
         await answer(house, yes(review))
     async with house.engine() as engine:
         if first == "the executor":
-            async with asyncio.timeout(LIMIT_S):
-                while not engine.worker.active:
-                    await asyncio.sleep(0.002)
+            await until(lambda: engine.worker.active)
             await answer(house, yes(review))
         run = await house.ended(run_id)
 

@@ -1,0 +1,1 @@
+"""Weaknesses that servers of this kind have had: each is named, and shown not to be here."""
