@@ -7,10 +7,10 @@ same child, which goes on by itself, and takes up its outputs where it was.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from backend.core.block import BlockType
-from backend.core.errors import BadRequest, BlockExecutionError
+from backend.core.errors import BadRequest, BlockExecutionError, Unavailable
 from backend.core.execution import NodeExecution, RunStats
 from backend.core.ids import ExecutionId, GraphId, derived_id
 from backend.core.records import ExecutionRecord, NewExecution
@@ -19,6 +19,10 @@ from backend.engine.context import Usage
 
 if TYPE_CHECKING:
     from backend.engine.run_loop import RunLoop
+
+
+#: How long to wait for a database that does not answer.
+_AGAIN_S: Final = 0.2
 
 
 class Children(Protocol):
@@ -90,7 +94,7 @@ class Nesting:
         watch = _Watch(child.id)
         try:
             await loop.add_child(child)
-            await self._watch(watch)
+            await self._watch_patiently(watch)
             while (output := await watch.outputs.get()) is not None:
                 yield output
             end = watch.ended.result()
@@ -103,6 +107,14 @@ class Nesting:
             self._children.watch_child(child.id, None)
             if not watch.ended.done() and not loop.over:
                 await self._stop(loop, child)
+
+    async def _watch_patiently(self, watch: "_Watch") -> None:
+        """Watch; a database that is away for a while only delays it."""
+        while True:
+            try:
+                return await self._watch(watch)
+            except Unavailable:
+                await asyncio.sleep(_AGAIN_S)
 
     async def _watch(self, watch: "_Watch") -> None:
         """Feed *watch* with all that its child gives, from its first output on, and its end."""

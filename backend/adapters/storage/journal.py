@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, and_, bindparam, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, select, text, update
 from sqlalchemy.sql.expression import ClauseElement
 
 from backend.adapters.storage import executions as runs
@@ -64,6 +64,17 @@ def _upsert(table: Table, *keys: str) -> Callable[[str], ClauseElement]:
 _UPDATE_RUN: Final = Prepared(
     _run_update(), "status", "attempt", "owner", "revision", "updated_us", "started_us", "ended_us",
     "stats", "run", "expected",
+)  # fmt: skip
+_CUT_SHORT: Final = (Status.FAILED.value, Status.TERMINATED.value)
+#: A run whose graph is gone cannot be read node by node: what was open ends with it all the same.
+_CLOSE_NODES: Final = Prepared(
+    update(node_executions)
+    .where(
+        _N.run_id == bindparam("run"),
+        text("status IN ('QUEUED', 'RUNNING', 'REVIEW')"),
+    )
+    .values(status=bindparam("status"), end_us=bindparam("end_us")),
+    "status", "end_us", "run",
 )  # fmt: skip
 _NOTE_CLAIM: Final = Prepared(
     update(executions)
@@ -193,6 +204,7 @@ class StagedRows:
     node_rows: Sequence[tuple[Any, ...]]
     output_rows: Sequence[tuple[Any, ...]]
     claim_rows: Sequence[tuple[Any, ...]]
+    closing_rows: Sequence[tuple[Any, ...]]  #: runs that end before their time
     new_runs: Sequence[NewExecution]
     questions: Sequence[ReviewRecord]
     notices: Mapping[ExecutionId, NoticeRecord]
@@ -218,6 +230,11 @@ def stage(batch: JournalBatch) -> StagedRows:
             for execution in change.nodes
         ],
         output_rows=output_rows,
+        closing_rows=[
+            (change.values["status"], change.values["ended_us"], change.run_id)
+            for change in batch.changes
+            if change.values["status"] in _CUT_SHORT
+        ],
         claim_rows=[
             (change.values["revision"], change.stalls, change.run_id, change.attempt)
             for change in batch.changes
@@ -249,12 +266,11 @@ def split(staged: StagedRows) -> list[StagedRows]:
             node_rows=[row for row in staged.node_rows if row[0] == run_id],
             output_rows=[row for row in staged.output_rows if row[0] == run_id],
             claim_rows=[row for row in staged.claim_rows if run_id in row],
+            closing_rows=[row for row in staged.closing_rows if run_id in row],
             new_runs=[run for run in staged.new_runs if run.parent_id == run_id],
             questions=[one for one in staged.questions if one.run_id == run_id],
             notices={run: one for run, one in staged.notices.items() if run == run_id},
-            held_up={
-                status: [run_id] for status, held in staged.held_up.items() if run_id in held
-            },
+            held_up={status: [run_id] for status, held in staged.held_up.items() if run_id in held},
         )
         for (run_id, attempt), run_row in zip(staged.runs, staged.run_rows, strict=True)
     ]
@@ -270,6 +286,7 @@ def commit(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]
         output_rows = [row for row in output_rows if row[0] not in refused]
     _SAVE_NODE.run(connection, node_rows)
     _ADD_OUTPUTS.run(connection, output_rows)
+    _CLOSE_NODES.run(connection, [row for row in staged.closing_rows if row[2] not in refused])
     if staged.new_runs:
         runs.add_missing(connection, [r for r in staged.new_runs if r.parent_id not in refused])
     if staged.questions:

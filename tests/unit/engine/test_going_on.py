@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from backend.core.ids import ExecutionId
+from backend.core.ids import ExecutionId, GraphId
 from backend.core.status import Status
 from backend.engine.worker import MOST_STALLS
 from backend.ports.dispatch import SignalKind
@@ -172,3 +172,20 @@ async def test_all_of_many_runs_end_though_engines_die_under_them(house: House) 
     assert statuses == {"COMPLETED": 40 * 4}
     assert deaths > 3
     assert all(len(house.notes.keys(one)) == 1 for one in house.notes.count())
+
+
+async def test_a_run_whose_graph_is_gone_leaves_no_open_node(house: House) -> None:
+    run_id = await interrupted(house, "ReadBlock")
+    await house.user.delete_graph(GraphId("one"), now_us=1)
+
+    async with house.engine():
+        run = await house.ended(run_id)
+
+    assert run.status is Status.FAILED
+    assert run.stats is not None
+    assert "is gone" in str(run.stats.error)
+    assert {row[0] for row in house.rows("SELECT status FROM node_executions")} <= {
+        "COMPLETED",
+        "FAILED",
+        "INCOMPLETE",
+    }
