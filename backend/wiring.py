@@ -218,6 +218,7 @@ def _limits(settings: Settings) -> "Limits":
         node_executions=settings.max_node_executions_per_run,
         outputs_per_node=settings.max_outputs_per_node,
         nesting=settings.max_agent_nesting,
+        runs_per_graph=settings.max_concurrent_graph_executions_per_user,
     )
 
 

@@ -23,7 +23,7 @@ EXIT_LEFT_BEHIND = 70
 EXIT_TOO_LONG = 124
 
 
-class Interrupted(Exception):  # noqa: N818 - it is a request, not an error
+class Interrupted(Exception):
     """A signal asked this program to end. The number is the exit code."""
 
     def __init__(self, exit_code: int) -> None:
@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()
     if not sys.platform.startswith("linux"):
-        return subprocess.call(options.command)  # noqa: S603 - the caller's own command
+        return subprocess.call(options.command)
     return run(options.command, limit_s=options.limit_s)
 
 
@@ -49,7 +49,7 @@ def run(command: list[str], *, limit_s: int = 0) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     signal.alarm(limit_s)
-    child = subprocess.Popen(command)  # noqa: S603 - the caller's own command
+    child = subprocess.Popen(command)
     try:
         exit_code = _reap_until(child.pid)
         left = _still_there_after(GRACE_S)

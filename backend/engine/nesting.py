@@ -43,6 +43,11 @@ class Children(Protocol):
         """Stop a child, one that waits for people too; return its loop; None if it had ended."""
 
 
+def child_id(parent: ExecutionId, node_exec_id: str) -> ExecutionId:
+    """Return the id of the run that a node execution starts."""
+    return ExecutionId(derived_id(parent, node_exec_id, "child"))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChildEnd:
     """How a child ended."""
@@ -79,7 +84,7 @@ class Nesting:
                 f"agents are nested over {self._limit} deep (setting MAX_AGENT_NESTING)"
             )
         child = NewExecution(
-            id=ExecutionId(derived_id(stored.record.id, execution.id, "child")),
+            id=child_id(stored.record.id, execution.id),
             user_id=stored.record.user_id,
             graph_id=GraphId(graph_id),
             graph_version=graph_version,

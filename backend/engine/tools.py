@@ -36,6 +36,7 @@ class Limits:
     outputs_per_node: int = 100_000
     value_bytes: int = 16 * 1024 * 1024
     nesting: int = 20
+    runs_per_graph: int = 25  #: at once, of one user and graph
 
 
 @dataclass(kw_only=True)

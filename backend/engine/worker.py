@@ -17,6 +17,9 @@ from backend.core.plan import GraphPlan
 from backend.core.records import ExecutionRecord
 from backend.core.restore import restore
 from backend.core.reviews import NONE_YET, Decisions
+from backend.core.status import Status
+from backend.engine.admission import Admission
+from backend.engine.rest import Rest
 from backend.engine.run_loop import RunLoop
 from backend.engine.tools import EngineTools
 from backend.ports.dispatch import Signal, SignalKind, SignalSource
@@ -26,6 +29,7 @@ log = structlog.get_logger()
 
 SWEEP_S: Final = 1.0
 _PLANS: Final = 512
+_LOADED_AT_ONCE: Final = 64
 #: Ids of new runs that are remembered while all slots are taken.
 _MOST_ASKED: Final = 10_000
 #: Runs whose newest attempt here is remembered.
@@ -63,6 +67,8 @@ class Worker:
         self._stops: set[ExecutionId] = set()
         self._wake = asyncio.Event()
         self._more = True  # storage may hold runs that nobody told us about
+        self._rest = Rest(self.active_runs)
+        self._admission = Admission(tools.limits.runs_per_graph)
         self._watchers: dict[ExecutionId, Callable[[RunLoop], None]] = {}
         self._full = False
         self._held = False
@@ -79,6 +85,10 @@ class Worker:
     def free(self) -> int:
         """How many more runs fit. Nested runs live in their root's slot: they cannot starve it."""
         taken = len(self.active_runs) - len(self._children & self.active_runs.keys())
+        if self._rest.children:
+            # Where one of these goes on, there are more at work than slots for a while.
+            children = self._children
+            taken -= self._rest.count(r for i, r in self.active_runs.items() if i not in children)
         return max(0, self._slots - taken - len(self._loading))
 
     async def serve(self) -> None:
@@ -145,18 +155,18 @@ class Worker:
         if resumed and (self._more or any(i in self._asked for i in resumed)):
             await self._begin_all(resumed, fresh=False)
         while self._asked and self.free:
-            ids = [self._asked.popitem(last=False)[0] for _ in range(self._batch())]
+            count = min(len(self._asked), self.free, _LOADED_AT_ONCE)
+            ids = [self._asked.popitem(last=False)[0] for _ in range(count)]
             await self._begin_all(ids, fresh=True)
         if self._more and self.free and not self._asked:
             self._more = False
             known = list(self.active_runs)
             limit = self.free
-            ids = await self._storage.unfinished(limit=limit, exclude=known)
+            ids = await self._storage.unfinished(
+                limit=limit, exclude=known, full=self._admission.full()
+            )
             self._full = len(ids) >= limit  # there may be more: look again when a run has ended
             await self._begin_all([i for i in ids if i not in self._loading], fresh=False)
-
-    def _batch(self) -> int:
-        return min(len(self._asked), self.free, 64)
 
     async def _look_for_stops(self) -> None:
         self._stops.clear()
@@ -176,11 +186,28 @@ class Worker:
         self._loading.update(ids)
         try:
             loaded = await self._storage.load_runs(ids)
-            new = [stored for stored in loaded if stored.record.id not in self.active_runs]
+            new = [
+                stored
+                for stored in loaded
+                if stored.record.id not in self.active_runs and self._admission.admit(stored)
+            ]
             # Together: what a sweep finds waits for its claim, all of them for one commit.
-            await asyncio.gather(*(self.begin(stored, fresh=fresh) for stored in new))
+            await asyncio.gather(*(self._begin_admitted(stored, fresh=fresh) for stored in new))
         finally:
             self._loading.difference_update(ids)
+
+    async def _begin_admitted(self, stored: StoredRun, *, fresh: bool) -> None:
+        loop = None
+        try:
+            loop = await self.begin(stored, fresh=fresh)
+        finally:
+            if loop is None or loop.stored is not stored:
+                self._let_in(stored)  # it did not begin: somebody else takes its place
+
+    def _let_in(self, stored: StoredRun) -> None:
+        for run_id in self._admission.release(stored):
+            self._asked[run_id] = None
+            self._wake.set()
 
     async def begin(self, stored: StoredRun, *, fresh: bool) -> RunLoop | None:
         """
@@ -207,6 +234,7 @@ class Worker:
             loop.watch_outputs(restored.before)
         loop.on_end.append(self._ended)
         self.active_runs[record.id] = loop
+        self._rest.children.discard(record.id)
         if (attach := self._watchers.get(record.id)) is not None:
             attach(loop)
         self.picked_up += 1
@@ -310,6 +338,15 @@ class Worker:
         self._children.discard(loop.stored.record.id)
         if not loop.claimed:  # nothing of this attempt reached the disk: the next has its number
             self._attempts.pop(loop.stored.record.id, None)
+        self._let_in(loop.stored)
+        self._note_rest(loop.stored.record.id, loop.execution.status)
+        self._look_again()
+
+    def _note_rest(self, run_id: ExecutionId, status: Status) -> None:
+        if status is Status.REVIEW and run_id in self._watchers:
+            self._rest.children.add(run_id)
+
+    def _look_again(self) -> None:
         if self._asked or self._more or self._full:
             self._more = self._more or self._full
             self._full = False
@@ -329,6 +366,7 @@ class Worker:
         """Call *attach* with each loop of a child, the present one too; with None no more."""
         if attach is None:
             self._watchers.pop(run_id, None)
+            self._rest.children.discard(run_id)
             return
         self._watchers[run_id] = attach
         loop = self.active_runs.get(run_id)
@@ -352,6 +390,8 @@ class Worker:
         record = await self._storage.finished_run(run_id)
         if record is None:
             return None
+        self._note_rest(run_id, record.status)
+        self._look_again()
         plan = await self.plan(record.graph_id, record.graph_version)
         return record, await self._storage.load_nodes(run_id, plan.nodes_by_id)
 

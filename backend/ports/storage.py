@@ -196,8 +196,20 @@ class StagedBatch(Protocol):
 class EngineStorage(Protocol):
     """What the executor needs; owners do not matter here."""
 
-    async def unfinished(self, *, limit: int, exclude: Sequence[ExecutionId]) -> list[ExecutionId]:
-        """Return runs that must be run, oldest first; not those in *exclude*."""
+    async def unfinished(
+        self,
+        *,
+        limit: int,
+        exclude: Sequence[ExecutionId],
+        full: Sequence[tuple[UserId, GraphId]] = (),
+    ) -> list[ExecutionId]:
+        """
+        Return runs that must be run, oldest first.
+
+        Args:
+            exclude: Not these.
+            full: Not those of these users and graphs, except nested ones.
+        """
 
     async def load_runs(self, ids: Sequence[ExecutionId]) -> list[StoredRun]:
         """Return those of *ids* that are unfinished."""

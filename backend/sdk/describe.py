@@ -20,7 +20,7 @@ from backend.sdk.block import Block
 from backend.sdk.pins import EXTRAS, PIN_SLOTS, Extras
 
 
-class BlockMisdeclared(AgentServerError):  # noqa: N818 - named like all errors of the tree
+class BlockMisdeclared(AgentServerError):
     """A block class breaks a rule of blocks."""
 
 

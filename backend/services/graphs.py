@@ -168,21 +168,22 @@ class GraphService:
         return replace(renamed, created_at_us=now_us, sub_graphs=subs)
 
     async def _with_sub_graphs(self, user_id: UserId, graph: Graph) -> Graph:
-        """Return *graph* with all graphs that it runs, of all depths, each once."""
+        """Return *graph* with all versions of graphs that it runs, of all depths, each once."""
         stored = self._storage.of(user_id)
-        found: dict[GraphId, Graph] = {}
-        seen = {graph.id}
+        found: list[Graph] = []
+        seen: set[tuple[GraphId, int]] = set()
         wanted = list(_runs(graph))
         while wanted and len(found) < MAX_SUB_GRAPHS:
             sub_id, version = wanted.pop(0)
-            if sub_id in seen:
+            # Two versions of one sub-graph are two graphs; one graph in itself is shown once.
+            if sub_id == graph.id or (sub_id, version) in seen:
                 continue
-            seen.add(sub_id)
+            seen.add((sub_id, version))
             sub = await stored.graph(sub_id, version)
             if sub is not None:
-                found[sub_id] = sub
+                found.append(sub)
                 wanted.extend(_runs(sub))
-        return replace(graph, sub_graphs=tuple(found.values()))
+        return replace(graph, sub_graphs=tuple(found))
 
 
 def _runs(graph: Graph) -> Iterable[tuple[GraphId, int]]:
@@ -210,7 +211,10 @@ def _owned(graph: Graph, owner: UserId) -> Graph:
 
 def _refuse_doubles(graph: Graph) -> None:
     """Refuse ids that stand for two graphs: new ones would make one of both."""
-    graphs = Counter(one.id for one in all_graphs(graph))
-    for graph_id, count in graphs.items():
+    graphs = Counter((one.id, one.version) for one in graph.sub_graphs)
+    graphs.update((graph.id, sub.version) for sub in graph.sub_graphs if sub.id == graph.id)
+    for (graph_id, version), count in graphs.items():
         if count > 1:
-            raise GraphInvalid(f"graph id {graph_id} is used {count} times; ids must differ")
+            raise GraphInvalid(
+                f"graph id {graph_id} is used {count} times for version {version}; ids must differ"
+            )

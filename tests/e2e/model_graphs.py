@@ -6,8 +6,8 @@ node can be worked out from the values that reach its pins, in lists, without ev
 shares no code with backend/core.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -217,6 +217,29 @@ class Case:
             for pin, source in place.links.items():
                 drawing.link(nodes[source.node], source.pin, nodes[-1], pin)
         return drawing.graph()
+
+    def nested(self) -> Graph:
+        """Return a graph that has this one as its only step, with the same inputs and outputs."""
+        inner = self.graph()
+        gives = [p.defaults["name"] for p in self.places if p.kind is OUTPUT]
+        drawing = Drawing("outer", "An agent in an agent.")
+        agent = drawing.node(
+            "AgentExecutorBlock",
+            graph_id=inner.id,
+            graph_version=inner.version,
+            user_id="",
+            input_schema=_shape(self.inputs),
+            output_schema=_shape(gives),
+        )
+        for name in self.inputs:
+            drawing.link(drawing.node("AgentInputBlock", name=name), "result", agent, name)
+        for name in gives:
+            drawing.link(agent, name, drawing.node("AgentOutputBlock", name=name), "value")
+        return replace(drawing.graph(), sub_graphs=(inner,))
+
+
+def _shape(names: Iterable[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: {} for name in names}, "required": [*names]}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,6 +59,8 @@ def test_an_upload_over_its_limit_is_refused(server: Server) -> None:
     )
 
     assert response.status_code == 400
-    assert response.json() == {"detail": "the file is larger than 100 MB (setting MAX_FILE_SIZE_MB)"}
+    assert response.json() == {
+        "detail": "the file is larger than 100 MB (setting MAX_FILE_SIZE_MB)"
+    }
     kept = [path for path in (server.data_dir / "files").rglob("*") if path.is_file()]
     assert kept == []

@@ -114,6 +114,22 @@ def test_any_graph_of_local_blocks_does_what_the_plain_rules_say(
     the_server_does_what_the_rules_say(server, case, watched=watched)
 
 
+@effort(10)
+@given(case=cases().filter(lambda case: None not in case.inputs.values()))
+def test_a_graph_does_the_same_inside_another(server: Server, case: Case) -> None:
+    graph_id = server.rest.add(case.nested())
+
+    run = server.rest.ended(graph_id, server.rest.start(graph_id, **case.inputs))
+
+    done = expected(case)
+    inside = sum(one.status != "INCOMPLETE" for executions in done for one in executions)
+    outputs = outputs_of(case, done)
+    outside = len(case.inputs) + 1 + sum(map(len, outputs.values()))
+    assert run["status"] == "COMPLETED"
+    assert run["outputs"] == outputs
+    assert run["stats"]["node_exec_count"] == inside + outside
+
+
 @pytest.mark.slow
 @effort(300)
 @given(case=cases(), watched=st.booleans())

@@ -78,8 +78,8 @@ async def test_a_block_does_in_a_graph_what_it_does_alone(
 ) -> None:
     await house.add(graph("g", {"in": INPUT, "block": (block, given)}, f"in.result -> block.{pin}"))
 
+    run_id = await house.submit("g", run=value)
     async with house.engine():
-        run_id = await house.submit("g", run=value)
         await house.ended(run_id)
 
     [node] = [node for node in await house.nodes(run_id) if node.node_id == "block"]
@@ -96,8 +96,8 @@ async def test_pins_that_a_block_has_from_its_base_are_converted_like_its_own(
     given = {"name": 5, "title": 6, "value": "7"}
     await house.add(graph("g", {"number": ("AgentNumberInputBlock", given)}, ""))
 
+    run_id = await house.submit("g")
     async with house.engine():
-        run_id = await house.submit("g")
         await house.ended(run_id)
 
     [node] = await house.nodes(run_id)
@@ -121,8 +121,9 @@ async def test_a_result_that_json_does_not_have_fails_the_node_and_not_the_run(
         )
     )
 
+    run_id = await house.submit("g", run=a)
     async with house.engine():
-        run = await house.ended(await house.submit("g", run=a))
+        run = await house.ended(run_id)
 
     assert run.outputs is not None
     assert words in run.outputs["answer"][0]
@@ -154,7 +155,8 @@ async def test_inputs_of_an_agent_are_not_mistaken_for_pins_of_the_block_that_ru
     )
     await house.add(outer)
 
+    run_id = await house.submit("outer", run=[1])
     async with house.engine():
-        run = await house.ended(await house.submit("outer", run=[1]))
+        run = await house.ended(run_id)
 
     assert run.outputs == {n: [[1]] for n in names}

@@ -1,8 +1,10 @@
 """Ten times the work costs about ten times as much, and not a hundred times: counted, not timed."""
 
+import threading
 from itertools import pairwise
 from typing import Any
 
+import psutil
 import pytest
 
 from backend.adapters.storage.reviews import add as reviews_add
@@ -42,8 +44,8 @@ async def cost_of(house: House, which: Graph, value: Any) -> Cost:
     """Run *which* and return what it cost."""
     await house.add(which)
     with counted(house) as cost:
+        run_id = await house.submit(which.id, run=value)
         async with house.engine():
-            run_id = await house.submit(which.id, run=value)
             run = await house.ended(run_id)
     assert run.status is Status.COMPLETED
     return cost
@@ -68,6 +70,7 @@ async def test_a_chain_of_steps_that_wait_for_nothing_is_a_handful_of_commits(
     many = await cost_of(house, texts(100), "x")
 
     assert many.rows <= MOST * few.rows
+    assert few.calls <= 15
     assert many.calls <= few.calls + 10
 
 
@@ -104,8 +107,8 @@ async def test_reading_a_run_takes_the_same_statements_however_many_nodes_it_has
     costs = []
     for length in (10, 100):
         await house.add(texts(length))
+        run_id = await house.submit(f"chain {length}", run="x")
         async with house.engine():
-            run_id = await house.submit(f"chain {length}", run="x")
             await house.ended(run_id)
         with counted(house) as cost:
             found = await house.user.execution_with_nodes(run_id, limit=1_000)
@@ -178,12 +181,29 @@ async def test_a_value_becomes_text_where_it_is_kept_and_nowhere_else(
 ) -> None:
     """Not to count its bytes, not for a log that nobody reads."""
     made: list[Any] = []
-    for name in ("text", "dumps"):
-        real = getattr(json, name)
-        monkeypatch.setattr(json, name, lambda value, *a, real=real: made.append(value) or real(value, *a))
+    real = json.dumps
+
+    def noted(value: Any) -> bytes:
+        made.append(value)
+        return real(value)
+
+    monkeypatch.setattr(json, "dumps", noted)
 
     await cost_of(house, texts(100), "a long word")
 
-    of_values = [value for value in made if "a long word" in repr(value)]
-    print(len(of_values))
-    assert len(of_values) <= 2 * 102 + 5
+    # The inputs and the outputs of each node; the run's own inputs and outputs.
+    assert sum("a long word" in repr(value) for value in made) <= 2 * 102 + 5
+
+
+async def test_no_run_starts_a_process_or_a_thread_of_its_own(house: House) -> None:
+    await cost_of(house, texts(10), "x")
+    processes, threads = len(psutil.Process().children()), threading.active_count()
+
+    await house.add(texts(20))
+    runs = [await house.submit("chain 20", run="x") for _ in range(20)]
+    async with house.engine():
+        for run_id in runs:
+            await house.ended(run_id)
+            assert len(psutil.Process().children()) == processes
+            # The loop's own pool may grow by one or two, once for all runs.
+            assert threading.active_count() <= threads + 2

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from backend.core.errors import NotFound
-from backend.core.graph import Graph
+from backend.core.graph import AGENT_EXECUTOR_ID, Graph
 from backend.core.ids import GraphId
-from tests.contract.rest_server import RestServer, rest_server, sample_graph
+from tests.contract.rest_server import Json, RestServer, rest_server, sample_graph
 from tests.unit.engine.engine_blocks import INPUT, OUTPUT, graph
 from tests.unit.engine.engine_house import House
 
@@ -110,3 +110,34 @@ async def everything(server: RestServer) -> list[list[tuple[object, ...]]]:
         )
         for table in ("graphs", "library_agents")
     ]
+
+
+async def test_two_versions_of_one_sub_graph_stay_two_through_export_and_import() -> None:
+    async with rest_server() as server:
+        sub = await server.new_graph()
+        await server.ask("PUT", f"/api/graphs/{sub['id']}", sub)
+        nodes = [_runs(sub, version) for version in (1, 2)]
+        outer = await server.new_graph({"name": "o", "description": "", "nodes": nodes})
+
+        file = await server.ask("GET", f"/api/graphs/{outer['id']}?for_export=true")
+        again = await server.new_graph(file.json())
+
+        versions = sorted((one["id"], one["version"]) for one in again["sub_graphs"])
+        runs = [node["input_default"] for node in again["nodes"]]
+        assert [version for _, version in versions] == [1, 2]
+        assert sorted((one["graph_id"], one["graph_version"]) for one in runs) == versions
+        assert sub["id"] not in {one for one, _ in versions}
+
+
+def _runs(sub: Json, version: int) -> Json:
+    return {
+        "id": f"n{version}",
+        "block_id": AGENT_EXECUTOR_ID,
+        "input_default": {
+            "graph_id": sub["id"],
+            "graph_version": version,
+            "input_schema": sub["input_schema"],
+            "output_schema": sub["output_schema"],
+            "inputs": {},
+        },
+    }

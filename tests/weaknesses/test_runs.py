@@ -199,7 +199,8 @@ async def test_inputs_of_a_failed_node_are_not_logged(house: House) -> None:
     await house.add(BREAKS)
     with capture_logs() as lines:
         async with house.engine():
-            run = await house.ended(await house.submit("breaks", run="a secret word"))
+            start(house, run_id := await house.submit("breaks", run="a secret word"))
+            run = await house.ended(run_id)
 
     assert run.stats is not None
     assert run.stats.node_error_count == 1

@@ -19,10 +19,15 @@ _L: Final = library_agents.c
 
 
 def add(connection: Connection, user_id: UserId, new: Sequence[Graph], now_us: int) -> None:
-    """Save *new*, each with its library entry."""
+    """Save *new*, each graph with its library entry; of several versions the highest is active."""
+    highest: dict[GraphId, int] = {}
     for graph in new:
-        _insert(connection, user_id, graph, now_us)
-        _enter_library(connection, user_id, graph, now_us)
+        highest[graph.id] = max(graph.version, highest.get(graph.id, 0))
+    for graph in new:
+        newest = graph.version == highest[graph.id]
+        _insert(connection, user_id, graph if newest else replace(graph, is_active=False), now_us)
+        if newest:
+            _enter_library(connection, user_id, graph, now_us)
 
 
 def add_version(

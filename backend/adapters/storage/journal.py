@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, and_, bindparam, select, text, update
+from sqlalchemy import Connection, Table, and_, bindparam, or_, select, text, update
 from sqlalchemy.sql.expression import ClauseElement
 
 from backend.adapters.storage import executions as runs
@@ -23,7 +23,7 @@ from backend.core import json
 from backend.core.errors import NotFound
 from backend.core.execution import NodeExecution
 from backend.core.graph import Graph
-from backend.core.ids import ExecutionId, GraphId
+from backend.core.ids import ExecutionId, GraphId, UserId
 from backend.core.plan import NodePlan
 from backend.core.records import ExecutionRecord, NewExecution, NoticeRecord
 from backend.core.reviews import BROKEN, STOPPED, ReviewRecord
@@ -89,12 +89,19 @@ _ADD_OUTPUTS: Final = Prepared(
 
 
 def unfinished(
-    connection: Connection, limit: int, exclude: Sequence[ExecutionId]
+    connection: Connection,
+    limit: int,
+    exclude: Sequence[ExecutionId],
+    full: Sequence[tuple[UserId, GraphId]] = (),
 ) -> list[ExecutionId]:
-    """Return unfinished runs, oldest first."""
+    """Return unfinished runs, oldest first; see EngineStorage.unfinished."""
     query = select(_E.id).where(_E.status.in_(_UNFINISHED))
     if exclude:
         query = query.where(_E.id.not_in(exclude))
+    for user_id, graph_id in full:
+        query = query.where(
+            or_(_E.user_id != user_id, _E.graph_id != graph_id, _E.parent_id.is_not(None))
+        )
     found = connection.execute(query.order_by(_E.created_us).limit(limit))
     return [ExecutionId(row.id) for row in found]
 

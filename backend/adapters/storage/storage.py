@@ -51,8 +51,14 @@ class SqlStorage:
 
     # The executor's part.
 
-    async def unfinished(self, *, limit: int, exclude: Sequence[ExecutionId]) -> list[ExecutionId]:
-        return await self.database.read(lambda c: journal.unfinished(c, limit, exclude))
+    async def unfinished(
+        self,
+        *,
+        limit: int,
+        exclude: Sequence[ExecutionId],
+        full: Sequence[tuple[UserId, GraphId]] = (),
+    ) -> list[ExecutionId]:
+        return await self.database.read(lambda c: journal.unfinished(c, limit, exclude, full))
 
     async def load_runs(self, ids: Sequence[ExecutionId]) -> list[StoredRun]:
         return await self.database.read(lambda c: journal.load_runs(c, ids))

@@ -93,6 +93,24 @@ def test_what_comes_after_a_paused_execution_does_not_wait_for_it() -> None:
     assert statuses(driver)["c"] == ["COMPLETED", "COMPLETED"]
 
 
+def test_what_waited_in_line_behind_an_execution_goes_on_when_that_one_asks() -> None:
+    made = case("b", "a.x>b.a", "b.x>c.a", a=2)
+    driver = Driver(made, lambda _: 0)
+    driver.start()
+    while [work.execution.node.id for work in driver.work] != ["b", "b"]:
+        driver.advance()
+    driver.work[1].asks = False
+    driver.advance()  # the first begins
+    driver.choose = lambda count: count - 1
+    while len(driver.work) > 1:
+        driver.advance()
+    assert "c" not in statuses(driver)
+
+    driver.advance()  # the first asks
+
+    assert statuses(driver)["c"] == ["QUEUED"]
+
+
 @pytest.mark.parametrize("stopped_when", ["running", "paused"])
 def test_a_stop_ends_what_waits(stopped_when: str) -> None:
     driver = until_paused(case("b", "a.x>b.a"))

@@ -62,7 +62,7 @@ async def test_a_stop_waits_until_the_run_has_ended_and_shows_it_as_it_was(
     assert (await server.ask("GET", path)).json()["status"] == "TERMINATED"
 
 
-@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED, Status.REVIEW])
+@pytest.mark.parametrize("status", [Status.COMPLETED, Status.FAILED])
 async def test_what_is_not_unfinished_is_not_stopped(server: RestServer, status: Status) -> None:
     graph = await server.new_graph()
     run = await server.new_run(graph)
