@@ -51,6 +51,9 @@ class Journaled(Protocol):
     def end_notice(self) -> NoticeRecord | None:
         """Return what its owner is told about a run that has ended."""
 
+    def taken(self) -> None:
+        """All changes so far are on their way to the disk."""
+
     def committed(self, *, over: bool) -> None:
         """
         Changes are on disk. Newer ones may exist already.
@@ -182,6 +185,7 @@ class Journal:
             values=snapshots.run_values(execution, now_us),
             nodes=nodes,
         )
+        run.taken()
         waiters, run.waiters = run.waiters, []
         part = _Part(
             run=run,

@@ -47,6 +47,9 @@ log = structlog.get_logger()
 
 #: How long one run may keep the event loop to itself.
 SLICE_S: Final = 0.005
+#: Node executions that a run may be ahead of the disk. All of them go into one transaction, and
+#: everybody else who writes waits for it: a loop of pure nodes must not make it a long one.
+NODES_AHEAD: Final = 500
 #: Outputs that a streaming node may be ahead of the disk.
 OUTPUTS_AHEAD: Final = 500
 
@@ -142,6 +145,11 @@ class RunLoop:
             self._over = True
             self._tell_end()
 
+    def taken(self) -> None:
+        """See Journaled."""
+        if self._inline or self._effects:
+            asyncio.get_running_loop().call_soon(self._pump)
+
     def refused(self) -> None:
         """See Journaled."""
         log.warning("run_taken_over", execution=self.execution.id, attempt=self.attempt)
@@ -183,7 +191,7 @@ class RunLoop:
         self._pumping = True
         until = time.perf_counter() + SLICE_S
         try:
-            while not self._held and self._do_next(until):
+            while not (self._held or self._is_far_ahead()) and self._do_next(until):
                 if time.perf_counter() > until:
                     asyncio.get_running_loop().call_soon(self._pump)
                     return
@@ -193,6 +201,10 @@ class RunLoop:
             self._break(exc)
         finally:
             self._pumping = False
+
+    def _is_far_ahead(self) -> bool:
+        """Whether the disk has to catch up first; `taken` goes on then."""
+        return len(self.execution.touched) >= NODES_AHEAD
 
     def _do_next(self, until: float) -> bool:
         """Do one thing; say whether there was one."""
@@ -266,7 +278,7 @@ class RunLoop:
                 if self.execution.stop_as is not None:
                     self._inline.clear()  # its end is told by CancelNode
                     return
-                if time.perf_counter() > until:
+                if time.perf_counter() > until or self._is_far_ahead():
                     inline.run.cpu_s += time.perf_counter() - began
                     return  # goes on in the next slice
         except block_run.BlockFailed as exc:
