@@ -27,7 +27,7 @@ check: setup ## Format, lint, types, floors and the fast tests; about a minute
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@$(PYTEST) -q -m "not slow and not e2e and not chaos" $(ARGS)
+	@$(PYTEST) -q -n 2 --dist loadfile -m "not slow and not e2e and not chaos" $(ARGS)
 
 format: setup ## Format the code and mend what can be mended without thinking
 	@$(BIN)/ruff check --fix-only --quiet .

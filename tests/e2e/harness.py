@@ -20,7 +20,7 @@ from backend.core import json
 from backend.core.graph import Graph
 from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID
 from backend.util.identity import Identity, kill_for_certain, wait_until_gone
-from tests.e2e.running import Running, family_of, free_port
+from tests.e2e.running import Running, family_of, free_ports
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class Server:
 
     def __init__(self, data_dir: Path, **settings: str) -> None:
         self.data_dir = data_dir
-        self.ports = {name: free_port() for name in SERVICES}
+        self.ports = {name: int(port) for name, port in free_ports(SERVICES).items()}
         self._environment = {
             "AGPT_DATA_DIR": str(data_dir),
             "JWT_VERIFY_KEY": KEY,

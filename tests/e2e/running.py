@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -24,6 +26,15 @@ def free_port() -> int:
         port = server.getsockname()[1]
         assert isinstance(port, int)
         return port
+
+
+def free_ports(names: Iterable[str]) -> dict[str, str]:
+    """Return a port that was free a moment ago for each of *names*, no two the same."""
+    with ExitStack() as stack:
+        servers = {
+            name: stack.enter_context(socket.create_server(("127.0.0.1", 0))) for name in names
+        }
+        return {name: str(server.getsockname()[1]) for name, server in servers.items()}
 
 
 def ask(port: int) -> str:
@@ -100,7 +111,8 @@ class Running:
             self.process.kill()
         for identity in self.family:
             if identify(identity.pid) == identity:
-                os.kill(identity.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it may have ended since it was looked at
+                    os.kill(identity.pid, signal.SIGKILL)
         wait_until_gone(self.family, limit_s=5)
         self.finish()
         for stream in (self.process.stdout, self.process.stderr):

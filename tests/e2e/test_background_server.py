@@ -14,7 +14,7 @@ import jwt
 import pytest
 
 from backend.util.identity import Identity, identify, is_alive, wait_until_gone
-from tests.e2e.running import ROOT, family_of, free_port
+from tests.e2e.running import ROOT, family_of, free_ports
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -35,7 +35,7 @@ class Agpt:
     def __init__(self, home: Path) -> None:
         self.pid_file = home / ".config" / "agpt" / "running.tmp"
         self.data = home / "data"
-        self.ports = {name: free_port() for name in SERVICES}
+        self.ports = {name: int(port) for name, port in free_ports(SERVICES).items()}
         self.environment = {
             **os.environ,
             "HOME": str(home),

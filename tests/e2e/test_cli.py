@@ -14,7 +14,7 @@ from backend.services.portable import to_file
 from backend.usecases.sample import create_test_graph
 from tests.e2e.conftest import StartServer
 from tests.e2e.harness import KEY, SERVICES, Server, until
-from tests.e2e.running import ROOT, free_port
+from tests.e2e.running import ROOT, free_ports
 from tests.unit.test_wiring_run import endless
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -33,7 +33,7 @@ class Agpt:
         own = ("AGPT_TOKEN", "DATABASE_URL", "ENCRYPTION_KEY", "VIRTUAL_ENV")
         self.environment = {
             **{name: text for name, text in os.environ.items() if name not in own},
-            **{port: str(free_port()) for port in SERVICES.values()},
+            **free_ports(SERVICES.values()),
             "HOME": str(home),
             "AGPT_DATA_DIR": str(home / "data"),
             "TMPDIR": str(self.temporary),

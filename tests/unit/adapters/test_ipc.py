@@ -2,6 +2,8 @@
 
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +18,11 @@ def mode_of(path: Path) -> int:
 
 
 @pytest.fixture
-def runtime_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    made = tmp_path / "rt"
-    made.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(made))
-    return made
+def runtime_dir(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with a short path; those of pytest are long."""
+    with tempfile.TemporaryDirectory(prefix="rt") as made:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", made)
+        yield Path(made)
 
 
 def test_a_socket_lies_in_a_private_folder_of_the_data_directory(tmp_path: Path) -> None:

@@ -147,6 +147,9 @@ async def test_a_run_read_before_its_end_is_not_begun_again(house: House) -> Non
     [stale] = await house.storage.load_runs([run_id])
     async with house.engine() as engine:
         await house.ended(run_id)
+        # Its end is on disk; the engine hears of that a moment later.
+        while engine.worker.active:
+            await asyncio.sleep(0)
         before = house.notes.count()
 
         begun = await engine.worker.begin(stale, fresh=True)
