@@ -148,7 +148,7 @@ async def test_a_run_read_before_its_end_is_not_begun_again(house: House) -> Non
     async with house.engine() as engine:
         await house.ended(run_id)
         # Its end is on disk; the engine hears of that a moment later.
-        while engine.worker.active:
+        while engine.worker.active:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0)
         before = house.notes.count()
 
