@@ -190,7 +190,8 @@ def _count(folder: Path) -> Used:
             if entry.name.endswith(FACTS):
                 used.files += 1
             else:
-                used.size_bytes += entry.stat(follow_symlinks=False).st_size
+                with suppress(FileNotFoundError):  # another writer's draft may just have gone
+                    used.size_bytes += entry.stat(follow_symlinks=False).st_size
     return used
 
 
