@@ -101,8 +101,9 @@ def test_a_service_that_is_told_to_end_by_a_stranger_is_started_again(start: Sta
     [line] = server.wait_for("Engine ready")
 
     os.kill(pid_in(line), signal.SIGTERM)
+    [again] = server.wait_for("Engine ready")
 
-    server.wait_for("Engine ready")
+    assert pid_in(again) != pid_in(line)
 
 
 def test_clients_that_come_while_a_service_is_dead_are_served_by_its_successor(
