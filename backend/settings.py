@@ -103,6 +103,12 @@ class Settings(BaseModel):
         100_000, ge=1, description="A node execution that yields more fails."
     )
     max_agent_nesting: int = Field(20, ge=1, le=100, description="How deep agents may run agents.")
+    max_node_time_s: float = Field(
+        86_400, ge=0, le=2_678_400, description="Seconds for one try of a node; 0: no limit."
+    )
+    max_run_time_s: float = Field(
+        0, ge=0, le=2_678_400, description="Seconds that a run may move; 0: no limit."
+    )
     max_file_size_mb: int = Field(100, ge=1, le=10_240, description="Megabytes of one file.")
     max_run_files_mb: int = Field(
         1024, ge=1, le=1_048_576, description="Megabytes of all files of one run."

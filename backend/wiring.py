@@ -218,6 +218,8 @@ def _limits(settings: Settings) -> "Limits":
         node_executions=settings.max_node_executions_per_run,
         outputs_per_node=settings.max_outputs_per_node,
         nesting=settings.max_agent_nesting,
+        node_s=settings.max_node_time_s,
+        run_s=settings.max_run_time_s,
         runs_per_graph=settings.max_concurrent_graph_executions_per_user,
     )
 

@@ -211,6 +211,8 @@ async def _engine(
             node_executions=settings.max_node_executions_per_run,
             outputs_per_node=settings.max_outputs_per_node,
             nesting=settings.max_agent_nesting,
+            node_s=settings.max_node_time_s,
+            run_s=settings.max_run_time_s,
         ),
         slots=settings.num_graph_workers,
         end_notice=lambda *_: None,  # its owner is watching

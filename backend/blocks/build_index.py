@@ -81,6 +81,8 @@ def _entry(block: type[Block]) -> dict[str, Any]:
         "sensitive": spec.sensitive,
         "disabled": spec.disabled,
         "effect": effect if isinstance(effect, Effect) else _rule_entry(effect),
+        "time_limit_s": spec.time_limit_s,
+        "retries": spec.retries,
         # In a list, because the order of the pins counts and the keys here are sorted.
         "inputs": _side_entry(spec.inputs),
         "outputs": _side_entry(spec.outputs),
@@ -118,6 +120,8 @@ def _spec(entry: Mapping[str, Any]) -> BlockSpec:
         sensitive=entry["sensitive"],
         disabled=entry["disabled"],
         effect=_effect(entry["effect"]),
+        time_limit_s=entry["time_limit_s"],
+        retries=entry["retries"],
         inputs=_side(entry["inputs"], "Input"),
         outputs=_side(entry["outputs"], "Output"),
         costs=tuple(entry["costs"]),

@@ -88,6 +88,8 @@ class BlockSpec:
     disabled: bool = False
     placeholder: bool = False  #: known, with its pins, but not built: it never runs
     effect: Effect | EffectRule = Effect.READ
+    time_limit_s: float | None = None  #: for one try; 0: none; None: the installation's
+    retries: int = 0  #: tries after the first, where a node says nothing
     inputs: JsonObject = field(default_factory=dict)  #: JSON schema of all input pins
     outputs: JsonObject = field(default_factory=dict)  #: JSON schema of all output pins
     costs: tuple[JsonObject, ...] = ()

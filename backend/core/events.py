@@ -46,9 +46,19 @@ class NodeEnded:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeCancelled:
-    """A node was cancelled and has cleaned up."""
+    """A node was cancelled and has cleaned up; *error* says so if it would not."""
 
     ordinal: int
+    at_us: int
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeRetried:
+    """A try of a node has failed with *error*, and there will be another."""
+
+    ordinal: int
+    error: str
     at_us: int
 
 
@@ -81,6 +91,7 @@ Event: TypeAlias = (
     | NodeYielded
     | NodeEnded
     | NodeCancelled
+    | NodeRetried
     | NodePaused
     | StopAsked
     | RunBroken

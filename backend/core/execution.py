@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from backend.core.ids import ExecutionId, IdSeries, UserId
 from backend.core.plan import GraphPlan, Inputs, NodePlan
+from backend.core.policy import OnError
 from backend.core.status import Status, advance
 
 #: Outputs by arrival: (pin, value).
@@ -49,6 +50,7 @@ class NodeExecution:
         "saved_outputs",
         "start_us",
         "status",
+        "tries",
     )
 
     def __init__(self, ordinal: int, id_: str, node: NodePlan, at_us: int) -> None:
@@ -69,6 +71,7 @@ class NodeExecution:
         self.end_us: int | None = None
         self.cpu_s = 0.0
         self.error: str | None = None
+        self.tries = 0  #: how many have failed
         self.revision = 0
         self.changed = True
 
@@ -91,6 +94,9 @@ class NodeState:
     in_flight: deque[NodeExecution] = field(default_factory=deque)
     #: The input of the newest queued execution: static pins take their values from it.
     latest_input: Inputs | None = None
+    #: Those that work, and those that wait for them: kept where the node has a limit of its own.
+    at_work: int = 0
+    held: deque[NodeExecution] = field(default_factory=deque)
 
     def wait(self, slot: NodeExecution) -> None:
         """Add *slot*, which is INCOMPLETE and newer than all that wait."""
@@ -141,6 +147,7 @@ class Execution:
     ready: deque[NodeExecution] = field(default_factory=deque)
     running: dict[int, NodeExecution] = field(default_factory=dict)
     refused: deque[tuple[NodeExecution, str]] = field(default_factory=deque)
+    broken: str | None = None  #: why it must fail: a node did, whose policy says so
     paused: dict[int, NodeExecution] = field(default_factory=dict)  #: wait for a person
     touched: dict[int, NodeExecution] = field(default_factory=dict)  #: changed since last saved
     node_ids: IdSeries = field(init=False)
@@ -163,6 +170,11 @@ class Execution:
         self.live[ordinal] = made
         self.touch(made)
         return made
+
+    def note_failure(self, failed: NodeExecution) -> None:
+        """Note that *failed* has: where its policy says so, the run fails with it."""
+        if failed.node.policy.on_error is OnError.FAIL and self.broken is None:
+            self.broken = f"node {failed.node.title} (#{failed.node.id}) failed: {failed.error}"
 
     def touch(self, execution: NodeExecution) -> None:
         """Note that *execution* differs from its row."""

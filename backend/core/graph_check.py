@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-from backend.core import pins
+from backend.core import pins, policy
 from backend.core.block import BlockSpec, BlockType, is_credentials_pin
 from backend.core.catalog import Catalog
 from backend.core.errors import GraphInvalid
@@ -251,6 +251,7 @@ def _node_problems(
             **_missing(block, given, for_run=for_run),
             **_reserved(node, block),
             **_dependencies(block, given, for_run=for_run),
+            **policy.problems(node.metadata, block),
         }
         if for_run and block.placeholder:
             fields["block_id"] = f"Block {block.name} is known but not built into this server yet"

@@ -12,6 +12,7 @@ from backend.core.block import BlockSpec, BlockType
 from backend.core.catalog import Catalog
 from backend.core.errors import AgentServerError, BadRequest, GraphInvalid
 from backend.core.graph import Graph, Link, Node
+from backend.core.policy import policy_of
 from backend.core.schema import PinSchema
 
 Inputs: TypeAlias = dict[str, Any]
@@ -64,6 +65,7 @@ class NodePlan:
         "metadata",
         "out_links",
         "own",
+        "policy",
         "schema",
         "static",
     )
@@ -74,6 +76,7 @@ class NodePlan:
         self.block = block
         self.block_id = node.block_id
         self.metadata = node.metadata
+        self.policy = policy_of(node.metadata)
         self.own = node.input_default
         self.is_agent = block.block_type is BlockType.AGENT
         self.defaults, self.schema = _inputs_of(node, block)
@@ -82,6 +85,12 @@ class NodePlan:
         self.dynamic = any(map(pins.is_dynamic, self.defaults))
         self.out_links: list[tuple[Link, NodePlan]] = []
         self._routes: dict[str, tuple[Route, ...]] = {}
+
+    @property
+    def title(self) -> str:
+        """What people call it: the name they gave it, else its block's."""
+        named = self.metadata.get("customized_name")
+        return named if isinstance(named, str) and named else self.block.name
 
     def routes(self, output: str) -> tuple[Route, ...]:
         """Return where a value of *output* goes, in the order of the links."""

@@ -27,6 +27,8 @@ def restore(
     ordered = sorted(executions, key=lambda execution: execution.ordinal)
     for execution in ordered:
         execution.changed = False
+        if execution.status is Status.FAILED:
+            run.note_failure(execution)  # the run had not ended yet
         run.next_ordinal = max(run.next_ordinal, execution.ordinal + 1)
         if execution.status is Status.INCOMPLETE:
             run.live[execution.ordinal] = execution
@@ -56,6 +58,7 @@ def _restore_queued(
     elif execution.status is Status.RUNNING:
         run.live[execution.ordinal] = execution
         run.running[execution.ordinal] = execution
+        state.at_work += execution.node.policy.concurrency is not None
         state.in_flight.append(execution)
         interrupted.append(execution)
     elif execution.status is Status.REVIEW:

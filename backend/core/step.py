@@ -15,6 +15,7 @@ from backend.core.events import (
     NodeCancelled,
     NodeEnded,
     NodePaused,
+    NodeRetried,
     NodeStarted,
     NodeYielded,
     RunBroken,
@@ -26,6 +27,8 @@ from backend.core.events import (
 )
 from backend.core.execution import Execution, NodeExecution, NodeState
 from backend.core.plan import Inputs, NodePlan, Refusal, Route
+from backend.core.policy import OnError
+from backend.core.starting import leave_work, start_ready
 from backend.core.status import FINAL, Status, advance
 
 #: So many executions may be refused in one step: it must not hold up the other runs.
@@ -38,6 +41,7 @@ __all__ = [
     "NodeCancelled",
     "NodeEnded",
     "NodePaused",
+    "NodeRetried",
     "NodeStarted",
     "NodeYielded",
     "RunBroken",
@@ -68,6 +72,8 @@ def step(run: Execution, event: Event) -> tuple[Execution, list[Effect]]:  # noq
             _node_yielded(run, event)
         case NodeEnded():
             _node_ended(run, event)
+        case NodeRetried():
+            _node_retried(run, event)
         case NodeCancelled():
             _node_cancelled(run, event)
         case NodePaused():
@@ -134,9 +140,10 @@ def _node_yielded(run: Execution, event: NodeYielded) -> None:
 
 
 def _node_ended(run: Execution, event: NodeEnded) -> None:
-    execution = run.running.pop(event.ordinal, None)
+    execution = leave_work(run, event.ordinal)
     if execution is None:
         return
+    execution.error = None  # a try's that failed before
     if event.error is None:
         execution.advance(Status.COMPLETED)
     else:
@@ -154,20 +161,33 @@ def _fail(run: Execution, execution: NodeExecution, error: str) -> None:
     execution.advance(Status.FAILED)
     execution.error = error
     run.stats.node_error_count += 1
-    if run.stop_as is None:
+    if run.stop_as is not None:
+        return
+    if execution.node.policy.on_error is OnError.ERROR_PIN:
         execution.outputs.append(("error", error))
+    run.note_failure(execution)
+
+
+def _node_retried(run: Execution, event: NodeRetried) -> None:
+    execution = run.running.get(event.ordinal)
+    if execution is None or run.stop_as is not None:
+        return
+    execution.tries += 1
+    execution.error = event.error
+    run.touch(execution)
 
 
 def _node_cancelled(run: Execution, event: NodeCancelled) -> None:
-    execution = run.running.pop(event.ordinal, None)
+    execution = leave_work(run, event.ordinal)
     if execution is None:
         return
+    execution.error = event.error
     execution.advance(Status.TERMINATED)
     _leave_flight(run, execution, event.at_us)
 
 
 def _node_paused(run: Execution, event: NodePaused) -> None:
-    execution = run.running.pop(event.ordinal, None)
+    execution = leave_work(run, event.ordinal)
     if execution is None:
         return
     execution.advance(Status.REVIEW)
@@ -323,7 +343,7 @@ def _follow_up(run: Execution, at_us: int) -> list[Effect]:
     """Start what is ready; end the run when nothing is left."""
     effects: list[Effect] = []
     if run.stop_as is None:
-        problem = _refuse_all(run, at_us)
+        problem = _refuse_all(run, at_us) or run.broken
         if run.next_ordinal > run.max_executions:
             problem = (
                 f"the run reached its limit of {run.max_executions} node executions "
@@ -332,10 +352,7 @@ def _follow_up(run: Execution, at_us: int) -> list[Effect]:
         if problem is not None:
             run.stats.error = problem
             return _stop(run, at_us, Status.FAILED)
-        while run.ready and len(run.running) < run.parallel:
-            execution = run.ready.popleft()
-            run.running[execution.ordinal] = execution
-            effects.append(StartNode(execution))
+        effects += start_ready(run)
     if run.running:
         return effects
     if run.paused and run.stop_as is None:

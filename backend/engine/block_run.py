@@ -1,20 +1,25 @@
 """One block, run for one node execution: inputs made, outputs checked, failures named."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from backend.core import json
 from backend.core.errors import (
     BlockError,
     BlockExecutionError,
+    BlockInputError,
     BlockOutputError,
     BlockUnknownError,
     TooLarge,
+    Unavailable,
+    WebTimedOut,
 )
 from backend.core.execution import NodeExecution
+from backend.core.policy import Failure
 from backend.core.reviews import DecisionPending
 from backend.engine.context import Usage, context_for
+from backend.engine.recovery import check_answer
 from backend.engine.reviews import ReviewDesk, reviewed_inputs
 from backend.engine.snapshots import plain
 from backend.engine.tools import EngineTools, Limits
@@ -26,7 +31,11 @@ if TYPE_CHECKING:
 
 
 class BlockFailed(Exception):
-    """A block failed; the text is what its error pin carries."""
+    """A block failed; the text is what its error pin carries, *kind* what retries go by."""
+
+    def __init__(self, text: str, kind: Failure) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 class BlockRun:
@@ -76,6 +85,12 @@ class BlockRun:
         self.cpu_s = 0.0
         self.usage = usage
 
+    def again(self) -> None:
+        """Make ready for another try: what earlier ones gave has been passed on."""
+        self.skip = len(self.execution.outputs)
+        self.ahead = 0
+        self._count = 0
+
     def outputs(self) -> Iterator[tuple[str, Any]]:
         """Yield checked outputs of a block that waits for nothing. Raises BlockFailed."""
         try:
@@ -120,10 +135,27 @@ class BlockRun:
         if isinstance(error, BlockFailed):
             return error
         if isinstance(error, Exception):
-            return BlockFailed(str(failure_of(spec, error)))
+            named = failure_of(spec, error)
+            return BlockFailed(str(named), kind_of(error, named))
         words = f"{type(error).__name__} {error}".strip()
         named = BlockUnknownError(words, block_name=spec.name, block_id=spec.id)
-        return BlockFailed(str(named))
+        return BlockFailed(str(named), Failure.UNKNOWN)
+
+
+def kind_of(error: Exception, named: BlockError) -> Failure:
+    """Return the kind of *error*, which a block raised and which is called *named*."""
+    if isinstance(error, TimeoutError | WebTimedOut):
+        return Failure.TIMEOUT
+    if isinstance(error, Unavailable | ConnectionError):
+        return Failure.UNAVAILABLE
+    return _KINDS.get(type(named), Failure.EXECUTION)
+
+
+_KINDS: Final[Mapping[type[BlockError], Failure]] = {
+    BlockInputError: Failure.INPUT,
+    BlockOutputError: Failure.OUTPUT,
+    BlockUnknownError: Failure.UNKNOWN,
+}
 
 
 def prepare(tools: EngineTools, loop: "RunLoop", execution: NodeExecution) -> BlockRun:
@@ -143,6 +175,7 @@ def prepare(tools: EngineTools, loop: "RunLoop", execution: NodeExecution) -> Bl
     try:
         block = tools.blocks.get(spec.id)
         desk = ReviewDesk(loop.stored, loop.decisions, execution)
+        check_answer(desk, execution)
         inputs = make_inputs(type(block), _own_inputs(desk, loop.stored, execution))
     except (BlockError, DecisionPending):
         raise

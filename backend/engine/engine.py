@@ -68,8 +68,14 @@ class Engine:
             spawn=self._spawn,
             end_notice=end_notice,
         )
+        self._tools = tools
         self.worker = Worker(storage, signals, tools, slots=slots)
         tools.nesting = Nesting(self.worker, limit=limits.nesting)
+
+    @property
+    def left_alone(self) -> int:
+        """How many blocks go on though they were cancelled."""
+        return len(self._tools.left_alone)
 
     async def serve(
         self, *, ready: Callable[[], None], stopping: asyncio.Event, drain_s: float

@@ -21,6 +21,7 @@ def watch_engine(engine: Engine, database: _Database, metrics: _Gauges) -> None:
     shown = {
         "execution_manager_active_runs": ("Runs under way", lambda: engine.worker.active),
         "execution_manager_free_slots": ("Runs that still fit", lambda: engine.worker.free),
+        "blocks_left_alone": ("Blocks that go on though cancelled", lambda: engine.left_alone),
         "runs_picked_up": ("Runs picked up", lambda: engine.worker.picked_up),
         "runs_ended": ("Runs that came to their end", lambda: journal.runs_ended),
         "runs_refused": ("Runs that another executor took over", lambda: journal.refused),

@@ -43,9 +43,10 @@ class Children(Protocol):
         """Stop a child, one that waits for people too; return its loop; None if it had ended."""
 
 
-def child_id(parent: ExecutionId, node_exec_id: str) -> ExecutionId:
-    """Return the id of the run that a node execution starts."""
-    return ExecutionId(derived_id(parent, node_exec_id, "child"))
+def child_id(parent: ExecutionId, execution: NodeExecution) -> ExecutionId:
+    """Return the id of the run that a node execution starts; each of its tries has its own."""
+    which = f"child{execution.tries}" if execution.tries else "child"
+    return ExecutionId(derived_id(parent, execution.id, which))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +85,7 @@ class Nesting:
                 f"agents are nested over {self._limit} deep (setting MAX_AGENT_NESTING)"
             )
         child = NewExecution(
-            id=child_id(stored.record.id, execution.id),
+            id=child_id(stored.record.id, execution),
             user_id=stored.record.user_id,
             graph_id=GraphId(graph_id),
             graph_version=graph_version,

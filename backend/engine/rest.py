@@ -33,7 +33,7 @@ class Rest:
         """Whether every node of a run that is at work waits for a nested run that rests."""
         running = loop.execution.running.values()
         return bool(running) and all(
-            self._child_rests(child_id(loop.execution.id, execution.id)) for execution in running
+            self._child_rests(child_id(loop.execution.id, execution)) for execution in running
         )
 
     def _child_rests(self, run_id: ExecutionId) -> bool:

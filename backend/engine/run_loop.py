@@ -7,14 +7,14 @@ own, after what led to it is on disk.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 import structlog
 
 from backend.core.block import Effect
-from backend.core.errors import AgentServerError, StaleAttempt
+from backend.core.errors import AgentServerError
 from backend.core.execution import Execution, NodeExecution
 from backend.core.records import NewExecution, NoticeRecord
 from backend.core.reviews import NONE_YET, DecisionPending, Question, ReviewRecord
@@ -38,7 +38,8 @@ from backend.core.step import Effect as StepEffect
 from backend.engine import block_run
 from backend.engine.block_run import BlockRun
 from backend.engine.nesting import Emitted
-from backend.engine.recovery import unknown_outcome
+from backend.engine.node_task import NodeTask
+from backend.engine.recovery import question_of, unknown_outcome
 from backend.engine.reviews import review_of
 from backend.engine.tools import EngineTools
 from backend.ports.storage import StoredRun
@@ -50,8 +51,6 @@ SLICE_S: Final = 0.005
 #: Node executions that a run may be ahead of the disk. All of them go into one transaction, and
 #: everybody else who writes waits for it: a loop of pure nodes must not make it a long one.
 NODES_AHEAD: Final = 500
-#: Outputs that a streaming node may be ahead of the disk.
-OUTPUTS_AHEAD: Final = 500
 
 
 @dataclass(slots=True)
@@ -97,23 +96,49 @@ class RunLoop:
 
     def begin(self, interrupted: Sequence[NodeExecution]) -> None:
         """Start, or go on with what was *interrupted*."""
-        # What was interrupted comes before what waits: outputs leave in the order of the queue.
-        self._effects.extend(StartNode(one) for one in interrupted if not unknown_outcome(one))
-        self._apply(RunStarted(at_us=self._now()))
+        if self.execution.broken is None:
+            # What was interrupted comes before what waits: outputs leave in the order of the queue.
+            self._effects.extend(StartNode(one) for one in interrupted if not unknown_outcome(one))
+        self._apply(RunStarted(at_us=self.now()))
         for one in interrupted:
             if reason := unknown_outcome(one):
-                self._apply(NodeEnded(ordinal=one.ordinal, at_us=self._now(), error=reason))
-        self._pump()
+                self._after_unknown_outcome(one, reason)
+        self._watch_time()
+        self.pump()
+
+    def _after_unknown_outcome(self, one: NodeExecution, reason: str) -> None:
+        question = question_of(one, self.decisions)
+        if question is None:
+            self._apply(NodeEnded(ordinal=one.ordinal, at_us=self.now(), error=reason))
+        else:
+            self.ask(question, one.ordinal)
+
+    def _watch_time(self) -> None:
+        """End the run when it has moved for as long as a run may; what it waits does not count."""
+        limit_s = self._tools.limits.run_s
+        execution = self.execution
+        if not limit_s or self.stored.depth or execution.phase_us is None:
+            return
+        spent_s = execution.stats.duration_s + (self.now() - execution.phase_us) / 1e6
+        reason = f"the run took longer than {limit_s:g} s (setting MAX_RUN_TIME_S)"
+        timer = asyncio.get_running_loop().call_later(
+            max(0.0, limit_s - spent_s), self._out_of_time, reason
+        )
+        self.on_end.append(lambda _: timer.cancel())
+
+    def _out_of_time(self, reason: str) -> None:
+        if not self._over:
+            self.fail(reason)
 
     def stop(self) -> None:
         """End the run as TERMINATED; its nodes are cancelled and awaited."""
         self._inline.clear()
-        self._happened(StopAsked(at_us=self._now()))
+        self.happened(StopAsked(at_us=self.now()))
 
     def fail(self, reason: str) -> None:
         """End the run as FAILED."""
         self._inline.clear()
-        self._happened(RunBroken(error=reason, at_us=self._now()))
+        self.happened(RunBroken(error=reason, at_us=self.now()))
 
     def hold(self) -> None:
         """Start no more nodes; what runs may end."""
@@ -148,7 +173,7 @@ class RunLoop:
     def taken(self) -> None:
         """See Journaled."""
         if self._inline or self._effects:
-            asyncio.get_running_loop().call_soon(self._pump)
+            asyncio.get_running_loop().call_soon(self.pump)
 
     def refused(self) -> None:
         """See Journaled."""
@@ -170,7 +195,8 @@ class RunLoop:
 
     # Events in, effects out.
 
-    def _now(self) -> int:
+    def now(self) -> int:
+        """Return the time, microseconds since the epoch."""
         return self._tools.clock.now_us()
 
     def _apply(self, event: Event) -> None:
@@ -178,13 +204,14 @@ class RunLoop:
         self._effects.extend(effects)
         self._tools.journal.mark(self)
 
-    def _happened(self, event: Event) -> None:
+    def happened(self, event: Event) -> None:
+        """Take *event*, and do what follows from it."""
         if self._over:
             return
         self._apply(event)
-        self._pump()
+        self.pump()
 
-    def _pump(self) -> None:
+    def pump(self) -> None:
         """Do what is to be done, a slice of time at most, and go on in the next turn."""
         if self._pumping or self._over:
             return
@@ -193,7 +220,7 @@ class RunLoop:
         try:
             while not (self._held or self._is_far_ahead()) and self._do_next(until):
                 if time.perf_counter() > until:
-                    asyncio.get_running_loop().call_soon(self._pump)
+                    asyncio.get_running_loop().call_soon(self.pump)
                     return
         except Exception as exc:
             # Border: a defect of ours must not leave a run that moves no more, nor hurt others.
@@ -220,7 +247,7 @@ class RunLoop:
         self._inline.clear()
         self._effects.clear()
         try:
-            self._apply(RunBroken(error=f"internal error: {error!r}", at_us=self._now()))
+            self._apply(RunBroken(error=f"internal error: {error!r}", at_us=self.now()))
             for execution in list(self.execution.running.values()):
                 self._do(CancelNode(execution))
         except Exception:
@@ -238,7 +265,7 @@ class RunLoop:
                 if task is not None:
                     task.cancel()
                 else:
-                    self._apply(NodeCancelled(ordinal=execution.ordinal, at_us=self._now()))
+                    self._apply(NodeCancelled(ordinal=execution.ordinal, at_us=self.now()))
             case RunEnded() | RunPaused():
                 pass  # told when it is on disk
             case _:
@@ -247,19 +274,19 @@ class RunLoop:
     def _start_node(self, execution: NodeExecution) -> None:
         if execution.ordinal not in self.execution.running:
             return  # a stop came in between
-        self._apply(NodeStarted(ordinal=execution.ordinal, at_us=self._now()))
+        self._apply(NodeStarted(ordinal=execution.ordinal, at_us=self.now()))
         try:
             run = block_run.prepare(self._tools, self, execution)
         except DecisionPending as exc:
-            self._ask(exc.question, execution.ordinal)
+            self.ask(exc.question, execution.ordinal)
             return
         except AgentServerError as exc:
-            self._apply(NodeEnded(ordinal=execution.ordinal, at_us=self._now(), error=str(exc)))
+            self._apply(NodeEnded(ordinal=execution.ordinal, at_us=self.now(), error=str(exc)))
             return
         if run.effect is Effect.PURE and run.is_inline:
             self._inline.append(_Inline(run, run.outputs()))
             return
-        task = self._tools.spawn(self._run_in_task(run))
+        task = self._tools.spawn(NodeTask(self, self._tools, run).run())
         self._tasks[execution.ordinal] = task
         task.add_done_callback(lambda _: self._tasks.pop(execution.ordinal, None))
 
@@ -274,7 +301,7 @@ class RunLoop:
         error: str | None = None
         try:
             for name, value in inline.outputs:
-                self._yielded(inline.run, name, value)
+                self.yielded(inline.run, name, value)
                 if self.execution.stop_as is not None:
                     self._inline.clear()  # its end is told by CancelNode
                     return
@@ -285,26 +312,28 @@ class RunLoop:
             error = str(exc)
         except DecisionPending as exc:
             self._inline.popleft()
-            self._ask(exc.question, ordinal)
+            self.ask(exc.question, ordinal)
             return
         self._inline.popleft()
         inline.run.cpu_s += time.perf_counter() - began
-        self._end_node(inline.run, ordinal, error)
+        self.end_node(inline.run, error)
 
-    def _yielded(self, run: BlockRun, name: str, value: Any) -> None:
+    def yielded(self, run: BlockRun, name: str, value: Any) -> None:
+        """Take a value that a node gave."""
         if run.skip > 0:  # an earlier attempt's output, on disk already
             run.skip -= 1
             return
         self._apply(
-            NodeYielded(ordinal=run.execution.ordinal, name=name, value=value, at_us=self._now())
+            NodeYielded(ordinal=run.execution.ordinal, name=name, value=value, at_us=self.now())
         )
         run.ahead += 1
 
-    def _end_node(self, run: BlockRun, ordinal: int, error: str | None) -> None:
+    def end_node(self, run: BlockRun, error: str | None) -> None:
+        """Note the end of a node; *error* is None, or what it failed with."""
         self._apply(
             NodeEnded(
-                ordinal=ordinal,
-                at_us=self._now(),
+                ordinal=run.execution.ordinal,
+                at_us=self.now(),
                 error=error,
                 cpu_s=run.cpu_s,
                 cost=run.usage.cost,
@@ -314,9 +343,9 @@ class RunLoop:
         if self.emitted is not None and error is None:
             self.emitted.add(run.execution)
 
-    def _ask(self, question: Question, ordinal: int) -> None:
+    def ask(self, question: Question, ordinal: int) -> None:
         """The node waits for a person; the question is saved together with that."""
-        now_us = self._now()
+        now_us = self.now()
         self.questions.append(review_of(self.stored, question, now_us))
         self._apply(NodePaused(ordinal=ordinal, at_us=now_us))
 
@@ -330,53 +359,3 @@ class RunLoop:
         """Add *child*'s row, if it is not there, together with this run's changes; wait for it."""
         self.new_runs.append(child)
         await self._tools.journal.saved(self)
-
-    # All other nodes.
-
-    async def _run_in_task(self, run: BlockRun) -> None:
-        ordinal = run.execution.ordinal
-        try:
-            error = await self._error_of(run)
-        except asyncio.CancelledError:
-            if not self._over:
-                self._happened(NodeCancelled(ordinal=ordinal, at_us=self._now()))
-        except StaleAttempt:
-            return
-        except DecisionPending as exc:
-            if not self._over:
-                self._ask(exc.question, ordinal)
-                self._pump()
-        else:
-            if not self._over:
-                self._end_node(run, ordinal, error)
-                self._pump()
-
-    async def _error_of(self, run: BlockRun) -> str | None:
-        """Run the block, once what led to it is on disk; return what it failed with, if it did."""
-        try:
-            if run.effect is not Effect.PURE:
-                await self._tools.journal.saved(self)
-            await self._consume(run)
-        except (StaleAttempt, DecisionPending):
-            raise
-        except block_run.BlockFailed as exc:
-            return str(exc)
-        except Exception as exc:  # border: a defect of ours ends the node, not the server
-            log.exception("node_task_broken", execution=self.execution.id)
-            return f"internal error: {exc!r}"
-        return None
-
-    async def _consume(self, run: BlockRun) -> None:
-        if run.is_inline:
-            for name, value in run.outputs():
-                self._yielded(run, name, value)
-            return
-        outputs: AsyncIterator[tuple[str, Any]] = run.async_outputs()
-        async for name, value in outputs:
-            if self._over:
-                return
-            self._yielded(run, name, value)
-            self._pump()
-            if run.ahead >= OUTPUTS_AHEAD:
-                run.ahead = 0
-                await self._tools.journal.saved(self)

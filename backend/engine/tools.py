@@ -37,6 +37,8 @@ class Limits:
     value_bytes: int = 16 * 1024 * 1024
     nesting: int = 20
     runs_per_graph: int = 25  #: at once, of one user and graph
+    node_s: float = 86_400.0  #: for one try of a node that says nothing else; 0: none
+    run_s: float = 0.0  #: for a run, without what it waits for people; 0: none
 
 
 @dataclass(kw_only=True)
@@ -54,3 +56,14 @@ class EngineTools:
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     end_notice: Callable[[StoredRun, Execution], NoticeRecord | None] = lambda *_: None
     nesting: "Nesting" = field(init=False)
+    left_alone: "set[asyncio.Task[None]]" = field(default_factory=set)
+
+    def leave_alone(self, work: "asyncio.Task[None]") -> None:
+        """Wait no more for *work*, which does not end though it was cancelled; count it."""
+        self.left_alone.add(work)
+        work.add_done_callback(self._has_ended)
+
+    def _has_ended(self, work: "asyncio.Task[None]") -> None:
+        self.left_alone.discard(work)
+        if not work.cancelled():
+            work.exception()  # what it says so late does not matter

@@ -40,6 +40,10 @@ class Block:
     no_error_pin: ClassVar[bool] = False
     #: None: at_most_once when the block takes credentials, else read.
     effect: ClassVar[Effect | EffectRule | None] = None
+    #: For one try, where a node's policy says nothing; 0: none; None: the installation's.
+    time_limit_s: ClassVar[float | None] = None
+    #: Tries after the first that failed for a passing reason, where a node's policy says nothing.
+    retries: ClassVar[int] = 0
     costs: ClassVar[Sequence[Mapping[str, Any]]] = ()
     examples: ClassVar[Sequence[Example]] = ()
 

@@ -65,6 +65,8 @@ def spec_of(block: type[Block]) -> BlockSpec:
         sensitive=block.sensitive,
         disabled=block.disabled,
         effect=block.effect or _default_effect(inputs),
+        time_limit_s=block.time_limit_s,
+        retries=block.retries,
         inputs=inputs,
         outputs=outputs,
         costs=tuple(dict(cost) for cost in block.costs),

@@ -12,6 +12,7 @@ BORDERS = {
     "backend/engine/block_run.py": "the worker's loop: a block, or its loading, may raise anything",
     "backend/engine/journal.py": "the worker's loop: rows that nobody can save end one run, not all",
     "backend/engine/run_loop.py": "the worker's loop: a defect of ours fails one run, not all",
+    "backend/engine/node_task.py": "a node's task: a defect of ours fails one node, not its run",
     "backend/engine/worker.py": "the worker's loop: a run that cannot be read fails alone",
     "backend/api/middleware.py": "the request: the client gets its 500, the server lives on",
     "backend/testing/blocks.py": "a block that is tested may raise anything, as in the worker",

@@ -188,7 +188,7 @@ def _node_execution(row: Any, plans: Mapping[str, NodePlan], streamed: list[Any]
     made.routed = len(made.outputs) if row.routed is None else row.routed
     made.queue_no, made.queue_us = row.queue_no, row.queue_us
     made.start_us, made.end_us = row.start_us, row.end_us
-    made.error, made.revision = row.error, row.revision
+    made.error, made.revision, made.tries = row.error, row.revision, row.tries
     made.changed = False
     return made
 
@@ -377,4 +377,5 @@ def _node_row(
         int(execution.cpu_s * 1e6),
         execution.error,
         execution.revision,
+        execution.tries,
     )

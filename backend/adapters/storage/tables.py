@@ -149,8 +149,9 @@ node_executions: Final = Table(
     Column("start_us", BigInteger),
     Column("end_us", BigInteger),
     Column("cpu_us", BigInteger),
-    Column("error", Text),
+    Column("error", Text),  # of the last failed try too, while there will be another
     Column("revision", Integer, nullable=False),
+    Column("tries", Integer, nullable=False, server_default=text("0")),  # that have failed
     # Clustered by run: a run's rows lie together and new runs go to the end.
     PrimaryKeyConstraint("run_id", "ordinal"),
     sqlite_with_rowid=False,
@@ -265,6 +266,17 @@ approved_nodes: Final = Table(
     Column("run_id", Text, nullable=False),
     Column("node_id", Text, nullable=False),
     PrimaryKeyConstraint("run_id", "node_id"),
+)
+
+#: What an operator has paused: a run, a graph, or (with the id "") the whole server.
+holds: Final = Table(
+    "holds",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("reason", Text),
+    Column("created_us", BigInteger, nullable=False),
+    PrimaryKeyConstraint("kind", "id"),
 )
 
 system_jobs: Final = Table(

@@ -24,6 +24,7 @@ class CountdownTimerBlock(Block):
     categories = (Category.TEXT,)
     # It waits only after what led to it is kept, so that a crash does not lose the wait unnoticed.
     effect = Effect.READ
+    time_limit_s = 0  # it takes as long as it takes
     examples = (
         Example(inputs={}, outputs=[("output_message", "timer finished")]),
         Example(

@@ -15,6 +15,7 @@ class AgentExecutorBlock(Block):
     no_error_pin = True
     # The id of the child run is derived from this node execution: twice is the same run.
     effect = Effect.IDEMPOTENT
+    time_limit_s = 0  # it takes as long as it takes
 
     @pins
     class Input:

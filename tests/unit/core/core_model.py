@@ -44,6 +44,7 @@ class Model:
     status: str = "RUNNING"
     ends_as: str = "COMPLETED"
     stopping: bool = False
+    fails: bool = False  #: a node did that the run must not outlive
     rows: list[Row] = field(default_factory=list)
     refused: list[Row] = field(default_factory=list)
     places: int = 0
@@ -74,9 +75,19 @@ class Model:
         row.status = "FAILED" if error else "COMPLETED"
         if not self.stopping:
             if error:
-                row.outputs.append(("error", error))
+                self.failed(row, error)
             self.route(row.node)
         self.follow_up()
+
+    def failed(self, row: Row, error: str) -> None:
+        on_error = self.policy(row).get("on_error", "error_pin")
+        if on_error == "error_pin":
+            row.outputs.append(("error", error))
+        self.fails = self.fails or on_error == "fail"
+
+    def policy(self, row: Row) -> dict[str, Any]:
+        [node] = [node for node in self.graph.nodes if node.id == row.node]
+        return dict(node.metadata.get("policy", {}))
 
     def asked(self, ordinal: int) -> None:
         """It waits for a person, and holds up nobody in the line of its node."""
@@ -194,12 +205,14 @@ class Model:
         if not self.stopping:
             while self.refused and len(self.rows) <= self.limit:
                 self.refuse(self.refused.pop(0))
-            if len(self.rows) > self.limit:
+            if len(self.rows) > self.limit or self.fails:
                 self.ends_as, self.stopping = "FAILED", True
         if not self.stopping:
             waiting = [row for row in self.rows if row.status == "QUEUED" and not row.dispatched]
             for row in sorted(waiting, key=lambda row: row.place or 0):
-                if len(self.running()) < self.parallel:
+                same = sum(other.node == row.node for other in self.running())
+                has_room = same < self.policy(row).get("concurrency", 1_000)
+                if len(self.running()) < self.parallel and has_room:
                     row.dispatched = True
         if not self.running():
             self.rest()
@@ -213,7 +226,7 @@ class Model:
 
     def refuse(self, slot: Row) -> None:
         slot.status, slot.input = "FAILED", dict(slot.received)
-        slot.outputs.append(("error", "refused"))
+        self.failed(slot, "refused")
         self.route(slot.node)
 
     def end(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from random import Random
+from typing import Any
 
 import pytest
 from core_runs import Behaviour, Case, Driver
@@ -54,6 +55,7 @@ def cases(draw: st.DrawFn, *, orderly: bool = False) -> Case:
             id=NodeId(name),
             block_id=BlockId(draw(st.sampled_from(("Work", "Work", "Work", "Out")))),
             input_default=draw(st.sampled_from(({"a": 1}, {"a": 1, "b": {"k": 2}, "name": "o"}))),
+            metadata=_metadata(draw, orderly=orderly),
         )
         for name in names
     ]
@@ -75,6 +77,16 @@ def cases(draw: st.DrawFn, *, orderly: bool = False) -> Case:
         parallel=draw(st.sampled_from((1, 2, 3, 100))),
         limit=10_000 if orderly else 40,
     )
+
+
+def _metadata(draw: st.DrawFn, *, orderly: bool) -> dict[str, Any]:
+    policy: dict[str, Any] = {}
+    if concurrency := draw(st.sampled_from((0, 0, 1, 2))):
+        policy["concurrency"] = concurrency
+    if on_error := draw(st.sampled_from((None, None, None, "continue", "fail"))):
+        # When a run ends with its first failure, what else it had done depends on the order.
+        policy["on_error"] = "continue" if orderly else on_error
+    return {"policy": policy} if policy else {}
 
 
 seeds = st.integers(0, 2**32 - 1)
@@ -110,7 +122,8 @@ def the_core_follows_the_model(case: Case, seed: int) -> None:
         assert not driver.run.running
     else:
         assert driver.ended is Status.FAILED
-        assert "MAX_NODE_EXECUTIONS_PER_RUN" in (driver.run.stats.error or "")
+        told = driver.run.stats.error or ""
+        assert "MAX_NODE_EXECUTIONS_PER_RUN" in told or (driver.model.fails and "failed: " in told)
 
 
 def the_order_does_not_matter(case: Case, first: int, second: int) -> None:

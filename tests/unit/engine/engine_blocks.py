@@ -1,12 +1,14 @@
 """Blocks that note how often they ran, one for each effect, and the graph that uses them all."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backend.core.catalog import Catalog
+from backend.core.errors import Unavailable
 from backend.core.graph import Graph, Link, Node
 from backend.core.ids import GraphId, LinkId, NodeId
 from backend.discovery import load_blocks, load_catalog
@@ -150,7 +152,56 @@ class BreaksBlock(Noting):
         yield "result", inputs.value
 
 
-OURS = (CountBlock, ReadBlock, KeyedBlock, OnceBlock, StreamBlock, WaitsBlock, BreaksBlock)
+class FlakyBlock(Noting):
+    """Gives a value each time it is run, and is away the first few times."""
+
+    id = "00000000-0000-4000-8000-000000000008"
+    effect = Effect.KEYED
+    Output = AnyOutput
+
+    @pins
+    class Input:
+        value: Any = pin(description="Anything.")
+        away: int = pin(default=2, description="How many of its runs fail.")
+
+    async def run(self, inputs: Input, context: BlockContext) -> AsyncIterator[tuple[str, Any]]:
+        self.note(context)
+        runs = self.notes.count()[context.node_exec_id]
+        yield "result", f"{inputs.value}/first"
+        if runs <= inputs.away:
+            raise Unavailable(f"away for the {runs}. time")
+        yield "result", f"{inputs.value}/second"
+
+
+class DeafBlock(Noting):
+    """Does not let itself be cancelled the first time, and says something later; then is quick."""
+
+    id = "00000000-0000-4000-8000-000000000009"
+    effect = Effect.READ
+    Input, Output = AnyInput, AnyOutput
+
+    async def run(self, inputs: AnyInput, context: BlockContext) -> AsyncIterator[tuple[str, Any]]:
+        self.note(context)
+        if len(self.notes.runs) > 1:
+            yield "result", f"{inputs.value}, the second time"
+            return
+        while not self.notes.held.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.notes.held.wait()
+        yield "result", f"{inputs.value}, too late"
+
+
+OURS = (
+    CountBlock,
+    ReadBlock,
+    KeyedBlock,
+    OnceBlock,
+    StreamBlock,
+    WaitsBlock,
+    BreaksBlock,
+    FlakyBlock,
+    DeafBlock,
+)
 
 
 class NotingBlocks:
@@ -187,6 +238,15 @@ def graph(
         id=GraphId(name), name=name, description="", nodes=tuple(placed), links=tuple(drawn)
     )
     return replace(made, sub_graphs=subs)
+
+
+def with_policy(made: Graph, node_id: str, **policy: Any) -> Graph:
+    """Return *made* with a policy at one of its nodes."""
+    nodes = [
+        replace(node, metadata={"policy": policy}) if node.id == node_id else node
+        for node in made.nodes
+    ]
+    return replace(made, nodes=tuple(nodes))
 
 
 def _link(number: int, line: str) -> Link:
