@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from backend.core.catalog import Catalog
-from backend.core.errors import BadRequest, NotFound, StillStopping
-from backend.core.ids import ExecutionId, GraphId, UserId
+from backend.core.errors import BadRequest, Conflict, NotFound, StillStopping
+from backend.core.ids import ExecutionId, GraphId, UserId, derived_id
 from backend.core.records import ExecutionRecord, NewExecution, NodeRecord
 from backend.core.status import UNFINISHED, Status
 from backend.ports.clock import Clock
@@ -87,6 +87,49 @@ class ExecutionService:
             raise BadRequest(str(exc)) from exc
         self._dispatcher.signal(SignalKind.RUN, record.id)
         return record
+
+    async def start_once(
+        self,
+        user_id: UserId,
+        graph_id: GraphId,
+        version: int | None,
+        request: RunRequest,
+        *,
+        key: str,
+    ) -> tuple[ExecutionRecord, bool]:
+        """
+        Start a run, or return the one that the same request with the same *key* has started.
+
+        A key belongs to its user, and is known as long as its run is.
+
+        Returns:
+            The run, and whether it was there already.
+
+        Raises:
+            Conflict: If the key has started another run than this request asks for.
+            BadRequest, GraphInvalid: As `start` does.
+        """
+        run_id = ExecutionId(derived_id(user_id, "start", key))
+        known = await self._storage.of(user_id).execution(run_id)
+        if known is None:
+            try:
+                ready = await self._ready(user_id, graph_id, version)
+                new = replace(self._new_run(user_id, ready, request), id=run_id)
+                # Somebody may be quicker with the same key: then theirs is returned.
+                known = await self._storage.submit(new)
+            except NotFound as exc:
+                raise BadRequest(str(exc)) from exc
+            self._dispatcher.signal(SignalKind.RUN, known.id)
+            if known.created_us == new.created_us:
+                return known, False
+        if (
+            known.graph_id != graph_id
+            or known.graph_version != (known.graph_version if version is None else version)
+            or known.inputs != request.inputs
+            or (known.credential_inputs or None) != (request.credentials or None)
+        ):
+            raise Conflict(f"this Idempotency-Key has started run #{known.id}, which is another")
+        return known, True
 
     async def prepare(
         self,

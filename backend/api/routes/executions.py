@@ -20,6 +20,7 @@ from backend.services.executions import RunRequest
 #: No list of anybody's runs is so long.
 _LAST_PAGE: Final = 10_000_000
 _MAX_PRESET_ID: Final = 200
+_KEY: Final = re.compile(r"[!-~]{1,255}")
 
 
 def add_execution_routes(routes: Routes) -> None:
@@ -80,13 +81,29 @@ async def _start(
 ) -> Response:
     context = context_of(request)
     user_id = await context.users.ensure(caller_of(request))
-    record = await context.executions.start(
-        user_id,
-        GraphId(request.path_params["graph_id"]),
-        _version(request),
-        RunRequest(inputs=inputs, credentials=credentials or None, preset_id=_preset_id(request)),
+    graph_id, version = GraphId(request.path_params["graph_id"]), _version(request)
+    asked = RunRequest(
+        inputs=inputs, credentials=credentials or None, preset_id=_preset_id(request)
     )
-    return answer(wire.graph_execution_meta(record))
+    key = idempotency_key(request)
+    if key is None:
+        record = await context.executions.start(user_id, graph_id, version, asked)
+        return answer(wire.graph_execution_meta(record))
+    record, known = await context.executions.start_once(user_id, graph_id, version, asked, key=key)
+    response = answer(wire.graph_execution_meta(record))
+    if known:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Return the key by which a repeated request is known; None when there is none."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        message = "an Idempotency-Key has 1 to 255 characters, all of them visible ASCII"
+        error = {"type": "value_error", "loc": ("idempotency-key",), "msg": message, "input": key}
+        raise _invalid("header", [error])
+    return key
 
 
 async def _body(request: Request) -> dict[str, Any]:
