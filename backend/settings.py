@@ -93,6 +93,9 @@ class Settings(BaseModel):
     max_concurrent_graph_executions_per_user: int = Field(
         25, ge=1, le=1000, description="Runs at once per user and graph."
     )
+    max_runs_per_user: int = Field(
+        0, ge=0, le=1000, description="Runs at once per user; 0: three quarters of the workers."
+    )
     max_node_executions_per_run: int = Field(
         1_000_000, ge=1, description="A run that needs more node executions fails."
     )

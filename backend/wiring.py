@@ -221,6 +221,7 @@ def _limits(settings: Settings) -> "Limits":
         node_s=settings.max_node_time_s,
         run_s=settings.max_run_time_s,
         runs_per_graph=settings.max_concurrent_graph_executions_per_user,
+        runs_per_user=settings.max_runs_per_user,
     )
 
 

@@ -21,11 +21,12 @@ from backend.core.ids import (
     DEFAULT_USER_ID,
     DEFAULT_USER_NAME,
     ExecutionId,
+    UserId,
 )
 from backend.core.records import ExecutionRecord, NodeRecord
 from backend.core.status import FINAL, Status
 from backend.ports.bus import Attached, NodeChanged, RunChanged, run_topic
-from backend.ports.dispatch import Signal, SignalKind
+from backend.ports.dispatch import NOBODY, Signal, SignalKind
 from backend.services.portable import file_ids
 from backend.setting_sources import data_dir_from, gather, gather_config_file
 from backend.settings import Settings, load_settings
@@ -301,9 +302,9 @@ class _Signals:
         self._waiting: list[Signal] = []
         self._news = asyncio.Event()
 
-    def signal(self, kind: SignalKind, run_id: ExecutionId) -> None:
+    def signal(self, kind: SignalKind, run_id: ExecutionId, user_id: UserId = NOBODY) -> None:
         """See backend.ports.dispatch.Dispatcher."""
-        self._waiting.append(Signal(kind, run_id))
+        self._waiting.append(Signal(kind, run_id, user_id))
         self._news.set()
 
     async def signals(self) -> AsyncIterator[list[Signal]]:

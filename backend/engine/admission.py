@@ -1,6 +1,7 @@
-"""At most so many runs of one user and graph at once; the others wait their turn."""
+"""So many runs at once of one user, and of one user and graph; the others wait their turn."""
 
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from backend.core.ids import ExecutionId, GraphId, UserId
@@ -17,22 +18,36 @@ class Admission:
     Counts runs by user and graph. A run that ends lets the next one in.
 
     Nested runs are not counted: they belong to their root, and must not wait for it.
+
+    Args:
+        per_graph: Runs at once of one user and graph.
+        per_user: Runs at once of one user; the slots that are left are for others.
+        resting: Says how many of a user's runs only wait for people, and hold no slot.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(
+        self, per_graph: int, per_user: int, resting: Callable[[UserId], int] = lambda _: 0
+    ) -> None:
+        self._resting = resting
+        self._per_graph = per_graph
+        self._per_user = per_user
         self._active: Counter[Key] = Counter()
-        self._waiting: dict[Key, OrderedDict[ExecutionId, None]] = {}
+        self._users: Counter[UserId] = Counter()
+        self._waiting: dict[UserId, OrderedDict[GraphId, OrderedDict[ExecutionId, None]]] = {}
         self._count = 0
 
     def admit(self, stored: StoredRun) -> bool:
         """Say whether *stored* may begin, and count it then; else it waits its turn."""
-        key = _key(stored)
+        user_id, graph_id = key = _key(stored)
         # Who is to be stopped is let in: nothing of it is run.
-        if stored.depth or stored.record.stop_us is not None or self._active[key] < self._limit:
-            self._active[key] += 0 if stored.depth else 1
+        if stored.depth or stored.record.stop_us is not None or self._has_room(key):
+            if not stored.depth:
+                self._active[key] += 1
+                self._users[user_id] += 1
             return True
-        waiting = self._waiting.setdefault(key, OrderedDict())
+        waiting = self._waiting.setdefault(user_id, OrderedDict()).setdefault(
+            graph_id, OrderedDict()
+        )
         if stored.record.id not in waiting and self._count < MOST_WAITING:
             waiting[stored.record.id] = None
             self._count += 1
@@ -42,22 +57,47 @@ class Admission:
         """Note that an admitted run has ended; return those that may be tried again."""
         if stored.depth:
             return []
-        key = _key(stored)
+        user_id, _ = key = _key(stored)
         self._active[key] -= 1
+        self._users[user_id] -= 1
         if not self._active[key]:
             del self._active[key]
-        waiting = self._waiting.get(key)
-        if not waiting or self._active[key] >= self._limit:
-            return []
-        next_id, _ = waiting.popitem(last=False)
-        self._count -= 1
-        if not waiting:
-            del self._waiting[key]
-        return [next_id]
+        if not self._users[user_id]:
+            del self._users[user_id]
+        next_id = self._next(user_id)
+        return [] if next_id is None else [next_id]
+
+    def is_full(self, user_id: UserId) -> bool:
+        """Say whether no more runs of this user may begin now."""
+        count = self._users[user_id]
+        return count >= self._per_user and count - self._resting(user_id) >= self._per_user
 
     def full(self) -> list[Key]:
         """Return the users and graphs of which no more runs may begin now."""
-        return [key for key, count in self._active.items() if count >= self._limit]
+        return [key for key, count in self._active.items() if count >= self._per_graph]
+
+    def full_users(self) -> list[UserId]:
+        """Return the users of whom no more runs may begin now."""
+        return [user_id for user_id in self._users if self.is_full(user_id)]
+
+    def _has_room(self, key: Key) -> bool:
+        return self._active[key] < self._per_graph and not self.is_full(key[0])
+
+    def _next(self, user_id: UserId) -> ExecutionId | None:
+        """Take the next of a user's runs that may begin; the user's graphs take turns."""
+        graphs = self._waiting.get(user_id, OrderedDict())
+        for graph_id in list(graphs):
+            if not self._has_room((user_id, graph_id)):
+                continue
+            waiting = graphs.pop(graph_id)
+            run_id, _ = waiting.popitem(last=False)
+            self._count -= 1
+            if waiting:
+                graphs[graph_id] = waiting
+            elif not graphs:
+                del self._waiting[user_id]
+            return run_id
+        return None
 
 
 def _key(stored: StoredRun) -> Key:

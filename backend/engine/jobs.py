@@ -89,7 +89,7 @@ class StuckRunWatch:
             if run.status is Status.QUEUED:
                 late += 1
                 log.warning("run_late", execution=run.id, queued_s=silent_us // 1_000_000)
-                self._dispatcher.signal(SignalKind.RUN, run.id)
+                self._dispatcher.signal(SignalKind.RUN, run.id, run.user_id)
             elif silent_us > SILENT_S * 1_000_000:
                 late += 1
                 log.warning("run_silent", execution=run.id, running_s=silent_us // 1_000_000)

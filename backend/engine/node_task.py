@@ -1,4 +1,4 @@
-"""A node that runs in a task of its own: once its cause is on disk, within its time, again if need be.
+"""A node that runs in a task of its own: once its cause is on disk, in its time, again if need be.
 
 What its policy says is in core/policy.py. A block that goes on after it was cancelled is left
 alone and named: nobody waits for it, and nothing that it still yields counts.
@@ -30,38 +30,71 @@ GRACE_S: Final = 1.0
 
 
 class NodeTask:
-    """One node execution, from its start to its end."""
+    """
+    One node execution in a task, from its start to its end.
 
-    def __init__(self, loop: "RunLoop", tools: EngineTools, run: BlockRun) -> None:
+    Attributes:
+        task: Set by `start`.
+    """
+
+    task: "asyncio.Task[None]"
+
+    def __init__(
+        self,
+        loop: "RunLoop",
+        tools: EngineTools,
+        run: BlockRun,
+        *,
+        failed: BlockFailed | None = None,
+    ) -> None:
+        """
+        Make the task of *run*.
+
+        Args:
+            failed: How its last try ended, when that one's task was left alone.
+        """
         self._loop = loop
         self._tools = tools
         self._run = run
-        self._try: object = None
-        self._left_alone: str | None = None
+        self._failed = failed
+        self._is_late = False
+        self._is_left_alone = False
 
-    async def run(self) -> None:
-        """Run the block and tell the run how it ended."""
+    def start(self) -> None:
+        """Begin; from the event loop's thread."""
+        self.task = self._tools.spawn(self._work())
+
+    def cancel(self) -> None:
+        """Cancel the block; one that has not ended a little later is left alone."""
+        self.task.cancel()
+        # A node that runs an agent ends when that has: its blocks have their own grace.
+        if not self._run.execution.node.is_agent:
+            asyncio.get_running_loop().call_later(GRACE_S, self._look_whether_gone)
+
+    async def _work(self) -> None:
         loop, ordinal = self._loop, self._run.execution.ordinal
         try:
             failed = await self._outcome()
         except asyncio.CancelledError:
-            loop.happened(NodeCancelled(ordinal=ordinal, at_us=loop.now(), error=self._left_alone))
+            if not self._is_left_alone:
+                loop.happened(NodeCancelled(ordinal=ordinal, at_us=loop.now()))
         except StaleAttempt:
             return
         except DecisionPending as exc:
-            if not loop.over:
+            if not (loop.over or self._is_left_alone):
                 loop.ask(exc.question, ordinal)
                 loop.pump()
         else:
-            if not loop.over:
+            if not (loop.over or self._is_left_alone):
                 loop.end_node(self._run, None if failed is None else str(failed))
                 loop.pump()
 
     async def _outcome(self) -> BlockFailed | None:
         """Try as often as the policy says; return how it failed for good, if it did."""
+        failed, self._failed = self._failed, None
         while True:
-            failed = await self._one_try()
-            if failed is None:
+            failed = failed or await self._one_try()
+            if failed is None or self._is_left_alone:
                 return None
             wait_s = self._wait_before_retry_s(failed)
             if wait_s is None:
@@ -80,48 +113,55 @@ class NodeTask:
             )
             await asyncio.sleep(wait_s)
             self._run.again()
+            failed = None
 
     def _wait_before_retry_s(self, failed: BlockFailed) -> float | None:
         execution = self._run.execution
-        if self._loop.over or self._loop.execution.stop_as is not None:
+        if self._loop.over or self._is_stopping():
             return None
         return execution.node.policy.wait_before_retry_s(
             execution.node.block, self._run.effect, failed=execution.tries + 1, kind=failed.kind
         )
+
+    def _is_stopping(self) -> bool:
+        return self._loop.execution.stop_as is not None
 
     async def _one_try(self) -> BlockFailed | None:
         try:
             if self._run.effect is not Effect.PURE:
                 await self._tools.journal.saved(self._loop)
             await self._in_time()
+        except asyncio.CancelledError:
+            return self._after_cancel()
         except (StaleAttempt, DecisionPending):
             raise
         except BlockFailed as exc:
-            return exc
+            return self._too_late() or exc
         except Exception as exc:  # border: a defect of ours ends the node, not the server
             log.exception("node_task_broken", execution=self._loop.execution.id)
             return BlockFailed(f"internal error: {exc!r}", Failure.UNKNOWN)
-        return None
+        return self._too_late()
 
     async def _in_time(self) -> None:
-        """Run the block once. Raises BlockFailed; CancelledError only if this task is cancelled."""
-        this_try = self._try = object()
-        work = asyncio.get_running_loop().create_task(self._consume(this_try))
-        limit_s, whose = self._time_limit()
+        limit_s, _ = self._time_limit()
+        if not limit_s:
+            return await self._consume()
+        timer = asyncio.get_running_loop().call_later(limit_s, self._time_is_up)
         try:
-            done, _ = await asyncio.wait({work}, timeout=limit_s or None)
-            if not done:
-                await self._cancel(work)
-                title = self._run.execution.node.title
-                words = [f"TimeLimit: {title} took longer than {limit_s:g} s ({whose})"]
-                words += [self._left_alone] if self._left_alone else []
-                raise BlockFailed("; ".join(words), Failure.TIMEOUT)
-        except asyncio.CancelledError:
-            await self._cancel(work)
-            raise
-        if work.cancelled():
-            raise BlockFailed("the block cancelled itself", Failure.UNKNOWN)
-        work.result()
+            await self._consume()
+        finally:
+            timer.cancel()
+
+    def _after_cancel(self) -> BlockFailed:
+        """Return what a cancelled try failed with; raise where all of the node was cancelled."""
+        if self._is_late and not self._is_stopping():
+            self.task.uncancel()
+            return self._too_late() or self._time_failure()
+        if self.task.cancelling():
+            raise asyncio.CancelledError
+        return BlockFailed("the block cancelled itself", Failure.UNKNOWN)
+
+    # Time limits.
 
     def _time_limit(self) -> tuple[float, str]:
         """Return the time for one try in seconds, 0 for none, and who set it."""
@@ -132,28 +172,56 @@ class NodeTask:
             return node.block.time_limit_s, "the block's own; a node's policy may set time_limit_s"
         return self._tools.limits.node_s, "setting MAX_NODE_TIME_S"
 
-    async def _cancel(self, work: "asyncio.Task[None]") -> None:
-        """Cancel *work* and wait until it has cleaned up, or leave it alone."""
-        self._try = None
-        work.cancel()
-        # A node that runs an agent ends when that has: its blocks have their own grace.
-        grace_s = None if self._run.execution.node.is_agent else GRACE_S
-        done, _ = await asyncio.wait({work}, timeout=grace_s)
-        if done:
-            if not work.cancelled():
-                work.exception()  # looked at: what it says after it was cancelled does not matter
+    def _time_is_up(self) -> None:
+        self._is_late = True
+        self.cancel()
+
+    def _too_late(self) -> BlockFailed | None:
+        """Return the failure of a try that ended after its time, however it ended."""
+        if not self._is_late:
+            return None
+        self._is_late = False
+        return self._time_failure()
+
+    def _time_failure(self, more: str = "") -> BlockFailed:
+        limit_s, whose = self._time_limit()
+        title = self._run.execution.node.title
+        words = f"TimeLimit: {title} took longer than {limit_s:g} s ({whose})"
+        return BlockFailed(f"{words}{more}", Failure.TIMEOUT)
+
+    # Blocks that do not stop.
+
+    def _look_whether_gone(self) -> None:
+        if self.task.done() or self._is_left_alone or self._loop.over:
             return
-        block = self._run.execution.node.block.name
-        self._left_alone = f"{block} did not stop when it was cancelled, and was left alone"
-        self._tools.leave_alone(work)
+        if not (self._is_late or self._is_stopping()):
+            return  # it has stopped, and this is its next try
+        self._is_left_alone = True
+        execution = self._run.execution
+        block = execution.node.block.name
+        words = f"{block} did not stop when it was cancelled, and was left alone"
+        self._tools.leave_alone(self.task)
         log.error(
             "block_ignores_cancellation",
             block=block,
             execution=self._loop.execution.id,
-            node=self._run.execution.node.id,
+            node=execution.node.id,
         )
+        if self._is_late and not self._is_stopping():
+            failed = self._time_failure(f"; {words}")
+            self._loop.start_task(NodeTask(self._loop, self._tools, self._run, failed=failed))
+        else:
+            self._loop.forget_task(self)
+            self._loop.happened(
+                NodeCancelled(ordinal=execution.ordinal, at_us=self._loop.now(), error=words)
+            )
 
-    async def _consume(self, this_try: object) -> None:
+    @property
+    def ordinal(self) -> int:
+        """Which of the run's executions it is."""
+        return self._run.execution.ordinal
+
+    async def _consume(self) -> None:
         run, loop = self._run, self._loop
         if run.is_inline:
             for name, value in run.outputs():
@@ -161,7 +229,7 @@ class NodeTask:
             return
         outputs: AsyncIterator[tuple[str, Any]] = run.async_outputs()
         async for name, value in outputs:
-            if loop.over or this_try is not self._try:
+            if loop.over or self._is_left_alone:
                 return
             loop.yielded(run, name, value)
             loop.pump()

@@ -38,7 +38,7 @@ from backend.core.step import Effect as StepEffect
 from backend.engine import block_run
 from backend.engine.block_run import BlockRun
 from backend.engine.nesting import Emitted
-from backend.engine.node_task import NodeTask
+from backend.engine.node_task import GRACE_S, NodeTask
 from backend.engine.recovery import question_of, unknown_outcome
 from backend.engine.reviews import review_of
 from backend.engine.tools import EngineTools
@@ -87,7 +87,7 @@ class RunLoop:
         self._tools = tools
         self._effects: deque[StepEffect] = deque()
         self._inline: deque[_Inline] = deque()
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tasks: dict[int, NodeTask] = {}
         self._pumping = False
         self._over = False  # ended on disk, taken by somebody else, or given up at shutdown
         self._held = False  # no new nodes: the executor is shutting down
@@ -158,9 +158,11 @@ class RunLoop:
     async def give_up(self) -> None:
         """Cancel what runs and forget the run here; its rows say where another may go on."""
         self._over = True
-        for task in self._tasks.values():
+        tasks = [node.task for node in self._tasks.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=GRACE_S)
 
     # What the journal tells.
 
@@ -181,8 +183,8 @@ class RunLoop:
         self._over = True
         self._inline.clear()
         self._effects.clear()
-        for task in self._tasks.values():
-            task.cancel()
+        for node in self._tasks.values():
+            node.task.cancel()
         self._tell_end()
 
     def end_notice(self) -> NoticeRecord | None:
@@ -286,9 +288,18 @@ class RunLoop:
         if run.effect is Effect.PURE and run.is_inline:
             self._inline.append(_Inline(run, run.outputs()))
             return
-        task = self._tools.spawn(NodeTask(self, self._tools, run).run())
-        self._tasks[execution.ordinal] = task
-        task.add_done_callback(lambda _: self._tasks.pop(execution.ordinal, None))
+        self.start_task(NodeTask(self, self._tools, run))
+
+    def start_task(self, task: NodeTask) -> None:
+        """Let a node work in a task, in place of the one that it may have had."""
+        self._tasks[task.ordinal] = task
+        task.start()
+        task.task.add_done_callback(lambda _: self.forget_task(task))
+
+    def forget_task(self, task: NodeTask) -> None:
+        """Wait no more for *task*."""
+        if self._tasks.get(task.ordinal) is task:
+            del self._tasks[task.ordinal]
 
     # Pure nodes.
 

@@ -110,7 +110,7 @@ class Ticker:
             if run is not None:
                 started += 1
                 self.fired += 1
-                self._dispatcher.signal(SignalKind.RUN, run.id)
+                self._dispatcher.signal(SignalKind.RUN, run.id, run.user_id)
                 log.info("schedule_fired", schedule=schedule.id, execution=run.id)
         return started
 

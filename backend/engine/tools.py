@@ -37,6 +37,7 @@ class Limits:
     value_bytes: int = 16 * 1024 * 1024
     nesting: int = 20
     runs_per_graph: int = 25  #: at once, of one user and graph
+    runs_per_user: int = 0  #: at once, of one user; 0: three quarters of the slots
     node_s: float = 86_400.0  #: for one try of a node that says nothing else; 0: none
     run_s: float = 0.0  #: for a run, without what it waits for people; 0: none
 

@@ -3,51 +3,34 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
-from backend.core.catalog import Catalog
-from backend.core.errors import AgentServerError, GraphInvalid, StaleAttempt, Unavailable
-from backend.core.execution import Execution, NodeExecution, RunStats
-from backend.core.graph import Graph
-from backend.core.ids import ExecutionId, GraphId
-from backend.core.plan import GraphPlan
+from backend.core.errors import AgentServerError, StaleAttempt, Unavailable
+from backend.core.execution import NodeExecution
+from backend.core.ids import ExecutionId, UserId
 from backend.core.records import ExecutionRecord
-from backend.core.restore import restore
-from backend.core.reviews import NONE_YET, Decisions
 from backend.core.status import Status
 from backend.engine.admission import Admission
+from backend.engine.loading import RunLoader
 from backend.engine.rest import Rest
 from backend.engine.run_loop import RunLoop
 from backend.engine.tools import EngineTools
+from backend.engine.turns import Turns
 from backend.ports.dispatch import Signal, SignalKind, SignalSource
 from backend.ports.storage import EngineStorage, StoredRun
 
 log = structlog.get_logger()
 
 SWEEP_S: Final = 1.0
-_PLANS: Final = 512
+_LOOK_AGAIN_S: Final = 0.05
 _LOADED_AT_ONCE: Final = 64
-#: Ids of new runs that are remembered while all slots are taken.
-_MOST_ASKED: Final = 10_000
 #: Runs whose newest attempt here is remembered.
 _MOST_KNOWN: Final = 10_000
 #: A run that stopped its executor this often at the same point is not tried again: it would take
 #: the whole server down each time.
 MOST_STALLS: Final = 6
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Restored:
-    """A run as its rows say."""
-
-    execution: Execution
-    before: Sequence[NodeExecution] = ()
-    interrupted: Sequence[NodeExecution] = ()
-    decisions: Decisions = NONE_YET
-    problem: str | None = None
 
 
 class Worker:
@@ -63,17 +46,19 @@ class Worker:
         self.active_runs: dict[ExecutionId, RunLoop] = {}
         self._children: set[ExecutionId] = set()
         self._loading: set[ExecutionId] = set()
-        self._asked: OrderedDict[ExecutionId, None] = OrderedDict()
+        self._asked = Turns()
         self._stops: set[ExecutionId] = set()
         self._wake = asyncio.Event()
         self._more = True  # storage may hold runs that nobody told us about
         self._rest = Rest(self.active_runs)
-        self._admission = Admission(tools.limits.runs_per_graph)
+        per_user = tools.limits.runs_per_user or max(1, slots * 3 // 4)
+        self._admission = Admission(tools.limits.runs_per_graph, per_user, self._resting_of)
         self._watchers: dict[ExecutionId, Callable[[RunLoop], None]] = {}
         self._full = False
+        self._looks_soon = False
         self._held = False
         self._attempts: OrderedDict[ExecutionId, int] = OrderedDict()
-        self._plans: OrderedDict[tuple[str, int], GraphPlan] = OrderedDict()
+        self._loader = RunLoader(storage, tools)
         self.picked_up = 0
 
     @property
@@ -90,6 +75,16 @@ class Worker:
             children = self._children
             taken -= self._rest.count(r for i, r in self.active_runs.items() if i not in children)
         return max(0, self._slots - taken - len(self._loading))
+
+    def _resting_of(self, user_id: UserId) -> int:
+        """Return how many runs of a user wait for people alone."""
+        if not self._rest.children:
+            return 0
+        return self._rest.count(
+            loop
+            for run_id, loop in self.active_runs.items()
+            if run_id not in self._children and loop.stored.record.user_id == user_id
+        )
 
     async def serve(self) -> None:
         """Pick runs up, until cancelled."""
@@ -129,10 +124,12 @@ class Worker:
     def _heard(self, signal: Signal) -> None:
         if signal.kind is SignalKind.STOP:
             self._stops.add(signal.run_id)
-        elif len(self._asked) >= _MOST_ASKED:
-            self._more = True  # they wait in storage
         elif signal.run_id not in self.active_runs and signal.run_id not in self._loading:
-            self._asked[signal.run_id] = None
+            self._ask(signal.user_id, signal.run_id)
+
+    def _ask(self, user_id: UserId, run_id: ExecutionId) -> None:
+        if not self._asked.add(user_id, run_id):
+            self._more = True  # it waits in storage
 
     async def _sweep(self) -> None:
         """A signal may be lost, and a restart forgets them all: storage is the truth."""
@@ -154,16 +151,21 @@ class Worker:
         ]
         if resumed and (self._more or any(i in self._asked for i in resumed)):
             await self._begin_all(resumed, fresh=False)
-        while self._asked and self.free:
-            count = min(len(self._asked), self.free, _LOADED_AT_ONCE)
-            ids = [self._asked.popitem(last=False)[0] for _ in range(count)]
+        while self.free:
+            count = min(self.free, _LOADED_AT_ONCE)
+            ids = self._asked.take(count, is_full=self._admission.is_full)
+            if not ids:
+                break
             await self._begin_all(ids, fresh=True)
-        if self._more and self.free and not self._asked:
+        if self._more and self.free:
             self._more = False
             known = list(self.active_runs)
             limit = self.free
             ids = await self._storage.unfinished(
-                limit=limit, exclude=known, full=self._admission.full()
+                limit=limit,
+                exclude=known,
+                full=self._admission.full(),
+                full_users=self._admission.full_users(),
             )
             self._full = len(ids) >= limit  # there may be more: look again when a run has ended
             await self._begin_all([i for i in ids if i not in self._loading], fresh=False)
@@ -206,7 +208,7 @@ class Worker:
 
     def _let_in(self, stored: StoredRun) -> None:
         for run_id in self._admission.release(stored):
-            self._asked[run_id] = None
+            self._ask(stored.record.user_id, run_id)
             self._wake.set()
 
     async def begin(self, stored: StoredRun, *, fresh: bool) -> RunLoop | None:
@@ -220,7 +222,7 @@ class Worker:
                 down: its claim is on disk before it is touched again, so that this is counted.
         """
         record = stored.record
-        restored = await self._restored(stored)
+        restored = await self._loader.restored(stored)
         known = self.active_runs.get(record.id)
         if known is not None:
             return known  # somebody else began it while we were reading
@@ -244,28 +246,6 @@ class Worker:
             problem = await self._claim(loop) or problem
         self._start(loop, restored.interrupted, problem)
         return loop
-
-    async def _restored(self, stored: StoredRun) -> "_Restored":
-        """Put a run together from its rows; if it cannot be read, say why it fails."""
-        record = stored.record
-        try:
-            plan = await self.plan(record.graph_id, record.graph_version)
-            execution = self._execution(stored, plan)
-            if not record.attempt:
-                return _Restored(execution=execution)
-            before = await self._storage.load_nodes(record.id, plan.nodes_by_id)
-            # Asked for after any first attempt: a node whose answer is there may have been queued,
-            # or at work, when its executor was lost.
-            decisions = await self._storage.decisions(record.id) if before else NONE_YET
-            interrupted = restore(execution, before, decided=decisions.by_execution)
-        except Unavailable:
-            raise  # the run is all right: the next sweep takes it
-        except Exception as exc:  # border: a run that cannot be read fails; the others go on
-            log.exception("run_not_read", execution=record.id)
-            return _Restored(execution=self._execution(stored, _NO_PLAN), problem=str(exc))
-        return _Restored(
-            execution=execution, before=before, interrupted=interrupted, decisions=decisions
-        )
 
     def _note_attempt(self, record: ExecutionRecord) -> None:
         self._attempts[record.id] = record.attempt + 1
@@ -299,39 +279,6 @@ class Worker:
         if problem is not None:
             loop.fail(problem)
 
-    def _execution(self, stored: StoredRun, plan: GraphPlan) -> Execution:
-        record, limits = stored.record, self._tools.limits
-        return Execution(
-            id=record.id,
-            user_id=record.user_id,
-            plan=plan,
-            inputs=record.inputs,
-            masks=record.masks or {},
-            skipped=stored.skipped,
-            parallel=limits.parallel_nodes,
-            max_executions=limits.node_executions,
-            status=record.status,
-            revision=record.revision,
-            created_us=record.created_us,
-            started_us=record.started_us,
-            stats=record.stats or RunStats(),
-        )
-
-    async def plan(self, graph_id: GraphId, version: int) -> GraphPlan:
-        """Return the plan of a saved version; raises GraphInvalid if it is gone or broken."""
-        key = (graph_id, version)
-        plan = self._plans.get(key)
-        if plan is not None:
-            self._plans.move_to_end(key)
-            return plan
-        graph = await self._storage.graph_for_run(graph_id, version)
-        if graph is None:
-            raise GraphInvalid(f"Graph #{graph_id} version {version} is gone")
-        plan = self._plans[key] = GraphPlan(graph, self._tools.catalog)
-        if len(self._plans) > _PLANS:
-            self._plans.popitem(last=False)
-        return plan
-
     def _ended(self, loop: RunLoop) -> None:
         if self.active_runs.get(loop.stored.record.id) is loop:
             del self.active_runs[loop.stored.record.id]
@@ -347,10 +294,17 @@ class Worker:
             self._rest.children.add(run_id)
 
     def _look_again(self) -> None:
-        if self._asked or self._more or self._full:
-            self._more = self._more or self._full
-            self._full = False
+        if self._full and not self._looks_soon:
+            # To look costs the more the more runs wait: once for all that end meanwhile.
+            self._looks_soon = True
+            asyncio.get_running_loop().call_later(_LOOK_AGAIN_S, self._look_now)
+        if self._asked or self._more:
             self._wake.set()
+
+    def _look_now(self) -> None:
+        self._looks_soon = self._full = False
+        self._more = True
+        self._wake.set()
 
     # What nested runs need; see engine/nesting.py.
 
@@ -392,9 +346,5 @@ class Worker:
             return None
         self._note_rest(run_id, record.status)
         self._look_again()
-        plan = await self.plan(record.graph_id, record.graph_version)
+        plan = await self._loader.plan(record.graph_id, record.graph_version)
         return record, await self._storage.load_nodes(run_id, plan.nodes_by_id)
-
-
-#: Stands for the plan of a run whose graph is gone, so that it can fail like any other.
-_NO_PLAN: Final = GraphPlan(Graph(id=GraphId(""), name="", description=""), Catalog(()))

@@ -6,9 +6,12 @@ A signal may be lost: the executor also looks into storage at boot and every sec
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
-from backend.core.ids import ExecutionId
+from backend.core.ids import ExecutionId, UserId
+
+#: Stands for a user who is not named.
+NOBODY: Final = UserId("")
 
 
 class SignalKind(StrEnum):
@@ -24,13 +27,19 @@ class Signal:
 
     kind: SignalKind
     run_id: ExecutionId
+    user_id: UserId = NOBODY  #: whose it is, where the side that asks said so
 
 
 class Dispatcher(Protocol):
     """The side that asks."""
 
-    def signal(self, kind: SignalKind, run_id: ExecutionId) -> None:
-        """Wake the executor up. Never waits, never raises; may be lost."""
+    def signal(self, kind: SignalKind, run_id: ExecutionId, user_id: UserId = NOBODY) -> None:
+        """
+        Wake the executor up. Never waits, never raises; may be lost.
+
+        Args:
+            user_id: Whose run it is: users take turns.
+        """
 
     async def close(self) -> None:
         """Stop; twice is harmless."""

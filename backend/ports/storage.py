@@ -202,13 +202,15 @@ class EngineStorage(Protocol):
         limit: int,
         exclude: Sequence[ExecutionId],
         full: Sequence[tuple[UserId, GraphId]] = (),
+        full_users: Sequence[UserId] = (),
     ) -> list[ExecutionId]:
         """
-        Return runs that must be run, oldest first.
+        Return runs that must be run: the oldest of each user, then the second of each, and so on.
 
         Args:
             exclude: Not these.
             full: Not those of these users and graphs, except nested ones.
+            full_users: Not those of these users, except nested ones.
         """
 
     async def load_runs(self, ids: Sequence[ExecutionId]) -> list[StoredRun]:

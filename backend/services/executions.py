@@ -85,7 +85,7 @@ class ExecutionService:
             record = await self._storage.submit(self._new_run(user_id, ready, request))
         except NotFound as exc:
             raise BadRequest(str(exc)) from exc
-        self._dispatcher.signal(SignalKind.RUN, record.id)
+        self._dispatcher.signal(SignalKind.RUN, record.id, user_id)
         return record
 
     async def start_once(
@@ -119,7 +119,7 @@ class ExecutionService:
                 known = await self._storage.submit(new)
             except NotFound as exc:
                 raise BadRequest(str(exc)) from exc
-            self._dispatcher.signal(SignalKind.RUN, known.id)
+            self._dispatcher.signal(SignalKind.RUN, known.id, user_id)
             if known.created_us == new.created_us:
                 return known, False
         if (

@@ -53,6 +53,6 @@ class ReviewService:
         stored = self._storage.of(user_id)
         run_id, goes_on = await stored.answer_reviews(answers, now_us=self._clock.now_us())
         if goes_on:
-            self._dispatcher.signal(SignalKind.RUN, run_id)
+            self._dispatcher.signal(SignalKind.RUN, run_id, user_id)
         approved = sum(answer.approved for answer in answers)
         return Answered(approved=approved, rejected=len(answers) - approved)

@@ -4,8 +4,8 @@ import asyncio
 import time
 from typing import Final, Protocol
 
-from backend.core.ids import ExecutionId
-from backend.ports.dispatch import Dispatcher, Signal, SignalKind, SignalSource
+from backend.core.ids import ExecutionId, UserId
+from backend.ports.dispatch import NOBODY, Dispatcher, Signal, SignalKind, SignalSource
 
 #: Longer than anything here takes on a busy machine.
 _LIMIT_S: Final = 10.0
@@ -27,14 +27,18 @@ class DispatchSpec:
     async def test_signals_arrive_in_order(self, dispatch: DispatchUnderTest) -> None:
         """Of one dispatcher; with what they ask for."""
         sent = [
-            Signal(SignalKind.STOP if number % 3 else SignalKind.RUN, ExecutionId(f"run {number}"))
+            Signal(
+                SignalKind.STOP if number % 3 else SignalKind.RUN,
+                ExecutionId(f"run-{number}"),
+                UserId(f"user {number % 7}") if number % 2 else NOBODY,
+            )
             for number in range(500)
         ]
         source, dispatcher = dispatch.source(), dispatch.dispatcher()
         signals = source.signals()
 
         for signal in sent:
-            dispatcher.signal(signal.kind, signal.run_id)
+            dispatcher.signal(signal.kind, signal.run_id, signal.user_id)
 
         seen: list[Signal] = []
         async with asyncio.timeout(_LIMIT_S):

@@ -93,6 +93,22 @@ class StorageSpec:
         assert isinstance(outcomes[1], NotFound)
         assert await storage.unfinished(limit=10, exclude=[]) == ["mine"]
 
+    async def test_users_take_turns_with_what_waits(self, storage: Storage) -> None:
+        """However many runs one of them has; who is full is left out, his nested runs are not."""
+        theirs = replace(GRAPH, id=GraphId("theirs"), user_id=BOB)
+        await storage.of(BOB).add_graphs([theirs], now_us=1)
+        for number in range(5):
+            await storage.submit(new_run(f"a{number}", created_us=number))
+        for number in range(2):
+            changes = {"user_id": BOB, "graph_id": theirs.id, "created_us": 10 + number}
+            await storage.submit(new_run(f"b{number}", **changes))
+
+        fair = await storage.unfinished(limit=5, exclude=[])
+        without = await storage.unfinished(limit=5, exclude=[], full_users=[ANN])
+
+        assert fair == ["a0", "b0", "a1", "b1", "a2"]
+        assert without == ["b0", "b1"]
+
     async def test_what_is_somebody_elses_does_not_exist(self, storage: Storage) -> None:
         """By no way of asking."""
         await storage.submit(new_run())

@@ -13,6 +13,7 @@ from backend.core.plan import GraphPlan
 from backend.core.reviews import Answer, ReviewRecord
 from backend.core.status import Status
 from backend.core.step import NodeEnded, NodeStarted, NodeYielded, RunStarted, StartNode, step
+from backend.engine.tools import Limits
 from backend.ports.bus import RunChanged
 from backend.ports.dispatch import SignalKind
 from tests.unit.engine.engine_blocks import CATALOG, INPUT, OUTPUT, agent, graph
@@ -111,7 +112,7 @@ async def test_children_that_end_at_once_are_all_seen_by_their_parents(house: Ho
 async def test_a_burst_of_runs_takes_no_more_slots_than_there_are(house: House) -> None:
     await house.add(WAITING)
     house.notes.hold = asyncio.Event()
-    async with house.engine(slots=3) as engine:
+    async with house.engine(slots=3, limits=Limits(runs_per_user=3)) as engine:
         runs = [await house.submit("waiting", run=number) for number in range(12)]
         for run_id in runs:
             start(house, run_id)

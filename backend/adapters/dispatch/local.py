@@ -6,8 +6,8 @@ from typing import Final
 import zmq
 
 from backend.adapters.ipc import Inbox, bind, open_socket
-from backend.core.ids import ExecutionId
-from backend.ports.dispatch import Signal, SignalKind
+from backend.core.ids import ExecutionId, UserId
+from backend.ports.dispatch import NOBODY, Signal, SignalKind
 
 #: Signals that wait for an executor that does not read; more are dropped, and its sweep finds
 #: those runs in storage.
@@ -24,14 +24,14 @@ class LocalDispatcher:
         self._socket: zmq.Socket[bytes] | None = None
         self._closed = False
 
-    def signal(self, kind: SignalKind, run_id: ExecutionId) -> None:
+    def signal(self, kind: SignalKind, run_id: ExecutionId, user_id: UserId = NOBODY) -> None:
         if self._closed:
             return
         if self._socket is None:
             self._socket = open_socket(zmq.PUSH, limit=_LIMIT)
             self._socket.connect(self._path)
         try:
-            self._socket.send(f"{kind.value} {run_id}".encode(), zmq.NOBLOCK)
+            self._socket.send(f"{kind.value} {run_id} {user_id}".encode(), zmq.NOBLOCK)
         except zmq.Again:
             return  # full: the executor's sweep finds the run
 
@@ -73,6 +73,7 @@ class LocalSignalSource:
 
 def _signal(message: list[bytes]) -> Signal | None:
     """Return the signal; None for a kind that only another version of this program knows."""
-    kind, _, run_id = message[0].partition(b" ")
+    kind, _, rest = message[0].partition(b" ")
+    run_id, _, user_id = rest.decode().partition(" ")
     known = _KINDS.get(kind)
-    return None if known is None else Signal(known, ExecutionId(run_id.decode()))
+    return None if known is None else Signal(known, ExecutionId(run_id), UserId(user_id))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, and_, bindparam, or_, select, text, update
+from sqlalchemy import Connection, Table, and_, bindparam, func, or_, select, text, update
 from sqlalchemy.sql.expression import ClauseElement
 
 from backend.adapters.storage import executions as runs
@@ -33,6 +33,9 @@ from backend.ports.storage import JournalBatch, RunChange, StoredRun
 _E: Final = executions.c
 _N: Final = node_executions.c
 _UNFINISHED: Final = ("QUEUED", "RUNNING")
+#: Of the runs that wait, the oldest so many take turns. Who has more of them is full soon, and is
+#: then left out.
+_MOST_LOOKED_AT: Final = 10_000
 
 #: What of a run's row changes while it runs.
 RUN_COLUMNS: Final = ("status", "revision", "updated_us", "started_us", "ended_us", "stats")
@@ -93,16 +96,23 @@ def unfinished(
     limit: int,
     exclude: Sequence[ExecutionId],
     full: Sequence[tuple[UserId, GraphId]] = (),
+    full_users: Sequence[UserId] = (),
 ) -> list[ExecutionId]:
-    """Return unfinished runs, oldest first; see EngineStorage.unfinished."""
-    query = select(_E.id).where(_E.status.in_(_UNFINISHED))
+    """Return unfinished runs, users in turn; see EngineStorage.unfinished."""
+    query = select(_E.id, _E.user_id, _E.created_us).where(
+        text("status IN ('QUEUED', 'RUNNING')")  # as the index has it: no parameters
+    )
     if exclude:
         query = query.where(_E.id.not_in(exclude))
+    if full_users:
+        query = query.where(or_(_E.user_id.not_in(full_users), _E.parent_id.is_not(None)))
     for user_id, graph_id in full:
         query = query.where(
             or_(_E.user_id != user_id, _E.graph_id != graph_id, _E.parent_id.is_not(None))
         )
-    found = connection.execute(query.order_by(_E.created_us).limit(limit))
+    waiting = query.order_by(_E.created_us).limit(_MOST_LOOKED_AT).subquery().c
+    turn = func.row_number().over(partition_by=waiting.user_id, order_by=waiting.created_us)
+    found = connection.execute(select(waiting.id).order_by(turn, waiting.created_us).limit(limit))
     return [ExecutionId(row.id) for row in found]
 
 

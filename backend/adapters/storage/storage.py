@@ -57,8 +57,11 @@ class SqlStorage:
         limit: int,
         exclude: Sequence[ExecutionId],
         full: Sequence[tuple[UserId, GraphId]] = (),
+        full_users: Sequence[UserId] = (),
     ) -> list[ExecutionId]:
-        return await self.database.read(lambda c: journal.unfinished(c, limit, exclude, full))
+        return await self.database.read(
+            lambda c: journal.unfinished(c, limit, exclude, full, full_users)
+        )
 
     async def load_runs(self, ids: Sequence[ExecutionId]) -> list[StoredRun]:
         return await self.database.read(lambda c: journal.load_runs(c, ids))

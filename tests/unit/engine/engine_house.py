@@ -18,7 +18,7 @@ from backend.core.status import FINAL
 from backend.engine.engine import Engine
 from backend.engine.tools import Limits
 from backend.ports.bus import Attached, NodeChanged, RunChanged
-from backend.ports.dispatch import Signal, SignalKind
+from backend.ports.dispatch import NOBODY, Signal, SignalKind
 from tests.unit.engine.engine_blocks import CATALOG, Notes, NotingBlocks
 
 ANN: Final = UserId("ann")
@@ -92,8 +92,8 @@ class Signals:
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Signal] = asyncio.Queue()
 
-    def signal(self, kind: SignalKind, run_id: ExecutionId) -> None:
-        self._queue.put_nowait(Signal(kind, run_id))
+    def signal(self, kind: SignalKind, run_id: ExecutionId, user_id: UserId = NOBODY) -> None:
+        self._queue.put_nowait(Signal(kind, run_id, user_id))
 
     async def signals(self) -> AsyncIterator[list[Signal]]:
         while True:
@@ -155,10 +155,12 @@ class House:
     async def add(self, graph: Graph) -> None:
         await self.user.add_graphs([graph, *graph.sub_graphs], now_us=self.clock.now_us())
 
-    async def submit(self, graph_id: str, *, run_id: str = "", **inputs: Any) -> ExecutionId:
+    async def submit(
+        self, graph_id: str, *, run_id: str = "", user_id: UserId = ANN, **inputs: Any
+    ) -> ExecutionId:
         run = NewExecution(
             id=ExecutionId(run_id or self.clock.new_id()),
-            user_id=ANN,
+            user_id=user_id,
             graph_id=GraphId(graph_id),
             graph_version=1,
             inputs=inputs,

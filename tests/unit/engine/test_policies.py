@@ -245,13 +245,20 @@ async def test_each_try_of_an_agent_is_a_run_of_its_own(house: House) -> None:
     assert children == [("FAILED",)] * 6
 
 
+async def dies_at_work(house: House, run_id: ExecutionId) -> None:
+    """Let an engine die while the next block is at work."""
+    fault = Fault()
+    house.notes.on_run = fault.died.set
+    async with house.engine(fault):
+        assert await house.until_dead(run_id, fault)
+    house.notes.on_run = lambda: None
+
+
 async def asked_about_it(house: House) -> tuple[ExecutionId, ReviewRecord]:
     """Let an engine die while a node that must run once is at work; the next one asks about it."""
     await house.add(with_policy(one("OnceBlock"), "does", unknown_outcome="ask"))
     run_id = await house.submit("one", run="x")
-    fault = Fault(dies_before=3)
-    async with house.engine(fault):
-        assert await house.until_dead(run_id, fault)
+    await dies_at_work(house, run_id)
     assert len(house.notes.runs) == 1
     async with house.engine():
         [review] = await open_reviews(house)
@@ -287,9 +294,7 @@ async def test_a_person_says_that_it_is_not_run_again(house: House) -> None:
 async def test_a_node_that_is_interrupted_again_after_a_yes_fails(house: House) -> None:
     run_id, review = await asked_about_it(house)
     await answer(house, yes(review))
-    fault = Fault(dies_before=3)
-    async with house.engine(fault):
-        assert await house.until_dead(run_id, fault)
+    await dies_at_work(house, run_id)
     runs = len(house.notes.runs)
     async with house.engine():
         await house.ended(run_id)

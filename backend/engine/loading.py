@@ -1,0 +1,102 @@
+"""A run put together from its rows, with the plan of its graph."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from backend.core.catalog import Catalog
+from backend.core.errors import GraphInvalid, Unavailable
+from backend.core.execution import Execution, NodeExecution, RunStats
+from backend.core.graph import Graph
+from backend.core.ids import GraphId
+from backend.core.plan import GraphPlan
+from backend.core.restore import restore
+from backend.core.reviews import NONE_YET, Decisions
+from backend.engine.tools import EngineTools
+from backend.ports.storage import EngineStorage, StoredRun
+
+log = structlog.get_logger()
+
+_PLANS: Final = 512
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restored:
+    """A run as its rows say."""
+
+    execution: Execution
+    before: Sequence[NodeExecution] = ()
+    interrupted: Sequence[NodeExecution] = ()
+    decisions: Decisions = NONE_YET
+    problem: str | None = None
+
+
+class RunLoader:
+    """Makes runs of rows. Keeps the plans that were used last."""
+
+    def __init__(self, storage: EngineStorage, tools: EngineTools) -> None:
+        self._storage = storage
+        self._tools = tools
+        self._plans: OrderedDict[tuple[str, int], GraphPlan] = OrderedDict()
+
+    async def restored(self, stored: StoredRun) -> Restored:
+        """Put a run together from its rows; if it cannot be read, say why it fails."""
+        record = stored.record
+        try:
+            plan = await self.plan(record.graph_id, record.graph_version)
+            execution = self._execution(stored, plan)
+            if not record.attempt:
+                return Restored(execution=execution)
+            before = await self._storage.load_nodes(record.id, plan.nodes_by_id)
+            # Asked for after any first attempt: a node whose answer is there may have been queued,
+            # or at work, when its executor was lost.
+            decisions = await self._storage.decisions(record.id) if before else NONE_YET
+            interrupted = restore(execution, before, decided=decisions.by_execution)
+        except Unavailable:
+            raise  # the run is all right: the next sweep takes it
+        except Exception as exc:  # border: a run that cannot be read fails; the others go on
+            log.exception("run_not_read", execution=record.id)
+            return Restored(execution=self._execution(stored, _NO_PLAN), problem=str(exc))
+        return Restored(
+            execution=execution, before=before, interrupted=interrupted, decisions=decisions
+        )
+
+    async def plan(self, graph_id: GraphId, version: int) -> GraphPlan:
+        """Return the plan of a saved version; raises GraphInvalid if it is gone or broken."""
+        key = (graph_id, version)
+        plan = self._plans.get(key)
+        if plan is not None:
+            self._plans.move_to_end(key)
+            return plan
+        graph = await self._storage.graph_for_run(graph_id, version)
+        if graph is None:
+            raise GraphInvalid(f"Graph #{graph_id} version {version} is gone")
+        plan = self._plans[key] = GraphPlan(graph, self._tools.catalog)
+        if len(self._plans) > _PLANS:
+            self._plans.popitem(last=False)
+        return plan
+
+    def _execution(self, stored: StoredRun, plan: GraphPlan) -> Execution:
+        record, limits = stored.record, self._tools.limits
+        return Execution(
+            id=record.id,
+            user_id=record.user_id,
+            plan=plan,
+            inputs=record.inputs,
+            masks=record.masks or {},
+            skipped=stored.skipped,
+            parallel=limits.parallel_nodes,
+            max_executions=limits.node_executions,
+            status=record.status,
+            revision=record.revision,
+            created_us=record.created_us,
+            started_us=record.started_us,
+            stats=record.stats or RunStats(),
+        )
+
+
+#: Stands for the plan of a run whose graph is gone, so that it can fail like any other.
+_NO_PLAN: Final = GraphPlan(Graph(id=GraphId(""), name="", description=""), Catalog(()))
