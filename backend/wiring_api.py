@@ -33,17 +33,21 @@ def _on_loopback(host: str) -> bool:
     return host in ("localhost", "127.0.0.1", "::1")
 
 
-async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Context:
-    """Return what the REST routes work with; *stack* closes it."""
+async def rest_context(
+    settings: Settings, metrics: Metrics, stack: AsyncExitStack, *, port: int
+) -> Context:
+    """Return what the REST routes, served on *port*, work with; *stack* closes it."""
     from backend.adapters.dispatch.local import LocalDispatcher
     from backend.core.cron import Dialect
     from backend.discovery import load_catalog
     from backend.services.executions import ExecutionService
     from backend.services.files import FileService
     from backend.services.graphs import GraphService
+    from backend.services.presets import PresetService
     from backend.services.reviews import ReviewService
     from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
+    from backend.services.webhooks import WebhookService
     from backend.wiring import open_database
     from backend.wiring_files import open_files
 
@@ -64,6 +68,13 @@ async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitSta
         clock=clock,
         dialect=Dialect(settings.cron_dialect),
     )
+    webhooks = WebhookService(
+        storage=storage,
+        executions=executions,
+        clock=clock,
+        base_url=settings.platform_base_url or settings.rest_address(port),
+        max_body_bytes=settings.max_webhook_body_kb * 1024,
+    )
     database = storage.database
     metrics.gauge("database_busy_waits", "Waits for another writer").set_function(
         lambda: database.busy_waits
@@ -74,6 +85,10 @@ async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitSta
         graphs=graphs,
         executions=executions,
         schedules=schedules,
+        presets=PresetService(
+            storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
+        ),
+        webhooks=webhooks,
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
         files=FileService(files=open_files(settings), clock=clock),
         catalog=catalog,
