@@ -89,14 +89,14 @@ class WebhookService:
             NotConfigured: If such a webhook would have to be registered with its provider.
         """
         block = trigger.block
-        if block.placeholder or block.webhook is None:
-            raise NotConfigured(
-                f"{block.name} is not built into this server: its trigger cannot be set up."
-            )
         if block.block_type is not BlockType.WEBHOOK_MANUAL:
             raise NotConfigured(
                 f"A webhook of {provider_of(block)} must be registered there, which this server "
                 "cannot do yet. Use GenericWebhookTriggerBlock, and tell the sender its address."
+            )
+        if block.webhook is None:
+            raise NotConfigured(
+                f"{block.name} is not built into this server: its trigger cannot be set up."
             )
         return WebhookRecord(
             id=WebhookId(self._clock.new_id()),

@@ -1,11 +1,11 @@
 """Presets on the wire (spec/contract.md 13)."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.api.wire.credentials import CredentialsMetaInput, meta_inputs
-from backend.api.wire.text import Id, LongText, Name, Version
+from backend.api.wire.text import FilledName, Id, LongText, Version
 from backend.api.wire.times import iso
 from backend.api.wire.webhooks import webhook_form
 from backend.core.ids import GraphId, WebhookId
@@ -14,7 +14,6 @@ from backend.services.presets import NewPreset
 
 Values = dict[str, Any]
 Credentials = dict[str, CredentialsMetaInput]
-PresetName = Annotated[Name, Field(min_length=1)]
 
 
 class LibraryAgentPresetCreatable(BaseModel):
@@ -24,7 +23,7 @@ class LibraryAgentPresetCreatable(BaseModel):
     graph_version: Version
     inputs: Values
     credentials: Credentials
-    name: PresetName
+    name: FilledName
     description: LongText
     is_active: bool = True
     webhook_id: Id | None = None
@@ -47,7 +46,7 @@ class LibraryAgentPresetCreatableFromGraphExecution(BaseModel):
     """A preset to make from what a run was started with."""
 
     graph_execution_id: Id
-    name: PresetName
+    name: FilledName
     description: LongText
     is_active: bool = True
 
@@ -57,7 +56,7 @@ class LibraryAgentPresetUpdatable(BaseModel):
 
     inputs: Values | None = None
     credentials: Credentials | None = None
-    name: PresetName | None = None
+    name: FilledName | None = None
     description: LongText | None = None
     is_active: bool | None = None
 
@@ -75,7 +74,7 @@ class LibraryAgentPresetUpdatable(BaseModel):
 class TriggeredPresetSetupRequest(BaseModel):
     """A preset to make that a webhook starts."""
 
-    name: PresetName
+    name: FilledName
     description: LongText = ""
     graph_id: Id
     graph_version: Version
