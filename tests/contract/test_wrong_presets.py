@@ -151,6 +151,7 @@ async def test_without_a_token_nothing_is_said(server: RestServer, method: str, 
 async def _ids(server: RestServer, wanted: str) -> dict[str, str]:
     """Return the ids of what *wanted* names, by the words for them; only that is made."""
     made: dict[str, str] = {}
+    await server.ask("POST", "/api/auth/user")
     if any(word in wanted for word in ("{graph}", "{run}", "{preset}")):
         graph = await server.new_graph()
         made["{graph}"] = graph["id"]
