@@ -17,6 +17,8 @@ from backend.telemetry import Metrics
 
 if TYPE_CHECKING:
     from backend.services.blocks import BlockService
+    from backend.services.executions import ExecutionService
+    from backend.services.webhooks import WebhookService
 
 
 def authenticator_of(settings: Settings) -> Authenticator:
@@ -47,7 +49,6 @@ async def rest_context(
     from backend.services.reviews import ReviewService
     from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
-    from backend.services.webhooks import WebhookService
     from backend.wiring import open_database
     from backend.wiring_files import open_files
 
@@ -68,12 +69,10 @@ async def rest_context(
         clock=clock,
         dialect=Dialect(settings.cron_dialect),
     )
-    webhooks = WebhookService(
-        storage=storage,
-        executions=executions,
-        clock=clock,
-        base_url=settings.platform_base_url or settings.rest_address(port),
-        max_body_bytes=settings.max_webhook_body_kb * 1024,
+    base_url = settings.platform_base_url or settings.rest_address(port)
+    webhooks = _webhooks(settings, storage, executions, clock, base_url)
+    presets = PresetService(
+        storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
     )
     database = storage.database
     metrics.gauge("database_busy_waits", "Waits for another writer").set_function(
@@ -85,9 +84,7 @@ async def rest_context(
         graphs=graphs,
         executions=executions,
         schedules=schedules,
-        presets=PresetService(
-            storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
-        ),
+        presets=presets,
         webhooks=webhooks,
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
         files=FileService(files=open_files(settings), clock=clock),
@@ -97,6 +94,24 @@ async def rest_context(
         health=lambda: _health(storage),
         metrics=metrics.text,
         metrics_open=_on_loopback(settings.agent_api_host),
+    )
+
+
+def _webhooks(
+    settings: Settings,
+    storage: SqlStorage,
+    executions: "ExecutionService",
+    clock: SystemClock,
+    base_url: str,
+) -> "WebhookService":
+    from backend.services.webhooks import WebhookService
+
+    return WebhookService(
+        storage=storage,
+        executions=executions,
+        clock=clock,
+        base_url=base_url,
+        max_body_bytes=settings.max_webhook_body_kb * 1024,
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.conftest import StartServer
 from tests.e2e.effects import EffectCounter
 from tests.e2e.graphs import preset_sample, triggered_chain
-from tests.e2e.harness import Json, Server, assert_consistent, serving, until
+from tests.e2e.harness import SERVICES, Json, Server, assert_consistent, serving, until
 from tests.e2e.test_cli import LIMIT_S, Agpt
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -146,6 +146,8 @@ def test_a_delivery_ends_and_does_nothing_twice_though_the_executor_dies_in_its_
     assert sum(len(effects) - 1 for effects in done.values()) <= 1
     assert all(len({effect.key for effect in effects}) == 1 for effects in done.values())
     assert len(server.rest.get(f"/graphs/{graph}/executions")["executions"]) == 1
+    logs = "".join(server.log(service) for service in SERVICES)
+    assert preset["webhook"]["secret"] not in logs
     assert_consistent(server)
 
 
