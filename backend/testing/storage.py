@@ -270,9 +270,9 @@ class StorageSpec:
         await bob.add_graphs([replace(GRAPH, id=GraphId("his"))], now_us=1)
         his = replace(PRESET, id=PresetId("his"), user_id=BOB, webhook=None)
 
-        for graph_id in ("his", GRAPH.id):
+        for refused in (replace(his, graph_id=GraphId("his")), replace(his, webhook_id=None)):
             with pytest.raises(NotFound):
-                await bob.add_preset(replace(his, graph_id=GraphId(graph_id)))
+                await bob.add_preset(refused)
         with pytest.raises(NotFound):
             await bob.change_preset(PRESET.id, PresetChanges(name="mine"), now_us=2)
 

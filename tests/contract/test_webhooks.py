@@ -68,11 +68,29 @@ async def test_a_delivery_starts_each_active_preset_once_and_no_other(server: Re
     await new_preset(server, graph, webhook_id=made["webhook_id"], is_active=False)
     await new_preset(server, graph)
 
-    await deliver(server, made["webhook"]["url"], {})
+    for _ in range(2):
+        await deliver(server, made["webhook"]["url"], {}, headers={"Idempotency-Key": "one"})
 
+    assert len(await runs(server)) == 2
     started = {run["preset_id"]: run["inputs"] for run in await runs(server)}
     assert started.keys() == {made["id"], second["id"]}
     assert started[second["id"]] == {"city": "Oslo", "payload": {}}
+
+
+async def test_a_delivery_starts_nothing_of_others_whatever_the_rows_say(
+    server: RestServer,
+) -> None:
+    anns, bobs = await new_trigger(server), await new_trigger(server, user=BOB)
+    await server.storage.database.write(
+        lambda c: c.exec_driver_sql("UPDATE presets SET webhook_id = ?", (anns["webhook_id"],))
+    )
+
+    await deliver(server, anns["webhook"]["url"], {})
+
+    assert [run["preset_id"] for run in await runs(server)] == [anns["id"]]
+    assert await runs(server, user=BOB) == []
+    assert (await deliver(server, bobs["webhook"]["url"], {})).status_code == 200
+    assert await rows(server, "preset_id") == [(anns["id"],)]
 
 
 async def test_a_preset_that_cannot_run_keeps_no_other_from_running(server: RestServer) -> None:
