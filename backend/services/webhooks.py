@@ -120,6 +120,14 @@ class WebhookService:
         await self.get(user_id, webhook_id)
         return False
 
+    def check_size(self, size_bytes: int) -> None:
+        """Refuse a body of so many bytes if it is too large: asked while it is read."""
+        if size_bytes > self._max_body_bytes:
+            raise TooLarge(
+                f"The body is larger than {self._max_body_bytes} bytes; "
+                "MAX_WEBHOOK_BODY_KB is the limit."
+            )
+
     async def receive(
         self, provider: str, webhook_id: WebhookId, delivery: Delivery
     ) -> list[ExecutionId]:
@@ -132,7 +140,6 @@ class WebhookService:
         Raises:
             NotFound: If there is no such webhook of that provider.
             NotAllowed: If the signature is wrong, or is missing where one is required.
-            TooLarge: If the body is over the limit.
             BadRequest: If the body is no JSON object.
         """
         found = await self._storage.triggered_by(webhook_id)
@@ -140,11 +147,6 @@ class WebhookService:
         if found is None or found[0].provider != provider:
             raise _unknown(webhook_id)
         webhook, presets = found
-        if len(delivery.body) > self._max_body_bytes:
-            raise TooLarge(
-                f"The body is larger than {self._max_body_bytes} bytes; "
-                "MAX_WEBHOOK_BODY_KB is the limit."
-            )
         _check_signature(webhook, delivery)
         payload = _payload_of(delivery.body)
         key = _delivery_key(delivery)

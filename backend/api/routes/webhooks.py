@@ -37,12 +37,16 @@ def add_webhook_routes(routes: Routes) -> None:
 
 async def receive(request: Request, provider: str, webhook_id: str) -> Response:
     """Start what a delivery starts. No token: the address is known to its sender alone."""
-    headers = request.headers
-    await context_of(request).webhooks.receive(
+    headers, webhooks = request.headers, context_of(request).webhooks
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        webhooks.check_size(len(body))
+    await webhooks.receive(
         provider,
         WebhookId(webhook_id),
         Delivery(
-            body=await request.body(),
+            body=bytes(body),
             signature=headers.get(_SIGNATURE),
             delivery_id=next((headers[name] for name in _DELIVERY_IDS if name in headers), None),
         ),
