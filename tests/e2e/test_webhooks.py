@@ -21,9 +21,17 @@ STEPS = 4
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the tests that leave it as it is."""
-    with serving(tmp_path_factory.mktemp("server") / "data") as made:
+def outside() -> Iterator[EffectCounter]:
+    counter = EffectCounter()
+    yield counter
+    counter.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, outside: EffectCounter) -> Iterator[Server]:
+    """One server for all tests: each has a graph of its own."""
+    place = tmp_path_factory.mktemp("server") / "data"
+    with serving(place, TRUST_ENDPOINTS_FOR_REQUESTS=outside.origin) as made:
         yield made
 
 
@@ -120,9 +128,9 @@ def test_a_server_that_gives_out_a_wrong_address_is_found_out(
 
 
 def test_a_delivery_ends_and_does_nothing_twice_though_the_executor_dies_in_its_run(
-    start_server: StartServer, outside: EffectCounter
+    shared: Server, outside: EffectCounter
 ) -> None:
-    server = start_server(TRUST_ENDPOINTS_FOR_REQUESTS=outside.origin)
+    server = shared
     graph = server.rest.add(triggered_chain(outside.origin, STEPS))
     wanted = {"name": "n", "graph_id": graph, "graph_version": 1, "trigger_config": {}}
     preset = server.rest.post("/library/presets/setup-trigger", wanted)
