@@ -98,6 +98,8 @@ def _check_trigger(block: type[Block], inputs: JsonObject) -> None:
         )
     if is_trigger and "payload" not in _properties(inputs):
         raise BlockMisdeclared(f"{block.__name__}: a trigger has an input pin `payload`")
+    if block.webhook and not re.fullmatch(r"[a-z0-9_]+", block.webhook.provider):
+        raise BlockMisdeclared(f"{block.__name__}: a provider has small letters, digits and _ only")
 
 
 def _check_pins(block: type[Block]) -> None:
