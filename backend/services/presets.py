@@ -9,7 +9,7 @@ from backend.core.catalog import Catalog
 from backend.core.errors import BadRequest, Gone, NotFound
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId, PresetId, UserId, WebhookId
-from backend.core.records import ExecutionRecord, PresetChanges, PresetRecord, WebhookRecord
+from backend.core.records import PresetChanges, PresetRecord, WebhookRecord
 from backend.core.triggers import Trigger, provider_of, trigger_of
 from backend.ports.clock import Clock
 from backend.ports.storage import Storage
@@ -160,7 +160,7 @@ class PresetService:
         if not await stored.delete_preset(preset_id, now_us=self._clock.now_us()):
             raise _unknown(preset_id)
 
-    async def execute(
+    async def run_of(
         self,
         user_id: UserId,
         preset_id: PresetId,
@@ -168,23 +168,24 @@ class PresetService:
         inputs: Values,
         credentials: Values,
         graph_id: GraphId | None = None,
-    ) -> ExecutionRecord:
+    ) -> tuple[PresetRecord, RunRequest]:
         """
-        Start a run of a preset; *inputs* and *credentials* stand before its own, by key.
+        Return a preset and what a run of it is started with; nothing is started.
+
+        *inputs* and *credentials* stand before its own, by key.
 
         Raises:
             NotFound: If there is no such preset.
-            BadRequest: If it is none of *graph_id*, or as `ExecutionService.start` does.
+            BadRequest: If it is none of *graph_id*.
         """
         preset = await self.get(user_id, preset_id)
         if graph_id not in (None, preset.graph_id):
             raise BadRequest(f"Preset #{preset_id} is one of another graph.")
-        request = RunRequest(
+        return preset, RunRequest(
             inputs={**preset.inputs, **inputs},
             credentials={**preset.credentials, **credentials} or None,
             preset_id=preset.id,
         )
-        return await self._executions.start(user_id, preset.graph_id, preset.graph_version, request)
 
     async def _made(self, user_id: UserId, new: NewPreset) -> PresetRecord:
         inputs, moved = _split_credentials(new.inputs)

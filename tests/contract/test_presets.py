@@ -63,6 +63,23 @@ async def test_a_run_does_not_take_the_preset_of_another_graph(server: RestServe
     assert await runs(server) == []
 
 
+async def test_a_start_of_a_preset_that_is_sent_again_answers_its_first_run(
+    server: RestServer,
+) -> None:
+    graph = await server.new_graph()
+    made = await new_preset(server, graph)
+    of_graph = f"/api/graphs/{graph['id']}/execute/1?preset_id={made['id']}"
+
+    answers = [
+        await server.ask("POST", path, {}, headers={"Idempotency-Key": "one"})
+        for path in (f"{PRESETS}/{made['id']}/execute", of_graph)
+    ]
+
+    assert [answered.json()["preset_id"] for answered in answers] == [made["id"]] * 2
+    assert answers[1].headers["Idempotency-Replayed"] == "true"
+    assert len(await runs(server)) == 1
+
+
 async def test_a_preset_made_from_a_run_starts_the_same_run_again(server: RestServer) -> None:
     graph = await server.new_graph()
     run = await server.new_run(graph, {"text": "first"})

@@ -101,7 +101,7 @@ async def test_a_key_that_is_used_for_something_else_is_a_conflict(
 async def test_a_refused_start_does_not_use_its_key_up(server: RestServer) -> None:
     graph_id = await saved(server)
 
-    refused = await start(server, graph_id, "k", {"inputs": []})  # type: ignore[dict-item]
+    refused = await start(server, graph_id, "k", {"inputs": []})
     started = await start(server, graph_id, "k")
 
     assert (refused.status_code, started.status_code) == (422, 200)

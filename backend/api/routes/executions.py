@@ -83,17 +83,26 @@ async def _start(
     user_id = await context.users.ensure(caller_of(request))
     graph_id, version = GraphId(request.path_params["graph_id"]), _version(request)
     preset_id = _preset_id(request)
-    if preset_id is not None:
-        record = await context.presets.execute(
+    if preset_id is None:
+        asked = RunRequest(inputs=inputs, credentials=credentials or None)
+    else:
+        preset, asked = await context.presets.run_of(
             user_id, preset_id, inputs=inputs, credentials=credentials, graph_id=graph_id
         )
-        return answer(wire.graph_execution_meta(record))
-    asked = RunRequest(inputs=inputs, credentials=credentials or None)
+        version = preset.graph_version
+    return await start_run(request, graph_id, version, asked)
+
+
+async def start_run(
+    request: Request, graph_id: GraphId, version: int | None, asked: RunRequest
+) -> Response:
+    """Start a run for the caller; once, if the request has an idempotency key."""
+    executions, user_id = context_of(request).executions, caller_of(request).user_id
     key = idempotency_key(request)
     if key is None:
-        record = await context.executions.start(user_id, graph_id, version, asked)
+        record = await executions.start(user_id, graph_id, version, asked)
         return answer(wire.graph_execution_meta(record))
-    record, known = await context.executions.start_once(user_id, graph_id, version, asked, key=key)
+    record, known = await executions.start_once(user_id, graph_id, version, asked, key=key)
     response = answer(wire.graph_execution_meta(record))
     if known:
         response.headers["Idempotency-Replayed"] = "true"

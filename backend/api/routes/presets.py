@@ -6,10 +6,11 @@ from fastapi import Query, Request, Response
 
 from backend.api.answers import answer
 from backend.api.context import Context, caller_of, context_of
+from backend.api.routes.executions import start_run
 from backend.api.routing import PREFIX, Routes
 from backend.api.wire import presets as wire
 from backend.api.wire.credentials import meta_inputs
-from backend.api.wire.executions import graph_execution_meta, pagination
+from backend.api.wire.executions import pagination
 from backend.core.ids import ExecutionId, GraphId, PresetId
 from backend.core.records import PresetRecord
 from backend.services.presets import MAX_PAGE
@@ -125,13 +126,13 @@ async def execute_preset(
 ) -> Response:
     """Start a run of a preset; what the body names stands before its own values."""
     given = body or wire.ExecutePresetBody()
-    run = await context_of(request).presets.execute(
+    preset, asked = await context_of(request).presets.run_of(
         caller_of(request).user_id,
         PresetId(preset_id),
         inputs=given.inputs,
         credentials=meta_inputs(given.credential_inputs),
     )
-    return answer(graph_execution_meta(run))
+    return await start_run(request, preset.graph_id, preset.graph_version, asked)
 
 
 def _form(context: Context, preset: PresetRecord) -> wire.Values:
