@@ -68,7 +68,9 @@ class Settings(BaseModel):
     execution_scheduler_port: Port = Field(8003, description="Port of the scheduler.")
     database_api_port: Port = Field(8005, description="Port of the database manager.")
     notification_service_port: Port = Field(8007, description="Port of the notification service.")
-    platform_base_url: str = Field("", description="Public address of this server.")
+    platform_base_url: str = Field(
+        "", description="Address at which webhooks reach the REST service; empty: its own."
+    )
     frontend_base_url: str = Field("", description="Public address of the user interface.")
     backend_cors_allow_origins: TextList = Field(
         ("http://localhost:3000",), description="Exact origins, or `regex:` and a pattern."
@@ -119,6 +121,9 @@ class Settings(BaseModel):
     max_files_per_run: int = Field(10_000, ge=1, le=1_000_000, description="Files of one run.")
     max_inline_file_mb: int = Field(
         10, ge=1, le=12, description="Megabytes of a file that may travel inside a value."
+    )
+    max_webhook_body_kb: int = Field(
+        1024, ge=1, le=10_240, description="Kilobytes of what is sent to a webhook at once."
     )
     max_memory_value_kb: int = Field(
         1024, ge=1, le=16_384, description="Kilobytes of one value that an agent remembers."
@@ -176,6 +181,14 @@ class Settings(BaseModel):
             # A frozen model may still finish its own construction.
             object.__setattr__(self, name, url.rstrip("/"))
         return self
+
+    def rest_address(self, port: int | None = None) -> str:
+        """Return `http://host:port` of the REST service; *port* stands before the setting's."""
+        # These mean all addresses of this machine; loopback is the one to call.
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - see above
+        host = everywhere.get(self.agent_api_host, self.agent_api_host)
+        shown = f"[{host}]" if ":" in host else host
+        return f"http://{shown}:{port or self.agent_api_port}"
 
     def to_json(self) -> str:
         """Return everything *with its secrets*, for a child process; never for a log or a file."""

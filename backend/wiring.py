@@ -324,15 +324,15 @@ async def serve_rest(settings: Settings, started: Started, stopping: asyncio.Eve
 
     metrics = Metrics("AgentServer")
     async with AsyncExitStack() as stack:
-        context = await rest_context(settings, metrics, stack)
+        listener = _listener(started)
+        host, port = listener.getsockname()[:2]
+        context = await rest_context(settings, metrics, stack, port=port)
         app = create_app(
             context,
             version=__version__,
             cors_origins=settings.backend_cors_allow_origins,
             show_docs=settings.app_env == "local",
         )
-        listener = _listener(started)
-        host, port = listener.getsockname()[:2]
         await serve_app(
             app,
             listener,

@@ -17,6 +17,8 @@ from backend.telemetry import Metrics
 
 if TYPE_CHECKING:
     from backend.services.blocks import BlockService
+    from backend.services.executions import ExecutionService
+    from backend.services.webhooks import WebhookService
 
 
 def authenticator_of(settings: Settings) -> Authenticator:
@@ -33,14 +35,17 @@ def _on_loopback(host: str) -> bool:
     return host in ("localhost", "127.0.0.1", "::1")
 
 
-async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Context:
-    """Return what the REST routes work with; *stack* closes it."""
+async def rest_context(
+    settings: Settings, metrics: Metrics, stack: AsyncExitStack, *, port: int
+) -> Context:
+    """Return what the REST routes, served on *port*, work with; *stack* closes it."""
     from backend.adapters.dispatch.local import LocalDispatcher
     from backend.core.cron import Dialect
     from backend.discovery import load_catalog
     from backend.services.executions import ExecutionService
     from backend.services.files import FileService
     from backend.services.graphs import GraphService
+    from backend.services.presets import PresetService
     from backend.services.reviews import ReviewService
     from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
@@ -64,6 +69,11 @@ async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitSta
         clock=clock,
         dialect=Dialect(settings.cron_dialect),
     )
+    base_url = settings.platform_base_url or settings.rest_address(port)
+    webhooks = _webhooks(settings, storage, executions, clock, base_url)
+    presets = PresetService(
+        storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
+    )
     database = storage.database
     metrics.gauge("database_busy_waits", "Waits for another writer").set_function(
         lambda: database.busy_waits
@@ -74,6 +84,8 @@ async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitSta
         graphs=graphs,
         executions=executions,
         schedules=schedules,
+        presets=presets,
+        webhooks=webhooks,
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
         files=FileService(files=open_files(settings), clock=clock),
         catalog=catalog,
@@ -82,6 +94,24 @@ async def rest_context(settings: Settings, metrics: Metrics, stack: AsyncExitSta
         health=lambda: _health(storage),
         metrics=metrics.text,
         metrics_open=_on_loopback(settings.agent_api_host),
+    )
+
+
+def _webhooks(
+    settings: Settings,
+    storage: SqlStorage,
+    executions: "ExecutionService",
+    clock: SystemClock,
+    base_url: str,
+) -> "WebhookService":
+    from backend.services.webhooks import WebhookService
+
+    return WebhookService(
+        storage=storage,
+        executions=executions,
+        clock=clock,
+        base_url=base_url,
+        max_body_bytes=settings.max_webhook_body_kb * 1024,
     )
 
 

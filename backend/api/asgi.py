@@ -17,9 +17,11 @@ from backend.api.routes.executions import add_execution_routes
 from backend.api.routes.files import UPLOAD, add_file_routes
 from backend.api.routes.graphs import add_graph_routes
 from backend.api.routes.health import add_health_routes
+from backend.api.routes.presets import add_preset_routes
 from backend.api.routes.reviews import add_review_routes
 from backend.api.routes.schedules import add_schedule_routes
 from backend.api.routes.users import add_user_routes
+from backend.api.routes.webhooks import add_webhook_routes
 from backend.api.routing import Routes
 
 #: Answers from this size on are compressed (spec/contract.md 3.3).
@@ -105,6 +107,8 @@ def _with_routes() -> RestApplication:
     add_execution_routes(routes)
     add_graph_routes(routes)
     add_schedule_routes(routes)
+    add_preset_routes(routes)
+    add_webhook_routes(routes)
     add_review_routes(routes)
     add_block_routes(routes)
     add_file_routes(routes)

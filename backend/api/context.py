@@ -13,9 +13,11 @@ from backend.services.blocks import BlockService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
+from backend.services.presets import PresetService
 from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
 from backend.services.users import Caller, UserService
+from backend.services.webhooks import WebhookService
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ class Context:
     graphs: GraphService
     executions: ExecutionService
     schedules: ScheduleService
+    presets: PresetService
+    webhooks: WebhookService
     reviews: ReviewService
     files: FileService
     catalog: Catalog

@@ -23,6 +23,7 @@ _NAMES: Final = {
     "BaseGraph": "BaseGraph-Input",
     "BaseGraphOutput": "BaseGraph-Output",
     "ExecuteBody": "Body_postV1Execute_graph_agent",
+    "ExecutePresetBody": "Body_postV2Execute_a_preset",
     "Status": "AgentExecutionStatus",
 }
 
@@ -31,6 +32,9 @@ _ALSO: Final = {
     "getV2Get pending reviews": ("500",),
     "getV2Get pending reviews for execution": ("404", "500"),
 }
+
+#: What needs no token.
+_OPEN: Final = frozenset({"postV1WebhookIngressGeneric"})
 
 _NULLABLE_INTEGER: Final = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
 _NULLABLE_STRING: Final = {"anyOf": [{"type": "string"}, {"type": "null"}]}
@@ -88,7 +92,7 @@ def _complete(path: str, operation: dict[str, Any], schema: dict[str, Any]) -> N
         _document_upload(operation)
     for status in _ALSO.get(operation["operationId"], ()):
         responses[status] = {"description": "Not Found" if status == "404" else "Server error"}
-    if path.startswith("/api"):
+    if path.startswith("/api") and operation["operationId"] not in _OPEN:
         operation["security"] = [{_SCHEME: []}]
         responses["401"] = {"$ref": f"#/components/responses/{_UNAUTHENTICATED}"}
 

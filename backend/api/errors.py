@@ -18,6 +18,7 @@ from backend.core.errors import (
     AgentServerError,
     BadRequest,
     Conflict,
+    Gone,
     GraphInvalid,
     NotAllowed,
     NotConfigured,
@@ -31,6 +32,7 @@ from backend.core.errors import (
 STATUSES: Final[Mapping[type[AgentServerError], int]] = {
     AgentServerError: 500,
     NotFound: 404,
+    Gone: 410,
     NotAllowed: 403,
     BadRequest: 400,
     TooLarge: 413,

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from backend.api.context import context_of
+from backend.core.json import depth_over
 
 Endpoint: TypeAlias = Callable[..., Awaitable[Response]]
 Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -41,24 +42,10 @@ def read_json(body: bytes) -> Any:
     """
     value = orjson.loads(body)
     # Only a body with so many brackets can be so deep; most have fewer.
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deep(value):
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and depth_over(value, MAX_DEPTH):
         message = f"nested deeper than {MAX_DEPTH} levels"
         raise standard_json.JSONDecodeError(message, "", 0)
     return value
-
-
-def _is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [
-            item
-            for container in level
-            if isinstance(container, dict | list)
-            for item in (container.values() if isinstance(container, dict) else container)
-        ]
-        if not level:
-            return False
-    return True
 
 
 class PublicRoute(APIRoute):

@@ -17,6 +17,7 @@ from backend.sdk import (
     Category,
     Effect,
     EffectRule,
+    WebhookConfig,
     spec_of,
 )
 
@@ -69,7 +70,10 @@ def text(found: Sequence[type[Block]], aliases: Mapping[str, str]) -> bytes:
 def _entry(block: type[Block]) -> dict[str, Any]:
     spec = spec_of(block)
     effect = spec.effect
+    webhook = spec.webhook
+    triggered = {"webhook": [webhook.provider, webhook.webhook_type]} if webhook else {}
     return {
+        **triggered,
         "id": spec.id,
         "name": spec.name,
         "place": f"{block.__module__}:{block.__name__}",
@@ -125,12 +129,17 @@ def _spec(entry: Mapping[str, Any]) -> BlockSpec:
         inputs=_side(entry["inputs"], "Input"),
         outputs=_side(entry["outputs"], "Output"),
         costs=tuple(entry["costs"]),
+        webhook=_webhook(entry.get("webhook")),
     )
 
 
 def _side(entry: Mapping[str, Any], title: str) -> dict[str, Any]:
     side = {"properties": dict(entry["pins"]), "title": title, "type": "object"}
     return {**side, "required": entry["required"]} if entry["required"] else side
+
+
+def _webhook(entry: Any) -> WebhookConfig | None:
+    return WebhookConfig(provider=entry[0], webhook_type=entry[1]) if entry else None
 
 
 def _effect(entry: Any) -> Effect | EffectRule:

@@ -76,11 +76,7 @@ def local_address(overrides: Mapping[str, Any]) -> Address:
     from backend.settings import load_settings  # noqa: PLC0415 -- `agpt --help` does without
 
     settings, _ = load_settings(overrides)
-    host = settings.agent_api_host
-    # These mean all of this machine's addresses; loopback is the one to call.
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 -- see above
-    shown = f"[{host}]" if ":" in host else host
-    return Address(origin=f"http://{shown}:{settings.agent_api_port}", host=host)
+    return address_of(settings.rest_address())
 
 
 @dataclass(kw_only=True)

@@ -25,10 +25,7 @@ def read_inputs(graph: "Graph", texts: Sequence[str]) -> dict[str, Any]:
     Raises:
         click.UsageError: With the names that there are, when one is unknown or missing.
     """
-    from backend.core.graph_schema import input_schema  # noqa: PLC0415 -- help does without
-    from backend.discovery import load_catalog  # noqa: PLC0415 -- the same
-
-    schema: Any = input_schema(graph, load_catalog())
+    schema = _schema(graph)
     pins: Mapping[str, Mapping[str, Any]] = schema["properties"]
     inputs: dict[str, Any] = {}
     for text in texts:
@@ -45,6 +42,23 @@ def read_inputs(graph: "Graph", texts: Sequence[str]) -> dict[str, Any]:
         few = "is" if len(missing) == 1 else "are"
         raise click.UsageError(f"{', '.join(missing)} {few} missing. {_known(schema)}")
     return inputs
+
+
+def _schema(graph: "Graph") -> Any:
+    """Return what a run is given: the agent's inputs, and the pins of its trigger if it has one."""
+    from backend.core.graph_schema import input_schema  # noqa: PLC0415 -- help does without
+    from backend.core.triggers import trigger_of  # noqa: PLC0415 -- the same
+    from backend.discovery import load_catalog  # noqa: PLC0415 -- the same
+
+    schema: Any = input_schema(graph, load_catalog())
+    trigger = trigger_of(graph, load_catalog())
+    if trigger is None:
+        return schema
+    own = trigger.block.input_schema.properties
+    return {
+        **schema,
+        "properties": {**{pin: own[pin] for pin in trigger.pins}, **schema["properties"]},
+    }
 
 
 def _known(schema: Any) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import click
 
 from backend.cli.client import Address, Server, address_of, own_token, server_at
+from backend.cli.events import event
 from backend.cli.graphs import explained, file_form, token_option
 from backend.cli.outcome import ENDED, RunResult, show
 from backend.cli.run import sample_graph, wait_for_end
@@ -46,6 +47,7 @@ def test() -> None:
 
 test.add_command(populate_db)
 test.add_command(execute)
+test.add_command(event)
 
 
 @test.command()

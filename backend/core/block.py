@@ -70,6 +70,14 @@ class EffectRule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WebhookConfig:
+    """What calls from outside start runs at a block; they come in on its pin ``payload``."""
+
+    provider: str
+    webhook_type: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class BlockSpec:
     """
     A block as the rest of the program sees it.
@@ -93,6 +101,7 @@ class BlockSpec:
     inputs: JsonObject = field(default_factory=dict)  #: JSON schema of all input pins
     outputs: JsonObject = field(default_factory=dict)  #: JSON schema of all output pins
     costs: tuple[JsonObject, ...] = ()
+    webhook: WebhookConfig | None = None  #: of a trigger
 
     @cached_property
     def input_schema(self) -> PinSchema:

@@ -2,6 +2,7 @@
 
 AgentServerError
 ├── NotFound             what was asked for is not there, or not yours
+├── Gone                 what this rests on was there once, and is not any more
 ├── NotAllowed           you may not do this
 ├── BadRequest           the input cannot be used; says what and where
 │   ├── GraphInvalid     problems of a graph, by node
@@ -32,6 +33,10 @@ class AgentServerError(Exception):
 
 class NotFound(AgentServerError):
     """There is no such thing here."""
+
+
+class Gone(AgentServerError):
+    """What this needs was there once, and is not any more."""
 
 
 class NotAllowed(AgentServerError):

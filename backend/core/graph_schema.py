@@ -1,6 +1,6 @@
-"""What a graph asks for and gives: its inputs, outputs, credentials, trigger; its form for export.
+"""What a graph asks for and gives: its inputs, outputs, credentials; its form for export.
 
-Pure functions over a graph and the catalog (spec/semantics.md 2.2-2.5).
+Pure functions over a graph and the catalog (spec/semantics.md 2.2, 2.4, 2.5).
 """
 
 import re
@@ -15,8 +15,6 @@ from backend.core.graph import Graph, Node, all_graphs
 from backend.core.ids import NodeId, UserId
 from backend.core.json import JsonObject
 from backend.core.pins import base_name
-
-_TRIGGERS: Final = frozenset({BlockType.WEBHOOK, BlockType.WEBHOOK_MANUAL})
 
 _TABLE_COLUMNS: Final = ("Column 1", "Column 2", "Column 3")
 _DRIVE_VIEWS: Final = ("DOCS", "SPREADSHEETS", "PRESENTATIONS")
@@ -39,11 +37,6 @@ def output_schema(graph: Graph, catalog: Catalog) -> JsonObject:
     return _named_values(graph, catalog, BlockType.OUTPUT)
 
 
-def has_external_trigger(graph: Graph, catalog: Catalog) -> bool:
-    """Say whether something outside starts runs of *graph*."""
-    return _trigger(graph, catalog) is not None
-
-
 def has_human_in_the_loop(graph: Graph, catalog: Catalog) -> bool:
     """Say whether a run of *graph* may wait for a person."""
     return any(
@@ -56,40 +49,12 @@ def has_sensitive_action(graph: Graph, catalog: Catalog) -> bool:
     return any(block.sensitive for _, block in _blocks(graph, catalog))
 
 
-def trigger_setup_info(graph: Graph, catalog: Catalog) -> JsonObject | None:
-    """Return what is needed to set up the trigger of *graph*; None if it has none."""
-    found = _trigger(graph, catalog)
-    if found is None:
-        return None
-    _, block = found
-    schema: dict[str, Any] = dict(block.inputs)
-    properties = block.input_schema.properties
-    schema["properties"] = {
-        name: pin for name, pin in properties.items() if name not in block.credentials
-    }
-    if "required" in schema:
-        schema["required"] = [name for name in schema["required"] if name not in block.credentials]
-    credentials_name = next(iter(block.credentials), None)
-    pin = block.credentials.get(credentials_name or "", {})
-    return {
-        # Only triggers that register themselves hold credentials; the others are called by hand.
-        "provider": next(iter(pin.get("credentials_provider") or ()), "generic_webhook"),
-        "config_schema": schema,
-        "credentials_input_name": credentials_name,
-    }
-
-
 def _blocks(graph: Graph, catalog: Catalog) -> Iterator[tuple[Node, BlockSpec]]:
     """Yield the nodes whose blocks are known."""
     for node in graph.nodes:
         block = catalog.get(node.block_id)
         if block is not None:
             yield node, block
-
-
-def _trigger(graph: Graph, catalog: Catalog) -> tuple[Node, BlockSpec] | None:
-    found = (pair for pair in _blocks(graph, catalog) if pair[1].block_type in _TRIGGERS)
-    return next(found, None)
 
 
 def _named_values(graph: Graph, catalog: Catalog, kind: BlockType) -> JsonObject:

@@ -11,6 +11,8 @@ BlockId = NewType("BlockId", str)
 ExecutionId = NewType("ExecutionId", str)
 NodeExecutionId = NewType("NodeExecutionId", str)
 ScheduleId = NewType("ScheduleId", str)
+PresetId = NewType("PresetId", str)
+WebhookId = NewType("WebhookId", str)
 
 #: The owner of a fresh installation (spec/contract.md 2.3).
 DEFAULT_USER_ID = UserId("3e53486c-cf57-477e-ba2a-cb02dc828e1a")

@@ -1,5 +1,6 @@
 """JSON as a type, and its text form. One place, so that limits and oddities stand once."""
 
+from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -45,6 +46,22 @@ def loads(data: bytes | str) -> Any:
         return orjson.loads(data)
     except (orjson.JSONDecodeError, RecursionError) as exc:
         raise NotJson(f"not valid JSON: {exc}") from exc
+
+
+def depth_over(value: Any, limit: int) -> bool:
+    """Say whether lists and objects in *value* hold something below *limit* levels."""
+    level = [value]
+    for _ in range(limit + 1):
+        level = [item for container in level for item in _items(container)]
+        if not level:
+            return False
+    return True
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What is kept of users, runs, node executions, schedules and notices, as it is read back."""
+"""What is kept of users, runs, schedules, presets, webhooks and notices, as it is read back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +12,10 @@ from backend.core.ids import (
     GraphId,
     NodeExecutionId,
     NodeId,
+    PresetId,
     ScheduleId,
     UserId,
+    WebhookId,
 )
 from backend.core.status import Status
 
@@ -130,6 +132,61 @@ class ScheduleRecord:
     next_us: int | None = None  #: None while it is paused
     last_us: int | None = None
     paused_because: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookRecord:
+    """
+    An address at which something outside starts runs.
+
+    Attributes:
+        config: What its deliveries must keep to: ``require_signature``.
+        secret: 64 hexadecimal digits with which deliveries are signed; its owner's alone.
+    """
+
+    id: WebhookId
+    user_id: UserId
+    provider: str
+    webhook_type: str
+    secret: str = field(repr=False)
+    credentials_id: str = ""  #: empty: nobody registered it, its sender is told the address
+    resource: str = ""
+    events: tuple[str, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    provider_webhook_id: str = ""
+    created_us: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PresetRecord:
+    """A graph with inputs and credentials, kept to be run by hand or by a webhook."""
+
+    id: PresetId
+    user_id: UserId
+    graph_id: GraphId
+    graph_version: int
+    name: str
+    description: str
+    inputs: Mapping[str, Any]
+    credentials: Mapping[str, Any]
+    is_active: bool = True  #: whether its webhook starts runs
+    webhook_id: WebhookId | None = None
+    created_us: int = 0
+    updated_us: int = 0
+    webhook: WebhookRecord | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PresetChanges:
+    """What is to be different about a preset; None leaves it."""
+
+    name: str | None = None
+    description: str | None = None
+    inputs: Mapping[str, Any] | None = None
+    credentials: Mapping[str, Any] | None = None
+    is_active: bool | None = None
+    webhook: WebhookRecord | None = None  #: a new one
+    webhook_config: Mapping[str, Any] | None = None  #: for the one it has
 
 
 class NoticeStatus(StrEnum):

@@ -24,6 +24,7 @@ class Rule(StrEnum):
     ONE_ACTIVE = "one_active"
     LIBRARY = "library"
     SCHEDULE_GRAPH = "schedule_graph"
+    PRESET_WEBHOOK = "preset_webhook"
     NOTICES = "notices"
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from backend.core.execution import NodeExecution
 from backend.core.graph import Graph
-from backend.core.ids import ExecutionId, GraphId, ScheduleId, UserId
+from backend.core.ids import ExecutionId, GraphId, PresetId, ScheduleId, UserId, WebhookId
 from backend.core.plan import NodePlan
 from backend.core.records import (
     ExecutionRecord,
@@ -18,8 +18,11 @@ from backend.core.records import (
     NodeRecord,
     NoticeRecord,
     NoticeStatus,
+    PresetChanges,
+    PresetRecord,
     ScheduleRecord,
     UserRecord,
+    WebhookRecord,
 )
 from backend.core.reviews import Answer, Decisions, ReviewRecord
 
@@ -67,7 +70,11 @@ class UserStorage(Protocol):
         """Make *version* the only active one. Raises NotFound if there is none of it."""
 
     async def delete_graph(self, graph_id: GraphId, *, now_us: int) -> int:
-        """Delete all versions, the library entry and the schedules; return how many versions."""
+        """
+        Delete all versions, the library entry and the schedules; return how many versions.
+
+        Its presets stay, but nothing starts them any more.
+        """
 
     async def execution(
         self, run_id: ExecutionId, *, with_outputs: bool = False
@@ -143,6 +150,33 @@ class UserStorage(Protocol):
 
     async def delete_schedule(self, schedule_id: ScheduleId) -> bool:
         """Delete a schedule; say whether there was one."""
+
+    async def add_preset(self, preset: PresetRecord) -> None:
+        """
+        Save a preset, and with it the webhook that it brings, if any; all or nothing.
+
+        Raises:
+            NotFound: If this user has no such graph version, or no webhook of the id it names.
+        """
+
+    async def preset(self, preset_id: PresetId) -> PresetRecord | None:
+        """Return a preset that is not deleted, with its webhook."""
+
+    async def presets(
+        self, graph_id: GraphId | None, *, page: int, page_size: int
+    ) -> tuple[list[PresetRecord], int]:
+        """Return page *page* (from 1) of presets, last changed first, and how many there are."""
+
+    async def change_preset(
+        self, preset_id: PresetId, changes: PresetChanges, *, now_us: int
+    ) -> PresetRecord:
+        """Change a preset and return it. Raises NotFound if there is none."""
+
+    async def delete_preset(self, preset_id: PresetId, *, now_us: int) -> bool:
+        """Hide a preset for ever, with a webhook that no other names; say whether there was one."""
+
+    async def webhook(self, webhook_id: WebhookId) -> WebhookRecord | None:
+        """Return a webhook."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -295,6 +329,11 @@ class SystemStorage(Protocol):
 
     async def pause_schedule(self, schedule_id: ScheduleId, *, reason: str) -> None:
         """Stop firing; *reason* is shown to its owner."""
+
+    async def triggered_by(
+        self, webhook_id: WebhookId
+    ) -> tuple[WebhookRecord, Sequence[PresetRecord]] | None:
+        """Return a webhook, whoever's, and the active presets of its owner that name it."""
 
     async def queued_notices(self, *, now_us: int, limit: int) -> list[NoticeRecord]:
         """Return notices that are due, oldest first."""

@@ -5,7 +5,14 @@ A block is a class: who it is, its pins, what running it twice would do, worked 
 large and most blocks need none.
 """
 
-from backend.core.block import BlockSpec, BlockType, Category, Effect, EffectRule
+from backend.core.block import (
+    BlockSpec,
+    BlockType,
+    Category,
+    Effect,
+    EffectRule,
+    WebhookConfig,
+)
 from backend.core.errors import (
     AgentServerError,
     BadRequest,
@@ -56,6 +63,7 @@ __all__ = [
     "WebClient",
     "WebFile",
     "WebResponse",
+    "WebhookConfig",
     "accept",
     "failure_of",
     "json_text",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from backend.core.block import BlockType, Category, Effect, EffectRule
+from backend.core.block import BlockType, Category, Effect, EffectRule, WebhookConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,8 @@ class Block:
     #: Tries after the first that failed for a passing reason, where a node's policy says nothing.
     retries: ClassVar[int] = 0
     costs: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    #: What calls it, if it is a trigger: its type then says how callers come to know the address.
+    webhook: ClassVar[WebhookConfig | None] = None
     examples: ClassVar[Sequence[Example]] = ()
 
     Input: ClassVar[type[Any]]

@@ -12,7 +12,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
-from backend.core.block import BlockSpec, Effect, is_credentials_pin
+from backend.core.block import BlockSpec, BlockType, Effect, is_credentials_pin
 from backend.core.errors import AgentServerError
 from backend.core.ids import BlockId
 from backend.core.json import Json, JsonObject
@@ -54,6 +54,7 @@ def spec_of(block: type[Block]) -> BlockSpec:
     if not block.no_error_pin and "error" not in _properties(outputs):
         outputs["properties"] = {"error": dict(_ERROR_PIN), **_properties(outputs)}
     _check_pins(block)
+    _check_trigger(block, inputs)
     return BlockSpec(
         id=BlockId(block.id),
         name=block.__name__,
@@ -70,6 +71,7 @@ def spec_of(block: type[Block]) -> BlockSpec:
         inputs=inputs,
         outputs=outputs,
         costs=tuple(dict(cost) for cost in block.costs),
+        webhook=block.webhook,
     )
 
 
@@ -85,6 +87,19 @@ def _check_identity(block: type[Block]) -> None:
         raise BlockMisdeclared(f"{block.__name__}: it has no run()")
     if not (block.waits or inspect.isgeneratorfunction(block.run)):
         raise BlockMisdeclared(f"{block.__name__}: run() must yield (pin, value)")
+
+
+def _check_trigger(block: type[Block], inputs: JsonObject) -> None:
+    """Refuse a trigger without callers, callers of what is no trigger, and one without payload."""
+    is_trigger = block.block_type in (BlockType.WEBHOOK, BlockType.WEBHOOK_MANUAL)
+    if is_trigger != (block.webhook is not None):
+        raise BlockMisdeclared(
+            f"{block.__name__}: a block with a webhook has the type of a trigger"
+        )
+    if is_trigger and "payload" not in _properties(inputs):
+        raise BlockMisdeclared(f"{block.__name__}: a trigger has an input pin `payload`")
+    if block.webhook and not re.fullmatch(r"[a-z0-9_]+", block.webhook.provider):
+        raise BlockMisdeclared(f"{block.__name__}: a provider has small letters, digits and _ only")
 
 
 def _check_pins(block: type[Block]) -> None:

@@ -35,6 +35,7 @@ SENTENCES: Final[dict[Rule, str]] = {
     Rule.ONE_ACTIVE: "At most one version of a graph is active.",
     Rule.LIBRARY: "Graphs and entries of the library belong together.",
     Rule.SCHEDULE_GRAPH: "A schedule's graph is there.",
+    Rule.PRESET_WEBHOOK: "A preset's webhook is there, its owner's, and named by a preset.",
     Rule.NOTICES: "A notice's status and its time agree.",
 }
 SCHEDULES_READABLE: Final = "A schedule's times can be read."

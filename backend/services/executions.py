@@ -67,12 +67,19 @@ class ExecutionService:
         self._clock = clock
 
     async def start(
-        self, user_id: UserId, graph_id: GraphId, version: int | None, request: RunRequest
+        self,
+        user_id: UserId,
+        graph_id: GraphId,
+        version: int | None,
+        request: RunRequest,
+        *,
+        run_id: ExecutionId | None = None,
     ) -> ExecutionRecord:
         """
         Start a run and return it, QUEUED. It is on disk when this returns.
 
-        The active version is run when *version* is None.
+        The active version is run when *version* is None. A *run_id* that is there already is that
+        run, as it is now: what is started twice under one id runs once.
 
         Raises:
             BadRequest: If there is no such graph (spec/contract.md 6 has it so), or no node to
@@ -82,7 +89,8 @@ class ExecutionService:
         try:
             ready = await self._ready(user_id, graph_id, version)
             # Storage looks again: the graph may have been deleted since its plan was made.
-            record = await self._storage.submit(self._new_run(user_id, ready, request))
+            run = self._new_run(user_id, ready, request)
+            record = await self._storage.submit(replace(run, id=run_id) if run_id else run)
         except NotFound as exc:
             raise BadRequest(str(exc)) from exc
         self._dispatcher.signal(SignalKind.RUN, record.id, user_id)

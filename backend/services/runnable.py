@@ -10,6 +10,7 @@ from backend.core.graph import Graph
 from backend.core.graph_check import GraphReport, check_graph
 from backend.core.graph_schema import credentials_masks
 from backend.core.plan import GraphPlan
+from backend.core.triggers import Trigger, trigger_of
 
 Masks = Mapping[str, Mapping[str, Any]]
 
@@ -21,11 +22,13 @@ class ReadyGraph:
 
     Attributes:
         report: What is wrong with it when it gets no masks: the same each time, so made once.
+        trigger: Where something outside starts it, if anywhere.
     """
 
     graph: Graph
     plan: GraphPlan
     report: GraphReport
+    trigger: Trigger | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,7 @@ def make_ready(graph: Graph, catalog: Catalog) -> ReadyGraph:
         report=_with_unknown_credentials(
             check_graph(graph, catalog, for_run=True), graph, catalog, {}
         ),
+        trigger=trigger_of(graph, catalog),
     )
 
 
@@ -68,6 +72,10 @@ def check_runnable(
         BadRequest: If no node can start, or an input does not fit.
     """
     report = ready.report
+    if ready.trigger is not None and (given := ready.trigger.mask(inputs)):
+        # So a delivery starts its run, and so the inputs that such a run shows start it again.
+        place: str = ready.trigger.node_id
+        masks = {**masks, place: {**given, **masks.get(place, {})}}
     if credentials or masks:
         compiled = credentials_masks(ready.graph, catalog, credentials)
         for node_id, values in masks.items():

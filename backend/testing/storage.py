@@ -10,8 +10,16 @@ import pytest
 from backend.core.errors import NotFound
 from backend.core.execution import NodeExecution, RunStats
 from backend.core.graph import Graph
-from backend.core.ids import ExecutionId, GraphId, ScheduleId, UserId
-from backend.core.records import NewExecution, NoticeRecord, NoticeStatus, ScheduleRecord
+from backend.core.ids import ExecutionId, GraphId, PresetId, ScheduleId, UserId, WebhookId
+from backend.core.records import (
+    NewExecution,
+    NoticeRecord,
+    NoticeStatus,
+    PresetChanges,
+    PresetRecord,
+    ScheduleRecord,
+    WebhookRecord,
+)
 from backend.core.status import Status
 from backend.ports.storage import JournalBatch, RunChange, Storage
 
@@ -19,6 +27,30 @@ ANN: Final = UserId("ann")
 BOB: Final = UserId("bob")
 RUN: Final = ExecutionId("run")
 GRAPH: Final = Graph(id=GraphId("graph"), name="graph", description="")
+HOOK: Final = WebhookRecord(
+    id=WebhookId("hook"),
+    user_id=ANN,
+    provider="generic_webhook",
+    webhook_type="plain",
+    secret="ab" * 32,
+    events=("plain",),
+    config={"require_signature": True},
+    created_us=1,
+)
+PRESET: Final = PresetRecord(
+    id=PresetId("preset"),
+    user_id=ANN,
+    graph_id=GRAPH.id,
+    graph_version=1,
+    name="preset",
+    description="",
+    inputs={"a": [1, None]},
+    credentials={},
+    webhook_id=HOOK.id,
+    webhook=HOOK,
+    created_us=1,
+    updated_us=1,
+)
 
 
 def new_run(run_id: str = "run", **changes: object) -> NewExecution:
@@ -229,3 +261,90 @@ class StorageSpec:
 
         assert await storage.of(ANN).execution(RUN) is None
         assert await storage.unfinished(limit=10, exclude=[]) == ["unfinished"]
+
+    async def test_a_preset_is_read_back_with_its_webhook(self, storage: Storage) -> None:
+        """Alone, in a list, and by whoever delivers to the webhook."""
+        ann = storage.of(ANN)
+        second = replace(PRESET, id=PresetId("second"), webhook=None, updated_us=2)
+        await ann.add_preset(PRESET)
+        await ann.add_preset(second)
+
+        assert await ann.preset(PRESET.id) == PRESET
+        kept = replace(second, webhook=HOOK)
+        assert await ann.presets(GRAPH.id, page=1, page_size=10) == ([kept, PRESET], 2)
+        assert await ann.presets(None, page=2, page_size=1) == ([PRESET], 2)
+        assert await ann.presets(GraphId("other"), page=1, page_size=10) == ([], 0)
+        assert await ann.webhook(HOOK.id) == HOOK
+        found = await storage.triggered_by(HOOK.id)
+        assert found is not None
+        assert (found[0], [one.id for one in found[1]]) == (HOOK, ["preset", "second"])
+
+    async def test_presets_and_webhooks_of_others_do_not_exist(self, storage: Storage) -> None:
+        """Nor can one be named: its secret would be shown, and its deliveries taken."""
+        await storage.of(ANN).add_preset(PRESET)
+        bob = storage.of(BOB)
+        await bob.add_graphs([replace(GRAPH, id=GraphId("his"))], now_us=1)
+        his = replace(PRESET, id=PresetId("his"), user_id=BOB, webhook=None)
+
+        for refused in (replace(his, graph_id=GraphId("his")), replace(his, webhook_id=None)):
+            with pytest.raises(NotFound):
+                await bob.add_preset(refused)
+        with pytest.raises(NotFound):
+            await bob.change_preset(PRESET.id, PresetChanges(name="mine"), now_us=2)
+
+        assert await bob.preset(PRESET.id) is None
+        assert await bob.webhook(HOOK.id) is None
+        assert await bob.presets(None, page=1, page_size=10) == ([], 0)
+        assert not await bob.delete_preset(PRESET.id, now_us=2)
+        assert await storage.of(ANN).preset(PRESET.id) == PRESET
+
+    async def test_a_webhook_that_comes_with_a_refused_preset_is_not_kept(
+        self, storage: Storage
+    ) -> None:
+        """Both or neither."""
+        with pytest.raises(NotFound):
+            await storage.of(ANN).add_preset(replace(PRESET, graph_version=7))
+
+        assert await storage.of(ANN).webhook(HOOK.id) is None
+
+    async def test_a_change_of_a_preset_leaves_what_it_does_not_name(
+        self, storage: Storage
+    ) -> None:
+        """What is empty is no less a value."""
+        ann = storage.of(ANN)
+        await ann.add_preset(PRESET)
+        changes = PresetChanges(inputs={}, is_active=False, webhook_config={})
+
+        changed = await ann.change_preset(PRESET.id, changes, now_us=9)
+
+        hook = replace(HOOK, config={})
+        wanted = replace(PRESET, inputs={}, is_active=False, updated_us=9, webhook=hook)
+        assert changed == wanted == await ann.preset(PRESET.id)
+        assert await storage.triggered_by(HOOK.id) == (hook, [])
+
+    async def test_a_webhook_lives_as_long_as_a_preset_names_it(self, storage: Storage) -> None:
+        """And a deleted preset is gone for its owner too."""
+        ann = storage.of(ANN)
+        await ann.add_preset(PRESET)
+        await ann.add_preset(replace(PRESET, id=PresetId("second"), webhook=None))
+
+        assert await ann.delete_preset(PRESET.id, now_us=2)
+        assert await ann.webhook(HOOK.id) == HOOK
+        assert await ann.delete_preset(PresetId("second"), now_us=3)
+
+        assert not await ann.delete_preset(PRESET.id, now_us=4)
+        assert await ann.preset(PRESET.id) is None
+        assert await storage.triggered_by(HOOK.id) is None
+
+    async def test_nothing_starts_the_presets_of_a_graph_that_is_gone(
+        self, storage: Storage
+    ) -> None:
+        """They stay: what was typed into them is not the graph's."""
+        ann = storage.of(ANN)
+        await ann.add_preset(PRESET)
+
+        await ann.delete_graph(GRAPH.id, now_us=2)
+
+        left = await ann.preset(PRESET.id)
+        assert left == replace(PRESET, is_active=False, webhook_id=None, webhook=None)
+        assert await storage.triggered_by(HOOK.id) is None

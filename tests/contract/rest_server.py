@@ -34,9 +34,11 @@ from backend.services.blocks import BlockService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
+from backend.services.presets import PresetService
 from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
 from backend.services.users import UserService
+from backend.services.webhooks import WebhookService
 from backend.testing.blocks import outputs_of
 from backend.testing.clock import FakeClock
 from backend.testing.files import TransientFiles
@@ -271,6 +273,14 @@ def make_context(
         storage=storage, dispatcher=dispatcher, graphs=graphs, catalog=catalog, clock=clock
     )
 
+    webhooks = WebhookService(
+        storage=storage,
+        executions=executions,
+        clock=clock,
+        base_url="http://server",
+        max_body_bytes=10_000,
+    )
+
     async def health() -> Health:
         await storage.ping()
         return Health(ready=True, details={"storage": "ok"})
@@ -280,6 +290,10 @@ def make_context(
         blocks=BlockService(catalog=catalog, run=_run_block),
         graphs=graphs,
         executions=executions,
+        presets=PresetService(
+            storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
+        ),
+        webhooks=webhooks,
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
         schedules=ScheduleService(storage=storage, executions=executions, users=users, clock=clock),
         catalog=catalog,

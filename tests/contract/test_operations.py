@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from backend.api.wire.shapes import ANSWERS
 from backend.core.status import Status
 from tests.contract.rest_server import ANN, CALCULATOR, RestServer, sample_graph
+from tests.contract.triggered import full, setup, triggered_graph
 from tests.contract.write_operations import operations, text
 
 LISTED = Path(__file__).with_name("operations.json")
@@ -20,7 +21,7 @@ CONTRACT = ROOT.parent / "shared" / "spec" / "openapi.json"
 ADDED = {"postV1Execute active graph agent"}
 
 #: What is built of the contract so far. One more here is one more test below.
-BUILT = set(ANSWERS) - ADDED | {"deleteV1Delete graph execution"}
+BUILT = set(ANSWERS) - ADDED | {"deleteV1Delete graph execution", "deleteV2Delete a preset"}
 
 OPERATIONS: list[dict[str, Any]] = json.loads(LISTED.read_text("utf-8"))
 BY_ID = {operation["id"]: operation for operation in OPERATIONS}
@@ -83,6 +84,8 @@ async def test_every_built_operation_answers_in_the_contracts_shape(server: Rest
     await asked.reviews()
     await asked.files()
     await asked.schedules()
+    await asked.presets()
+    await asked.webhooks()
     await asked.deletions()
 
     assert asked.seen == BUILT | ADDED
@@ -210,6 +213,38 @@ class _Asked:
         [of_graph] = await self.ask("getV1List execution schedules for a graph", graph_id=graph_id)
         [of_user] = await self.ask("getV1List execution schedules for a user")
         assert of_graph == of_user
+
+    async def presets(self) -> None:
+        made = await self.ask("postV2Create a new preset", full(self._graph))
+        assert (made["webhook"], made["is_active"]) == (None, True)
+        from_run = {"graph_execution_id": self._run["id"], "name": "Again", "description": ""}
+        second = await self.ask("postV2Create a new preset", from_run)
+        assert second["inputs"] == {"text": "hello"}
+        name = "getV2List presets"
+        path = f"{BY_ID[name]['path']}?graph_id="
+        listed = await self._server.ask("GET", path)
+        TypeAdapter(ANSWERS[name]).validate_json(listed.content)
+        _has(listed.json(), BY_ID[name]["answer"], name)
+        self.seen.add(name)
+        assert [one["name"] for one in listed.json()["presets"]] == ["Again", "Daily"]
+        preset_id = made["id"]
+        assert await self.ask("getV2Get a specific preset", preset_id=preset_id) == made
+        changed = await self.ask(
+            "patchV2Update an existing preset", {"name": "Weekly"}, preset_id=preset_id
+        )
+        assert (changed["name"], changed["inputs"]) == ("Weekly", {"text": "kept"})
+        run = await self.ask("postV2Execute a preset", preset_id=preset_id)
+        assert (run["preset_id"], run["inputs"]) == (preset_id, {"text": "kept"})
+        await self.ask("deleteV2Delete a preset", status=204, preset_id=preset_id)
+
+    async def webhooks(self) -> None:
+        graph = await self._server.new_graph(triggered_graph())
+        made = await self.ask("postV2SetupTrigger", setup(graph))
+        webhook = made["webhook"]
+        address = {"provider": webhook["provider"], "webhook_id": webhook["id"]}
+        delivered = await self.ask("postV1WebhookIngressGeneric", {"order": 7}, **address)
+        assert delivered is None
+        assert await self.ask("postV1WebhookPing", webhook_id=webhook["id"]) is False
 
     async def deletions(self) -> None:
         schedule_id = self._schedule["id"]

@@ -52,11 +52,18 @@ def home(tmp_path: Path) -> Iterator[dict[str, str]]:
 def test_the_session_ends_with_the_outputs_that_it_shows(home: dict[str, str]) -> None:
     if not shutil.which("curl"):
         pytest.skip("the README's session uses curl, which is not here")
-    session = [pair for pair in commands_and_outputs() if "make run" not in pair[0].text]
+    session = [pair for pair in commands_and_outputs("README.md") if "make run" not in pair[0].text]
+    assert_session(session, home)
+
+
+def assert_session(session: list[tuple[Block, list[str]]], home: dict[str, str]) -> None:
+    """Type the commands of *session* into one shell: each must print what is shown after it."""
     script = "\n".join(f"{commands.text}\necho @@end" for commands, _ in session)
+    for standard, name in (("8006", PORTS[0]), ("8001", PORTS[1])):
+        script = script.replace(f"127.0.0.1:{standard}", f"127.0.0.1:{home[name]}")
 
     ended = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script.replace(":8006/", f":{home[PORTS[0]]}/")],
+        ["bash", "-euo", "pipefail", "-c", script],
         cwd=ROOT,
         env=home,
         capture_output=True,
@@ -95,10 +102,10 @@ def test_make_test_is_there() -> None:
     assert "pytest" in shown.stdout
 
 
-def commands_and_outputs() -> list[tuple[Block, list[str]]]:
-    """Each block of commands with the lines that the README shows after it."""
+def commands_and_outputs(document: str) -> list[tuple[Block, list[str]]]:
+    """Each block of commands with the lines that *document* shows after it."""
     pairs: list[tuple[Block, list[str]]] = []
-    for block in blocks(documents()["README.md"]):
+    for block in blocks(documents()[document]):
         if block.language == "sh":
             pairs.append((block, []))
         elif block.language == "text" and pairs:

@@ -27,6 +27,32 @@ def _step(drawing: Drawing, origin: str, number: int) -> NodeId:
     return drawing.node("SendWebRequestBlock", url=f"{origin}/{number}")
 
 
+def triggered_chain(origin: str, steps: int, *, name: str = "triggered") -> Graph:
+    """Return *steps* requests, as `web_chain`; what a webhook gets is what the first one sends."""
+    drawing = Drawing(name, "Something outside starts what is done outside.")
+    last, pin = drawing.node("GenericWebhookTriggerBlock"), "payload"
+    for number in range(steps):
+        following = _step(drawing, origin, number)
+        drawing.link(last, pin, following, "body")
+        last, pin = following, "response"
+    output = drawing.node("AgentOutputBlock", name="answer")
+    drawing.link(last, pin, output, "value")
+    return drawing.graph()
+
+
+def preset_sample(*, name: str = "preset") -> Graph:
+    """Return the graph of spec/semantics.md 5 "preset": a value is found in a dictionary."""
+    drawing = Drawing(name, "Which value a dictionary has under a key.")
+    dictionary = drawing.node("AgentInputBlock", name="dictionary")
+    selected = drawing.node("AgentInputBlock", name="selected_value")
+    store = drawing.node("StoreValueBlock")
+    find = drawing.node("FindInDictionaryBlock")
+    drawing.link(dictionary, "result", store, "input")
+    drawing.link(selected, "result", find, "key")
+    drawing.link(store, "output", find, "input")
+    return drawing.graph()
+
+
 def templates(count: int = 3, *, name: str = "templates") -> Graph:
     """Return pure steps that each put a mark after the text ``run``."""
     drawing = Drawing(name, "Nothing but texts.")

@@ -118,6 +118,8 @@ WRONG: list[tuple[str, int, str]] = [
     ("test graph http://host:99999", 1, "is no address of a server"),
     ("test graph http://a..b:1", 1, "is no address of a server"),
     ("test reddit", 1, "No server answers"),
+    ("test event", 1, "No server answers"),
+    ("test event --timeout 0", 2, "--timeout"),
     ("test websocket 127.0.0.1:1", 2, "Missing argument 'EXEC_ID'"),
     ("test websocket 127.0.0.1:1 it", 1, "No WebSocket server answers at ws://127.0.0.1:1"),
     ("token --ttl soon", 1, "'soon' is no time"),

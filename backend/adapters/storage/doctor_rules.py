@@ -13,7 +13,9 @@ from backend.adapters.storage.tables import (
     node_executions,
     node_outputs,
     notices,
+    presets,
     schedules,
+    webhooks,
 )
 from backend.core import json
 from backend.core.block import BlockType
@@ -28,6 +30,8 @@ _G: Final = graphs.c
 _L: Final = library_agents.c
 _S: Final = schedules.c
 _M: Final = notices.c
+_P: Final = presets.c
+_W: Final = webhooks.c
 _FINAL: Final = tuple(sorted(status.value for status in FINAL))
 _ALL: Final = tuple(status.value for status in Status)
 _QUEUED: Final = Status.QUEUED.value
@@ -117,6 +121,13 @@ _NO_GRAPH: Final = select(_L.id, _L.graph_id, _L.graph_version).where(
 )
 _SCHEDULE_GRAPH: Final = select(_S.id, _S.graph_id, _S.graph_version).where(
     ~exists().where(_G.id == _S.graph_id, _G.version == _S.graph_version, _G.user_id == _S.user_id)
+)
+_WEBHOOK_OF: Final = exists().where(_W.id == _P.webhook_id, _W.user_id == _P.user_id)
+_NO_WEBHOOK: Final = select(_P.id, _P.webhook_id).where(
+    _P.is_deleted.is_(False), _P.webhook_id.is_not(None), ~_WEBHOOK_OF
+)
+_NO_PRESET: Final = select(_W.id).where(
+    ~exists().where(_P.webhook_id == _W.id, _P.is_deleted.is_(False))
 )
 _NOTICES: Final = select(_M.id, _M.status, _M.attempts, _M.sent_us).where(
     or_(
@@ -218,6 +229,10 @@ QUERIES: Final[Mapping[Rule, tuple[tuple[Select[Any], str, str], ...]]] = {
     ),
     Rule.SCHEDULE_GRAPH: (
         (_SCHEDULE_GRAPH, "schedule {id}", "graph {graph_id} version {graph_version} is not there"),
+    ),
+    Rule.PRESET_WEBHOOK: (
+        (_NO_WEBHOOK, "preset {id}", "webhook {webhook_id} is not there, or not its owner's"),
+        (_NO_PRESET, "webhook {id}", "no preset names it"),
     ),
     Rule.NOTICES: ((_NOTICES, "notice {id}", "{status}, sent_us {sent_us}"),),
 }

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from backend.adapters.storage import rows
+from backend.adapters.storage import presets, rows
 from backend.adapters.storage.tables import graphs, library_agents, schedules
 from backend.core import json
 from backend.core.errors import NotFound
@@ -140,7 +140,7 @@ def activate(
 
 
 def remove(connection: Connection, user_id: UserId, graph_id: GraphId) -> int:
-    """Delete all versions with what belongs to them; return how many."""
+    """Delete all versions with what belongs to them; return how many. Presets are kept."""
     gone = connection.execute(
         delete(graphs).where(_G.id == graph_id, _G.user_id == user_id)
     ).rowcount
@@ -149,6 +149,7 @@ def remove(connection: Connection, user_id: UserId, graph_id: GraphId) -> int:
             connection.execute(
                 delete(table).where(table.c.user_id == user_id, table.c.graph_id == graph_id)
             )
+        presets.detach_from(connection, user_id, graph_id)
     return gone
 
 

@@ -6,22 +6,32 @@ from typing import cast
 
 from sqlalchemy import Connection
 
-from backend.adapters.storage import executions, journal, notices, reviews, schedules, users
+from backend.adapters.storage import (
+    executions,
+    journal,
+    notices,
+    presets,
+    reviews,
+    schedules,
+    users,
+)
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.tables import system_jobs
 from backend.adapters.storage.user_storage import SqlUserStorage
 from backend.core.execution import NodeExecution
 from backend.core.graph import Graph
-from backend.core.ids import ExecutionId, GraphId, ScheduleId, UserId
+from backend.core.ids import ExecutionId, GraphId, ScheduleId, UserId, WebhookId
 from backend.core.plan import NodePlan
 from backend.core.records import (
     ExecutionRecord,
     NewExecution,
     NoticeRecord,
     NoticeStatus,
+    PresetRecord,
     ScheduleRecord,
     UserRecord,
+    WebhookRecord,
 )
 from backend.core.reviews import Decisions
 from backend.ports.storage import JournalBatch, StagedBatch, StoredRun
@@ -131,6 +141,11 @@ class SqlStorage:
 
     async def pause_schedule(self, schedule_id: ScheduleId, *, reason: str) -> None:
         await self.database.write(lambda c: schedules.pause(c, schedule_id, reason))
+
+    async def triggered_by(
+        self, webhook_id: WebhookId
+    ) -> tuple[WebhookRecord, Sequence[PresetRecord]] | None:
+        return await self.database.read(lambda c: presets.triggered_by(c, webhook_id))
 
     async def queued_notices(self, *, now_us: int, limit: int) -> list[NoticeRecord]:
         return await self.database.read(lambda c: notices.queued(c, now_us, limit))

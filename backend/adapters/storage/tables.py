@@ -279,6 +279,45 @@ holds: Final = Table(
     PrimaryKeyConstraint("kind", "id"),
 )
 
+#: Addresses at which something outside starts runs.
+webhooks: Final = Table(
+    "webhooks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("webhook_type", Text, nullable=False),
+    Column("credentials_id", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("config", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("provider_webhook_id", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Index("webhooks_by_user", "user_id"),
+)
+
+#: Graphs with inputs. What was deleted stays, so that runs of it can say of what they are.
+presets: Final = Table(
+    "presets",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("graph_id", Text, nullable=False),
+    Column("graph_version", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("inputs", Text, nullable=False),
+    Column("credentials", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("is_deleted", Boolean, nullable=False, server_default=text("false")),
+    Column("webhook_id", Text),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Index("presets_by_user", "user_id", "updated_us"),
+    Index("presets_by_webhook", "webhook_id"),
+)
+
 system_jobs: Final = Table(
     "system_jobs",
     metadata,

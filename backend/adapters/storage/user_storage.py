@@ -4,11 +4,27 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from backend.adapters.storage import executions, graphs, reviews, schedules, users
+from backend.adapters.storage import (
+    executions,
+    graphs,
+    presets,
+    reviews,
+    schedules,
+    users,
+    webhooks,
+)
 from backend.adapters.storage.database import Database
 from backend.core.graph import Graph
-from backend.core.ids import ExecutionId, GraphId, ScheduleId, UserId
-from backend.core.records import ExecutionRecord, NodeRecord, ScheduleRecord, UserRecord
+from backend.core.ids import ExecutionId, GraphId, PresetId, ScheduleId, UserId, WebhookId
+from backend.core.records import (
+    ExecutionRecord,
+    NodeRecord,
+    PresetChanges,
+    PresetRecord,
+    ScheduleRecord,
+    UserRecord,
+    WebhookRecord,
+)
 from backend.core.reviews import Answer, ReviewRecord
 
 
@@ -141,3 +157,31 @@ class SqlUserStorage:
 
     async def delete_schedule(self, schedule_id: ScheduleId) -> bool:
         return await self._database.write(lambda c: schedules.remove(c, self.user_id, schedule_id))
+
+    async def add_preset(self, preset: PresetRecord) -> None:
+        await self._database.write(lambda c: presets.add(c, self.user_id, preset))
+
+    async def preset(self, preset_id: PresetId) -> PresetRecord | None:
+        return await self._database.read(lambda c: presets.get(c, self.user_id, preset_id))
+
+    async def presets(
+        self, graph_id: GraphId | None, *, page: int, page_size: int
+    ) -> tuple[list[PresetRecord], int]:
+        return await self._database.read(
+            lambda c: presets.page(c, self.user_id, graph_id, page, page_size)
+        )
+
+    async def change_preset(
+        self, preset_id: PresetId, changes: PresetChanges, *, now_us: int
+    ) -> PresetRecord:
+        return await self._database.write(
+            lambda c: presets.change(c, self.user_id, preset_id, changes, now_us)
+        )
+
+    async def delete_preset(self, preset_id: PresetId, *, now_us: int) -> bool:
+        return await self._database.write(
+            lambda c: presets.remove(c, self.user_id, preset_id, now_us)
+        )
+
+    async def webhook(self, webhook_id: WebhookId) -> WebhookRecord | None:
+        return await self._database.read(lambda c: webhooks.get(c, self.user_id, webhook_id))

@@ -14,7 +14,7 @@ from backend.api.context import caller_of, context_of
 from backend.api.routing import PlainUserRoute, Routes
 from backend.api.wire import executions as wire
 from backend.api.wire.text import MAX_VERSION
-from backend.core.ids import ExecutionId, GraphId
+from backend.core.ids import ExecutionId, GraphId, PresetId
 from backend.services.executions import RunRequest
 
 #: No list of anybody's runs is so long.
@@ -82,14 +82,27 @@ async def _start(
     context = context_of(request)
     user_id = await context.users.ensure(caller_of(request))
     graph_id, version = GraphId(request.path_params["graph_id"]), _version(request)
-    asked = RunRequest(
-        inputs=inputs, credentials=credentials or None, preset_id=_preset_id(request)
-    )
+    preset_id = _preset_id(request)
+    if preset_id is None:
+        asked = RunRequest(inputs=inputs, credentials=credentials or None)
+    else:
+        preset, asked = await context.presets.run_of(
+            user_id, preset_id, inputs=inputs, credentials=credentials, graph_id=graph_id
+        )
+        version = preset.graph_version
+    return await start_run(request, graph_id, version, asked)
+
+
+async def start_run(
+    request: Request, graph_id: GraphId, version: int | None, asked: RunRequest
+) -> Response:
+    """Start a run for the caller; once, if the request has an idempotency key."""
+    executions, user_id = context_of(request).executions, caller_of(request).user_id
     key = idempotency_key(request)
     if key is None:
-        record = await context.executions.start(user_id, graph_id, version, asked)
+        record = await executions.start(user_id, graph_id, version, asked)
         return answer(wire.graph_execution_meta(record))
-    record, known = await context.executions.start_once(user_id, graph_id, version, asked, key=key)
+    record, known = await executions.start_once(user_id, graph_id, version, asked, key=key)
     response = answer(wire.graph_execution_meta(record))
     if known:
         response.headers["Idempotency-Replayed"] = "true"
@@ -134,13 +147,13 @@ def _version(request: Request) -> int | None:
     return number if 0 <= number <= MAX_VERSION else 0
 
 
-def _preset_id(request: Request) -> str | None:
+def _preset_id(request: Request) -> PresetId | None:
     preset_id = request.query_params.get("preset_id") if request.scope["query_string"] else None
     if preset_id is not None and (len(preset_id) > _MAX_PRESET_ID or "\x00" in preset_id):
         message = f"String should have at most {_MAX_PRESET_ID} characters, none of them U+0000"
         error = {"type": "value_error", "loc": ("preset_id",), "msg": message, "input": preset_id}
         raise _invalid("query", [error])
-    return preset_id
+    return PresetId(preset_id) if preset_id else None
 
 
 def _invalid(where: str, errors: list[Any]) -> RequestValidationError:

@@ -18,7 +18,7 @@ from backend.api.wire.text import (
 )
 from backend.api.wire.times import iso
 from backend.core import graph as core
-from backend.core import graph_schema
+from backend.core import graph_schema, triggers
 from backend.core.catalog import Catalog
 from backend.core.ids import BlockId, GraphId, LinkId, NodeId
 from backend.services.graphs import DEFAULT_SETTINGS
@@ -174,10 +174,10 @@ def _base(graph: core.Graph, catalog: Catalog) -> Values:
         "forked_from_version": graph.forked_from_version,
         "input_schema": graph_schema.input_schema(graph, catalog),
         "output_schema": graph_schema.output_schema(graph, catalog),
-        "has_external_trigger": graph_schema.has_external_trigger(graph, catalog),
+        "has_external_trigger": triggers.trigger_of(graph, catalog) is not None,
         "has_human_in_the_loop": graph_schema.has_human_in_the_loop(graph, catalog),
         "has_sensitive_action": graph_schema.has_sensitive_action(graph, catalog),
-        "trigger_setup_info": graph_schema.trigger_setup_info(graph, catalog),
+        "trigger_setup_info": triggers.trigger_setup_info(graph, catalog),
     }
 
 

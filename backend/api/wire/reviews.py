@@ -1,6 +1,5 @@
 """Human reviews on the wire (spec/contract.md 13)."""
 
-from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -20,26 +19,11 @@ MAX_REVIEWS: Final = 1_000
 
 
 def _bounded(value: Any) -> Any:
-    if _depth_over(value, MAX_DATA_DEPTH):
+    if json.depth_over(value, MAX_DATA_DEPTH):
         raise ValueError(f"must not be nested deeper than {MAX_DATA_DEPTH} levels")
     if len(json.text(value)) > MAX_DATA:
         raise ValueError(f"must have at most {MAX_DATA} characters as JSON")
     return value
-
-
-def _depth_over(value: Any, limit: int) -> bool:
-    level = [value]
-    for _ in range(limit + 1):
-        level = [item for container in level for item in _items(container)]
-        if not level:
-            return False
-    return True
-
-
-def _items(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def _none_if_blank(value: str | None) -> str | None:

@@ -103,6 +103,9 @@ class GraphExecutionsPaginated(BaseModel):
     pagination: Pagination
 
 
+ReadOnly = Field(json_schema_extra={"readOnly": True})
+
+
 class GraphTriggerInfo(BaseModel):
     """What is needed to set up a graph's trigger."""
 
@@ -124,10 +127,7 @@ class Webhook(BaseModel):
     config: Values = Field(default_factory=dict)
     secret: str
     provider_webhook_id: str
-    url: str
-
-
-ReadOnly = Field(json_schema_extra={"readOnly": True})
+    url: Annotated[str, ReadOnly]
 
 
 class _GraphFacts(BaseModel):
@@ -250,6 +250,31 @@ class UploadFileResponse(BaseModel):
     expires_in_hours: int
 
 
+class LibraryAgentPreset(BaseModel):
+    """A graph with inputs, and the webhook that starts it."""
+
+    graph_id: str
+    graph_version: int
+    inputs: Values
+    credentials: Credentials
+    name: str
+    description: str
+    is_active: bool = True
+    webhook_id: str | None = None
+    id: str
+    user_id: str
+    created_at: datetime
+    updated_at: datetime
+    webhook: Webhook | None
+
+
+class LibraryAgentPresetResponse(BaseModel):
+    """A page of presets."""
+
+    presets: list[LibraryAgentPreset]
+    pagination: Pagination
+
+
 #: What is answered, by operation.
 ANSWERS: dict[str, Any] = {
     "postV1Get or create user": Any,
@@ -280,5 +305,13 @@ ANSWERS: dict[str, Any] = {
     "getV2Get pending reviews for execution": list[PendingHumanReviewModel],
     "postV2ProcessReviewAction": ReviewResponse,
     "postV1Upload file to cloud storage": UploadFileResponse,
+    "getV2List presets": LibraryAgentPresetResponse,
+    "postV2Create a new preset": LibraryAgentPreset,
+    "postV2SetupTrigger": LibraryAgentPreset,
+    "getV2Get a specific preset": LibraryAgentPreset,
+    "patchV2Update an existing preset": LibraryAgentPreset,
+    "postV2Execute a preset": GraphExecutionMeta,
+    "postV1WebhookIngressGeneric": Any,
+    "postV1WebhookPing": Any,
     "getHealthHealth": Any,
 }

@@ -22,5 +22,6 @@ def _no_nul(value: str) -> str:
 Id = Annotated[str, Field(max_length=200), AfterValidator(_no_nul)]
 PinName = Annotated[str, Field(max_length=1_000), AfterValidator(_no_nul)]
 Name = Annotated[str, Field(max_length=1_000), AfterValidator(_no_nul)]
+FilledName = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_no_nul)]
 LongText = Annotated[str, Field(max_length=200_000), AfterValidator(_no_nul)]
 Version = Annotated[int, Field(ge=1, le=MAX_VERSION)]

@@ -20,6 +20,7 @@ class SickDatabase:
         self.path = path
         migrate(path)
         self._add_graph()
+        self._add_preset()
         self.add_run("done", "COMPLETED", nodes=3)
         self.do(
             "UPDATE node_executions SET saved_outputs = 3 WHERE run_id = 'done' AND ordinal = 1"
@@ -132,4 +133,35 @@ class SickDatabase:
             status="QUEUED",
             attempts=0,
             next_us=NOW_US + SECOND_US,
+        )
+
+    def _add_preset(self) -> None:
+        self.add(
+            "webhooks",
+            id="hook",
+            user_id=USER,
+            provider="generic_webhook",
+            webhook_type="plain",
+            credentials_id="",
+            resource="",
+            events="[]",
+            config="{}",
+            secret="ab" * 32,
+            provider_webhook_id="",
+            created_us=NOW_US,
+        )
+        self.add(
+            "presets",
+            id="preset",
+            user_id=USER,
+            graph_id="graph",
+            graph_version=1,
+            name="Preset",
+            description="",
+            inputs="{}",
+            credentials="{}",
+            is_active=True,
+            webhook_id="hook",
+            created_us=NOW_US,
+            updated_us=NOW_US,
         )

@@ -75,3 +75,13 @@ def test_what_is_no_input_is_refused(graph: Graph, text: str) -> None:
 def test_the_same_input_twice_is_refused(graph: Graph) -> None:
     with pytest.raises(click.UsageError, match="twice"):
         read_inputs(graph, ["any=1", "any=2"])
+
+
+def test_a_trigger_takes_its_payload_by_hand() -> None:
+    drawing = Drawing("Triggered", "")
+    drawing.node("GenericWebhookTriggerBlock")
+    drawing.node("AgentInputBlock", name="city", value="Oslo")
+
+    assert read_inputs(drawing.graph(), ['payload={"a": 1}']) == {"payload": {"a": 1}}
+    with pytest.raises(click.UsageError, match="The inputs are: payload, constants, city"):
+        read_inputs(drawing.graph(), ["nay=1"])

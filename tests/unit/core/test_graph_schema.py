@@ -10,12 +10,10 @@ from backend.core.graph_schema import (
     credentials_input_schema,
     credentials_masks,
     for_export,
-    has_external_trigger,
     has_human_in_the_loop,
     has_sensitive_action,
     input_schema,
     output_schema,
-    trigger_setup_info,
     without_secrets,
 )
 from backend.core.ids import GraphId, UserId
@@ -114,24 +112,12 @@ def test_outputs_are_described_without_the_blocks_own_words() -> None:
 def test_what_a_graph_may_need_is_told_by_its_blocks() -> None:
     plain, rich = (
         graph(node("s", "StoreValue")),
-        graph(node("r", "Review"), node("p", "Print"), node("t", "PullRequestTrigger")),
+        graph(node("r", "Review"), node("p", "Print")),
     )
 
-    for ask in (has_external_trigger, has_human_in_the_loop, has_sensitive_action):
+    for ask in (has_human_in_the_loop, has_sensitive_action):
         assert not ask(plain, CATALOG)
         assert ask(rich, CATALOG)
-
-
-def test_a_trigger_is_set_up_without_its_credentials_in_the_form() -> None:
-    drawn = graph(node("s", "StoreValue"), node("t", "PullRequestTrigger"))
-
-    info: Any = trigger_setup_info(drawn, CATALOG)
-
-    assert info["provider"] == "github"
-    assert info["credentials_input_name"] == "credentials"
-    assert set(info["config_schema"]["properties"]) == {"repo", "payload"}
-    assert info["config_schema"]["required"] == ["repo"]
-    assert trigger_setup_info(graph(), CATALOG) is None
 
 
 def test_credentials_are_grouped_by_provider_and_type() -> None:

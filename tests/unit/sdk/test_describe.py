@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backend.sdk import Block, BlockContext, Effect, pin, pins, spec_of
+from backend.sdk import Block, BlockContext, BlockType, Effect, WebhookConfig, pin, pins, spec_of
 from backend.sdk.describe import BlockMisdeclared
 
 Run = Iterator[tuple[str, Any]]
@@ -131,9 +131,43 @@ class NoPinsBlock(GoodBlock):
         pass
 
 
+class UncalledBlock(GoodBlock):
+    block_type = BlockType.WEBHOOK_MANUAL
+
+
+class CalledBlock(GoodBlock):
+    webhook = WebhookConfig(provider="shop", webhook_type="plain")
+
+
+class EmptyHandedBlock(CalledBlock):
+    block_type = BlockType.WEBHOOK_MANUAL
+
+
+class TriggerBlock(CalledBlock):
+    block_type = BlockType.WEBHOOK_MANUAL
+
+    @pins
+    class Input:
+        payload: dict[str, Any] = pin(default_factory=dict)
+
+
+class StrangerBlock(TriggerBlock):
+    webhook = WebhookConfig(provider="the shop/", webhook_type="plain")
+
+
+def test_a_trigger_says_who_calls_it() -> None:
+    webhook = spec_of(TriggerBlock).webhook
+
+    assert webhook == WebhookConfig(provider="shop", webhook_type="plain")
+
+
 @pytest.mark.parametrize(
     ("block", "words"),
     [
+        (UncalledBlock, "has the type of a trigger"),
+        (CalledBlock, "has the type of a trigger"),
+        (EmptyHandedBlock, "input pin `payload`"),
+        (StrangerBlock, "small letters"),
         (Named, "ends in 'Block'"),
         (ShortIdBlock, "UUID"),
         (LegacyIdBlock, "UUID"),

@@ -1,0 +1,1 @@
+"""Blocks that any sender of JSON can start, without a service that registers itself."""
