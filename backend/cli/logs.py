@@ -95,7 +95,7 @@ def _tail(path: Path, count: int) -> list[str]:
 
 
 def _lines(text: str) -> list[str]:
-    """Return the lines of *text*. Only "\\n" ends one: the others may stand in a value."""
+    """Return the lines of *text*. Only a line feed ends one: other ends may stand in a value."""
     return text.removesuffix("\n").split("\n") if text else []
 
 

@@ -35,7 +35,8 @@ def print_json(found: Any) -> None:
 @contextmanager
 def bar_for(things: Iterable[T], count: int, label: str) -> Iterator[Iterable[T]]:
     """Give *things* to walk, with a bar where they are many and somebody looks at it."""
-    if count < _LONG_WORK or not sys.stderr.isatty():
+    # Where results come to the same terminal, they show how far it is.
+    if count < _LONG_WORK or not sys.stderr.isatty() or sys.stdout.isatty():
         yield things
         return
     with click.progressbar(things, length=count, label=label, file=sys.stderr) as bar:
