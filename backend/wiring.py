@@ -351,7 +351,14 @@ async def serve_websocket(settings: Settings, started: Started, stopping: asynci
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
         stack.push_async_callback(subscriber.close)
-        app = websocket_app(settings, metrics, storage, subscriber)
+        errors: list[BaseException] = []
+
+        def ended(task: "asyncio.Task[None]") -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                errors.append(error)
+            stopping.set()
+
+        app = websocket_app(settings, metrics, storage, subscriber, ended)
         listener = _listener(started)
         host, port = listener.getsockname()[:2]
         await serve_app(
@@ -361,6 +368,8 @@ async def serve_websocket(settings: Settings, started: Started, stopping: asynci
             on_started=lambda: started(f"{host}:{port}"),
             options=uvicorn_options(),
         )
+        if errors:
+            raise errors[0]  # as `_work_beside` does: half of this service is none
 
 
 def _work_beside(

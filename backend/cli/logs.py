@@ -109,11 +109,12 @@ def _follow(files: Sequence[Path], show: Show) -> None:
     places = {path: (path.stat().st_ino, path.stat().st_size) for path in files}
     while True:
         for path in files:
-            places[path] = _show_news(path, *places[path], show)
+            places[path] = news_of(path, *places[path], show)
         time.sleep(_POLL_S)
 
 
-def _show_news(path: Path, inode: int, offset: int, show: Show) -> tuple[int, int]:
+def news_of(path: Path, inode: int, offset: int, show: Show) -> tuple[int, int]:
+    """Show some of the whole lines behind a place in a file; return the place behind them."""
     try:
         with path.open("rb") as file:
             state = os.fstat(file.fileno())
@@ -121,6 +122,8 @@ def _show_news(path: Path, inode: int, offset: int, show: Show) -> tuple[int, in
                 offset = 0
             file.seek(offset)
             block = file.read(_BLOCK_BYTES)
+            if b"\n" not in block:
+                block += file.readline()  # one line that is longer
     except FileNotFoundError:
         return inode, offset
     whole = block[: block.rfind(b"\n") + 1]

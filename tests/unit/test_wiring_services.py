@@ -12,6 +12,7 @@ import pytest
 from backend import wiring
 from backend.adapters.storage.keeper import Keeper
 from backend.adapters.storage.migrate import migrate
+from backend.api.ws.hub import Hub
 from backend.engine.jobs import Jobs
 from backend.engine.postman import Postman
 from backend.engine.ticker import Ticker
@@ -64,18 +65,21 @@ async def serving(
 
 
 @pytest.mark.parametrize(
-    ("serve", "part"),
+    ("serve", "part", "work"),
     [
-        (wiring.serve_database, Keeper),
-        (wiring.serve_scheduler, Ticker),
-        (wiring.serve_scheduler, Jobs),
-        (wiring.serve_notifications, Postman),
+        (wiring.serve_database, Keeper, "serve"),
+        (wiring.serve_scheduler, Ticker, "serve"),
+        (wiring.serve_scheduler, Jobs, "serve"),
+        (wiring.serve_notifications, Postman, "serve"),
+        (wiring.serve_websocket, Hub, "run"),
+        (wiring.serve_websocket, Hub, "check_tokens"),
     ],
-    ids=["keeper", "ticker", "jobs", "postman"],
+    ids=["keeper", "ticker", "jobs", "postman", "bus", "tokens"],
 )
 async def test_a_service_ends_with_the_error_of_the_work_that_it_does_beside(
     serve: Serve,
     part: type,
+    work: str,
     settings: Settings,
     listener: socket.socket,
     monkeypatch: pytest.MonkeyPatch,
@@ -87,7 +91,7 @@ async def test_a_service_ends_with_the_error_of_the_work_that_it_does_beside(
         await broken.wait()
         raise LookupError("a defect")
 
-    monkeypatch.setattr(part, "serve", breaks)
+    monkeypatch.setattr(part, work, breaks)
     async with serving(serve, settings, listener) as (served, stopping):
         assert not served.done()
 
@@ -115,7 +119,13 @@ async def test_a_database_that_is_none_any_more_ends_its_service(
 
 
 @pytest.mark.parametrize(
-    "serve", [wiring.serve_database, wiring.serve_scheduler, wiring.serve_notifications]
+    "serve",
+    [
+        wiring.serve_database,
+        wiring.serve_scheduler,
+        wiring.serve_notifications,
+        wiring.serve_websocket,
+    ],
 )
 async def test_a_service_that_is_told_to_stop_ends_without_an_error(
     serve: Serve, settings: Settings, listener: socket.socket

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from backend.adapters.storage.migrate import HEAD
 from backend.cli import main
+from backend.cli.logs import news_of
 from tests.e2e import test_cli, test_cli_width
 from tests.unit.cli.test_command_tree import ALL
 
@@ -91,3 +92,17 @@ def test_every_command_is_tried_with_what_it_must_refuse(path: tuple[str, ...]) 
     lines = [line.split() for line, _, _ in (*test_cli.WRONG, *test_cli_width.WRONG)]
 
     assert [line for line in lines if tuple(line[: len(path)]) == path]
+
+
+def test_a_line_that_is_longer_than_a_block_does_not_hold_up_those_behind_it(
+    tmp_path: Path,
+) -> None:
+    path, seen = tmp_path / "A.log", list[str]()
+    path.write_text("x" * 200_000 + "\nlast\n")
+    place = (path.stat().st_ino, 0)
+
+    for _ in range(2):
+        place = news_of(path, *place, lambda _, line: seen.append(line))
+
+    assert [len(line) for line in seen] == [200_000, 4]
+    assert place[1] == path.stat().st_size
