@@ -5,7 +5,7 @@ This release wires the embedded row: SQLite, ZeroMQ inside the data directory, o
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -112,8 +112,7 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
             email=DEFAULT_USER_EMAIL, name=DEFAULT_USER_NAME, now_us=clock.now_us()
         )
         keeper = Keeper(database_path(settings), metrics.gauge, metrics.counter)
-        keeping = asyncio.create_task(keeper.serve(_CHECKPOINT_S))
-        stack.push_async_callback(_cancel, keeping)
+        _work_beside(stack, stopping, keeper.serve(_CHECKPOINT_S))
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
@@ -267,8 +266,7 @@ async def serve_scheduler(settings: Settings, started: Started, stopping: asynci
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
         stack.push_async_callback(dispatcher.close)
-        for work in (ticker.serve(), jobs.serve()):
-            stack.push_async_callback(_cancel, asyncio.create_task(work))
+        _work_beside(stack, stopping, ticker.serve(), jobs.serve())
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
@@ -290,7 +288,7 @@ async def serve_notifications(
     metrics.gauge("notices_failed", "Notices given up").set_function(lambda: postman.failed)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
-        stack.push_async_callback(_cancel, asyncio.create_task(postman.serve()))
+        _work_beside(stack, stopping, postman.serve())
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
@@ -354,7 +352,14 @@ async def serve_websocket(settings: Settings, started: Started, stopping: asynci
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
         stack.push_async_callback(subscriber.close)
-        app = websocket_app(settings, metrics, storage, subscriber)
+        errors: list[BaseException] = []
+
+        def ended(task: "asyncio.Task[None]") -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                errors.append(error)
+            stopping.set()
+
+        app = websocket_app(settings, metrics, storage, subscriber, ended)
         listener = _listener(started)
         host, port = listener.getsockname()[:2]
         await serve_app(
@@ -364,6 +369,23 @@ async def serve_websocket(settings: Settings, started: Started, stopping: asynci
             on_started=lambda: started(f"{host}:{port}"),
             options=uvicorn_options(),
         )
+        if errors:
+            raise errors[0]  # as `_work_beside` does: half of this service is none
+
+
+def _work_beside(
+    stack: AsyncExitStack, stopping: asyncio.Event, *works: Coroutine[Any, Any, None]
+) -> None:
+    """
+    Do *works* while the service answers; *stack* cancels them.
+
+    None of them ends by itself. One that does ends the service: half of a service would look well
+    from outside, and nobody would do its work. The supervisor starts it again.
+    """
+    for work in works:
+        task = asyncio.create_task(work)
+        stack.push_async_callback(_cancel, task)
+        task.add_done_callback(lambda _: stopping.set())
 
 
 async def _cancel(task: "asyncio.Task[Any]") -> None:

@@ -1,6 +1,8 @@
 """The wiring of the two services that people talk to. Part of wiring.py, apart only for its size."""
 
+import asyncio
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -156,9 +158,17 @@ async def _health(storage: SqlStorage) -> Health:
 
 
 def websocket_app(
-    settings: Settings, metrics: Metrics, storage: SqlStorage, subscriber: EventSubscriber
+    settings: Settings,
+    metrics: Metrics,
+    storage: SqlStorage,
+    subscriber: EventSubscriber,
+    on_end: "Callable[[asyncio.Task[None]], None]",
 ) -> Any:
-    """Return the WebSocket application; *storage* and *subscriber* stay the caller's."""
+    """
+    Return the WebSocket application; *storage* and *subscriber* stay the caller's.
+
+    *on_end* hears of the end of what brings changes to its sockets.
+    """
     from backend.api.ws.endpoint import create_ws_app
     from backend.core.ids import DEFAULT_USER_ID
 
@@ -171,4 +181,5 @@ def websocket_app(
         everybody=None if settings.enable_auth else DEFAULT_USER_ID,
         metrics_open=_on_loopback(settings.websocket_server_host),
         metrics=lambda: metrics.text().decode(),
+        on_end=on_end,
     )

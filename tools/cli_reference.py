@@ -16,6 +16,11 @@ _OPENING = """
 says the same as this page. Results go to standard output, everything else to standard error. Exit code 0: done; 1: it
 could not be done, and a sentence says why; 2: the command is wrong; 130: interrupted.
 
+With `--json` a command prints one JSON object (`agpt schedule list`: one list; `agpt logs` and `agpt test websocket`:
+an object a line) and nothing else on standard output. What goes wrong is told as without it: by a sentence on standard
+error and by the exit code, never in JSON; a command that does several things prints what it did and what was refused
+all the same. Bars for long work are shown on a terminal only.
+
 Commands that ask a running server take this machine's own unless they are told another one. The token for that is made
 from this machine's key and sent to this machine only; for other servers give one with `--token` or `AGPT_TOKEN`.
 """

@@ -27,6 +27,7 @@ _MAX_ID_LENGTH: Final = 200
 
 #: How far the clock of whoever makes tokens may be ahead of ours.
 CLOCK_SKEW_S: Final = 10.0
+_END_OF_TIME_S: Final = 2**63
 
 
 class NotAuthenticated(HTTPException):
@@ -130,12 +131,19 @@ def _check_times(claims: Mapping[str, Any], now_s: float) -> None:
         value = claims.get(name)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        if not _is_moment(value):
             raise NotAuthenticated(f"Invalid token: {name} is not a number")
         if name == "exp" and value <= now_s:
             raise NotAuthenticated("Token has expired")
         if name != "exp" and value > now_s + CLOCK_SKEW_S:
             raise NotAuthenticated(f"Invalid token: The token is not yet valid ({name})")
+
+
+def _is_moment(value: Any) -> bool:
+    # An integer may be too long for a float, and so for every comparison with one.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < _END_OF_TIME_S if isinstance(value, int) else isfinite(value)
 
 
 def _bearer(authorization: bytes) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backend.cli.options import json_option, print_json
 from backend.core import json
 from backend.core.errors import BadRequest, CannotStart, Conflict, NotFound
 
@@ -25,7 +26,7 @@ def blocks() -> None:
 
 
 @blocks.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+@json_option
 def list_(*, as_json: bool) -> None:
     """List all blocks by name, and the block packages that could not be loaded."""
     from backend.discovery import broken  # noqa: PLC0415 -- `agpt --help` does without
@@ -33,7 +34,7 @@ def list_(*, as_json: bool) -> None:
     listed = _catalog().listed()
     if as_json:
         entries = [_entry(spec) for spec in listed]
-        click.echo(json.text({"blocks": entries, "broken_block_packages": dict(broken())}))
+        print_json({"blocks": entries, "broken_block_packages": dict(broken())})
         return
     width = max((len(spec.name) for spec in listed), default=0)
     for spec in listed:
@@ -44,7 +45,7 @@ def list_(*, as_json: bool) -> None:
 
 @blocks.command()
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+@json_option
 def show(*, name: str, as_json: bool) -> None:
     """Show what the block NAME does: its pins, its effect, worked examples. An id will do, too."""
     from backend.core.block import wire_form  # noqa: PLC0415 -- `agpt --help` does without
@@ -54,7 +55,7 @@ def show(*, name: str, as_json: bool) -> None:
     if as_json:
         examples = [_example_entry(example) for example in block.examples] if block else []
         built = {"built": not spec.placeholder, "examples": examples}
-        click.echo(json.text({**wire_form(spec), "effect": _effect_entry(spec.effect), **built}))
+        print_json({**wire_form(spec), "effect": _effect_entry(spec.effect), **built})
         return
     for line in _page(spec, block):
         click.echo(line)
@@ -69,7 +70,8 @@ def show(*, name: str, as_json: bool) -> None:
     default=Path(),
     help="Make the package's folder there, not here.",
 )
-def new_block(*, name: str, parent: Path) -> None:
+@json_option
+def new_block(*, name: str, parent: Path, as_json: bool) -> None:
     """
     Write a package with a new block: its tests pass, and it runs once it is installed.
 
@@ -89,6 +91,10 @@ def new_block(*, name: str, parent: Path) -> None:
         raise Conflict(f"There is a block {taken.name} already; choose another name.")
     folder = parent / names.distribution
     _write(folder, package_files(names, str(uuid.uuid4())))
+    if as_json:
+        module = folder / names.module / "block.py"
+        print_json({"block": names.block, "folder": str(folder), "file": str(module)})
+        return
     click.echo(f"{names.block} is in {folder / names.module / 'block.py'}. Next:")
     click.echo(f"  python -m pytest {folder}")
     click.echo(f"  python -m pip install -e {folder}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from backend.cli import HyphenGroup
+from backend.cli.options import json_option, print_json
 from backend.cli.server import data_dir_option, overrides_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def config() -> None:
 
 
 @config.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+@json_option
 @data_dir_option
 def show(*, as_json: bool, data_dir: Path | None) -> None:
     """
@@ -47,7 +48,7 @@ def show(*, as_json: bool, data_dir: Path | None) -> None:
     settings, sources = load_settings(overrides_of(data_dir))
     rows = list(_rows(settings, sources))
     if as_json:
-        click.echo(json.dumps({"settings": rows}, ensure_ascii=False))
+        print_json({"settings": rows})
         return
     width = max(len(row["name"]) for row in rows)
     shown = {row["name"]: _text(row["value"]) for row in rows}
@@ -61,7 +62,7 @@ def show(*, as_json: bool, data_dir: Path | None) -> None:
 
 
 @config.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+@json_option
 @data_dir_option
 def check(*, as_json: bool, data_dir: Path | None) -> None:
     """
@@ -76,7 +77,7 @@ def check(*, as_json: bool, data_dir: Path | None) -> None:
     wrong = sum(len(one.problems) for one in checks)
     if as_json:
         found = [{"check": one.name, "problems": list(one.problems)} for one in checks]
-        click.echo(json.dumps({"ok": not wrong, "checks": found}, ensure_ascii=False))
+        print_json({"ok": not wrong, "checks": found})
     else:
         for one in checks:
             if not one.problems:

@@ -1,6 +1,5 @@
 """`agpt db`: at which step the database is, whether it is whole, and the way to the newest step."""
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from backend.cli import HyphenGroup
+from backend.cli.options import json_option, print_json
 from backend.cli.server import data_dir_option, overrides_of
 from backend.core.errors import CannotStart, NotFound
 
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 #: Of what SQLite finds wrong, so much is shown.
 _MOST_WRONG: Final = 20
-
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object, for programs."
-)
 
 
 @click.group(cls=HyphenGroup, name="db")
@@ -38,30 +34,42 @@ def current(*, as_json: bool, data_dir: Path | None) -> None:
     path = _path(data_dir)
     step = step_of(path)
     if as_json:
-        click.echo(json.dumps({"path": str(path), "step": step, "newest": HEAD}))
+        print_json({"path": str(path), "step": step, "newest": HEAD})
         return
     there = "is not there yet" if step is None else f"is at step {step}"
     click.echo(f"{path} {there}; this program needs {HEAD}.")
 
 
 @database.command()
+@json_option
 @data_dir_option
-def upgrade(*, data_dir: Path | None) -> None:
+def upgrade(*, as_json: bool, data_dir: Path | None) -> None:
     """Bring the database to the step that this program needs; makes it if it is not there."""
-    from backend.adapters.storage.migrate import HEAD, migrate  # noqa: PLC0415 -- help does without
-    from backend.util.locks import take_data_dir_alone  # noqa: PLC0415 -- the same
+    from backend.adapters.storage.migrate import HEAD  # noqa: PLC0415 -- help does without
 
     path = _path(data_dir)
-    if step_of(path) == HEAD:
-        click.echo(f"{path} is at step {HEAD} already.")
+    before = step_of(path)
+    if before == HEAD:
+        said = f"{path} is at step {HEAD} already."
+    else:
+        said = f"{path} is at step {HEAD} now ({_migrated(path)})."
+    if as_json:
+        print_json({"path": str(path), "before": before, "step": HEAD})
         return
+    click.echo(said)
+
+
+def _migrated(path: Path) -> str:
+    """Bring the database up to date; return what was done."""
+    from backend.adapters.storage.migrate import migrate  # noqa: PLC0415 -- help does without
+    from backend.util.locks import take_data_dir_alone  # noqa: PLC0415 -- the same
+
     # Nobody may work with tables that change below him.
     lock = take_data_dir_alone(path.parent)
     try:
-        done = migrate(path)
+        return migrate(path)
     finally:
         lock.release()
-    click.echo(f"{path} is at step {HEAD} now ({done}).")
 
 
 @database.command()
@@ -76,7 +84,7 @@ def check(*, as_json: bool, data_dir: Path | None) -> None:
     path = _path(data_dir)
     problems = list(problems_of(path, whole=True))
     if as_json:
-        click.echo(json.dumps({"path": str(path), "ok": not problems, "problems": problems}))
+        print_json({"path": str(path), "ok": not problems, "problems": problems})
     else:
         for problem in problems:
             click.echo(f"agpt: {problem}", err=True)

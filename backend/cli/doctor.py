@@ -1,6 +1,5 @@
 """`agpt doctor`: what the rows of the database say about themselves, and about runs that stand still."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from backend.cli.options import json_option, print_json
 from backend.cli.server import data_dir_option, overrides_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ LONG_WORK_ROWS: Final = 200_000
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+@json_option
 @data_dir_option
 def doctor(*, as_json: bool, data_dir: Path | None) -> None:
     """
@@ -119,4 +119,4 @@ def _show_json(report: "Report") -> None:
         ],
         "more": report.more,
     }
-    click.echo(json.dumps(found, ensure_ascii=False))
+    print_json(found)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from backend.cli.client import server_at
+from backend.cli.options import bar_for, json_anyway_option, json_option, print_json
 from backend.core.errors import AgentServerError, BadRequest, GraphInvalid
 
 if TYPE_CHECKING:
@@ -52,28 +53,39 @@ file_argument = click.Path(exists=True, dir_okay=False, readable=True, path_type
 
 @click.command(name="import")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=file_argument)
+@json_option
 @server_option
 @token_option
-def import_(files: tuple[Path, ...], server: str | None, token: str | None) -> None:
+def import_(
+    *, files: tuple[Path, ...], as_json: bool, server: str | None, token: str | None
+) -> None:
     """
     Save the agents in FILEs on the running server.
 
     Prints the id and version of each. A file that cannot be saved is refused with all its
     problems, and does not keep the others out; the exit code is 1 then.
     """
-    refused = 0
-    with server_at(server, token) as running:
-        for path in files:
+    made: list[dict[str, Any]] = []
+    refused: list[dict[str, str]] = []
+    with (
+        server_at(server, token) as running,
+        bar_for(files, len(files), f"{len(files)} files") as walked,
+    ):
+        for path in walked:
+            name = click.format_filename(path)
             try:
                 saved = running.create_graph(file_form(read_file(path)))
-            except Unreadable as exc:
-                refused += 1
-                click.echo(f"agpt: {exc}", err=True)
             except BadRequest as exc:
-                refused += 1
-                click.echo(f"agpt: {path} is refused: {explained(exc)}", err=True)
+                is_read = not isinstance(exc, Unreadable)
+                text = f"{path} is refused: {explained(exc)}" if is_read else str(exc)
+                refused.append({"file": name, "error": text})
+                click.echo(f"agpt: {text}", err=True)
             else:
-                click.echo(f"graph {saved['id']} version {saved['version']}")
+                made.append({"file": name, "id": saved["id"], "version": saved["version"]})
+                if not as_json:
+                    click.echo(f"graph {saved['id']} version {saved['version']}")
+    if as_json:
+        print_json({"graphs": made, "refused": refused})
     if refused:
         sys.exit(1)
 
@@ -87,6 +99,7 @@ def import_(files: tuple[Path, ...], server: str | None, token: str | None) -> N
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write this file instead of printing.",
 )
+@json_anyway_option
 @server_option
 @token_option
 def export(

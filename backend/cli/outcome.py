@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from backend.cli.options import print_json
+
 if TYPE_CHECKING:
     from backend.core.graph import Graph
 
@@ -82,16 +84,17 @@ def show(result: RunResult) -> None:
         click.echo(f"agpt: the run is {run['status']}" + (f": {error}" if error else "."), err=True)
 
 
-def show_json(result: RunResult) -> None:
-    """Print everything as one JSON object."""
+def show_json(result: RunResult, **more: Any) -> None:
+    """Print everything, and *more*, as one JSON object."""
     found = {
+        **more,
         "execution": result.run["id"],
         "status": result.run["status"],
         "outputs": result.outputs(),
         "nodes": list(result.nodes()),
         "stats": result.run["stats"],
     }
-    click.echo(json.dumps(found, ensure_ascii=False))
+    print_json(found)
 
 
 def _text(value: Any) -> str:

@@ -14,6 +14,7 @@ import click
 from backend.cli.client import Server, data_dir_overrides, server_at
 from backend.cli.graphs import explained, file_argument, file_form, read_file
 from backend.cli.inputs import read_inputs
+from backend.cli.options import json_option
 from backend.cli.outcome import ENDED, RunResult, show, show_json
 from backend.core.errors import AgentServerError, BadRequest, GraphInvalid
 
@@ -43,7 +44,7 @@ _SLOWEST_LOOK_S: Final = 0.5
     metavar="NAME=VALUE",
     help="A value for an input: JSON, or text; NAME=@FILE reads it from a file.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+@json_option
 @click.option("--server", is_flag=True, help="Run it on the running server of this machine.")
 @click.option(
     "--data-dir",

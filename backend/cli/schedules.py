@@ -12,9 +12,9 @@ import click
 from backend.cli import HyphenGroup
 from backend.cli.client import Server, data_dir_overrides, server_at
 from backend.cli.graphs import explained, server_option, token_option
+from backend.cli.options import json_option, print_json
 from backend.core.errors import AgentServerError, BadRequest, GraphInvalid, NotFound, Unavailable
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -48,7 +48,7 @@ def list_(
     if not isinstance(found, list):
         raise Unavailable("the server's answer is no list of schedules")
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        print_json(found)
         return
     for one in found:
         click.echo(
@@ -109,7 +109,7 @@ def add(  # noqa: PLR0913 -- one an option
             },
         )
     if as_json:
-        click.echo(json.dumps(made, ensure_ascii=False))
+        print_json(made)
         return
     click.echo(f"schedule {made['id']}")
     said = made.get("cron_description") or made.get("cron", cron)
@@ -118,23 +118,34 @@ def add(  # noqa: PLR0913 -- one an option
 
 @schedule.command()
 @click.argument("schedule_ids", metavar="SCHEDULE_ID...", nargs=-1, required=True)
+@json_option
 @server_option
 @token_option
 @data_dir_option
 def rm(
-    *, schedule_ids: tuple[str, ...], server: str | None, token: str | None, data_dir: Path | None
+    *,
+    schedule_ids: tuple[str, ...],
+    as_json: bool,
+    server: str | None,
+    token: str | None,
+    data_dir: Path | None,
 ) -> None:
     """Remove schedules; runs that they started go on. Exit code 1: one was not there."""
-    refused = 0
+    removed: list[str] = []
+    refused: list[dict[str, str]] = []
     with server_at(server, token, data_dir_overrides(data_dir)) as running:
         for one in schedule_ids:
             try:
                 running.ask("DELETE", f"/api/schedules/{quote(one, safe='')}")
             except BadRequest as exc:
-                refused += 1
+                refused.append({"id": one, "error": str(exc)})
                 click.echo(f"agpt: {exc}", err=True)
             else:
-                click.echo(f"Removed schedule {one}.")
+                removed.append(one)
+                if not as_json:
+                    click.echo(f"Removed schedule {one}.")
+    if as_json:
+        print_json({"removed": removed, "refused": refused})
     if refused:
         sys.exit(1)
 

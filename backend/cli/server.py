@@ -1,17 +1,17 @@
 """Commands around the background server: start, stop, status; and keys and tokens."""
 
-import json
 import re
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from backend.cli.background import MainApp
+from backend.cli.options import json_option, print_json
 from backend.cli.pidfile import (
     Owner,
     get_pid,
@@ -49,7 +49,8 @@ def overrides_of(data_dir: Path | None) -> dict[str, Any]:
 @click.command()
 @data_dir_option
 @click.option("--log-level", help="debug, info, warning or error.")
-def start(data_dir: Path | None, log_level: str | None) -> None:
+@json_option
+def start(*, data_dir: Path | None, log_level: str | None, as_json: bool) -> None:
     """Start the server in the background; returns when all services are ready."""
     overrides = overrides_of(data_dir)
     if log_level is not None:
@@ -59,24 +60,42 @@ def start(data_dir: Path | None, log_level: str | None) -> None:
         if owner is Owner.OURS and present is not None:
             raise CannotStart(f"The server is already running (pid {present.pid}).")
         if get_pid() is not None or owner is not Owner.NOBODY:
-            click.echo("Removed the pid file of a server that is gone.")
+            click.echo("Removed the pid file of a server that is gone.", err=as_json)
         remove_pid()
         pid = MainApp().start(background=True, silent=True, **overrides)
         write_pid(pid)
+    addresses = _addresses(data_dir, pid)
+    if as_json:
+        print_json({"pid": pid, "services": addresses})
+        return
     click.echo(f"The server is running (pid {pid}).")
-    for name, address in _addresses(data_dir, pid).items():
+    for name, address in addresses.items():
         click.echo(f"  {name:<20} {address}")
     click.echo("`agpt token` prints a token, `agpt stop` stops it.")
 
 
 @click.command()
-def stop() -> None:
+@json_option
+def stop(*, as_json: bool) -> None:
     """Stop the background server and all its services."""
-    click.echo(stop_server())
+    done = stop_server()
+    if as_json:
+        print_json({"stopped": done.pid is not None, "pid": done.pid, "killed": done.killed})
+    else:
+        click.echo(done.said)
 
 
-def stop_server() -> str:
-    """Stop the background server if there is one; return what was done."""
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """What a stop did. *pid*: the server's, if there was one; *killed*: it needed force."""
+
+    said: str
+    pid: int | None = None
+    killed: bool = False
+
+
+def stop_server() -> Stopped:
+    """Stop the background server if there is one."""
     owner, server = owner_of_pid()
     if owner is Owner.UNKNOWN and server is not None:
         raise CannotStart(
@@ -86,7 +105,8 @@ def stop_server() -> str:
     if owner is not Owner.OURS or server is None:
         was_there = get_pid() is not None
         remove_pid()
-        return "The server is not running." + (" Removed its old pid file." if was_there else "")
+        removed = " Removed its old pid file." if was_there else ""
+        return Stopped(said=f"The server is not running.{removed}")
     family = [server, *descendants(server)]
     send_signal(server, signal.SIGTERM)
     begin = time.monotonic()
@@ -98,11 +118,12 @@ def stop_server() -> str:
         raise CannotStart(f"These processes do not end: {', '.join(str(i.pid) for i in stuck)}.")
     remove_pid()
     if left:
-        return (
+        said = (
             f"Killed the server (pid {server.pid}) and what was left of it:"
             f" it had not stopped after {time.monotonic() - begin:.0f} seconds."
         )
-    return f"Stopped the server (pid {server.pid})."
+        return Stopped(said=said, pid=server.pid, killed=True)
+    return Stopped(said=f"Stopped the server (pid {server.pid}).", pid=server.pid)
 
 
 def descendants(identity: Identity) -> list[Identity]:
@@ -119,12 +140,12 @@ def descendants(identity: Identity) -> list[Identity]:
 
 @click.command()
 @data_dir_option
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-def status(data_dir: Path | None, as_json: bool) -> None:  # noqa: FBT001 -- click hands it over by name
+@json_option
+def status(*, data_dir: Path | None, as_json: bool) -> None:
     """Say whether the server runs, and where each service answers."""
     found = server_status(_data_dir(data_dir))
     if as_json:
-        click.echo(json.dumps(found))
+        print_json(found)
         return
     pid = f" (pid {found['pid']})" if found["pid"] else ""
     click.echo(f"{found['state']}{pid}")
@@ -165,19 +186,30 @@ def _facts(service: ServiceRecord) -> Mapping[str, Any]:
 
 
 @click.command(name="gen-encrypt-key")
-def gen_encrypt_key() -> None:
+@json_option
+def gen_encrypt_key(*, as_json: bool) -> None:
     """Print a fresh key for ENCRYPTION_KEY."""
     from backend.setting_keys import new_key  # noqa: PLC0415 -- other commands do without
 
-    click.echo(new_key())
+    key = new_key()
+    if as_json:
+        print_json({"key": key})
+    else:
+        click.echo(key)
 
 
 @click.command()
 @data_dir_option
 @click.option("--ttl", default="24h", show_default=True, help="A number and s, m, h or d.")
-def token(data_dir: Path | None, ttl: str) -> None:
+@json_option
+def token(*, data_dir: Path | None, ttl: str, as_json: bool) -> None:
     """Print a token for the owner of this server."""
-    click.echo(make_token(overrides_of(data_dir), seconds_of(ttl)))
+    seconds = seconds_of(ttl)
+    made = make_token(overrides_of(data_dir), seconds)
+    if as_json:
+        print_json({"token": made, "expires_in_s": seconds})
+    else:
+        click.echo(made)
 
 
 def make_token(overrides: Mapping[str, Any], ttl_s: int) -> str:

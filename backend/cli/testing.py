@@ -11,7 +11,8 @@ import click
 from backend.cli.client import Address, Server, address_of, own_token, server_at
 from backend.cli.events import event
 from backend.cli.graphs import explained, file_form, token_option
-from backend.cli.outcome import ENDED, RunResult, show
+from backend.cli.options import json_anyway_option, json_option, print_json
+from backend.cli.outcome import ENDED, RunResult, show, show_json
 from backend.cli.run import sample_graph, wait_for_end
 from backend.cli.trying import execute, populate_db
 from backend.core.errors import AgentServerError, BadRequest, NotAllowed, Unavailable
@@ -52,8 +53,9 @@ test.add_command(event)
 
 @test.command()
 @click.argument("server", required=False)
+@json_option
 @token_option
-def graph(server: str | None, token: str | None) -> None:
+def graph(*, server: str | None, as_json: bool, token: str | None) -> None:
     """Create the sample graph on SERVER, run it, and print its id and outputs."""
     sent = sample_graph()
     with server_at(server, token) as running:
@@ -61,41 +63,53 @@ def graph(server: str | None, token: str | None) -> None:
         started = running.start(saved["id"], saved["version"], _INPUTS)
         run, stopped_by = wait_for_end(running, saved["id"], started["id"], _RUN_LIMIT_S)
     ids = {new["id"]: old.id for new, old in zip(saved["nodes"], sent.nodes, strict=False)}
-    click.echo(f"graph {saved['id']} version {saved['version']}")
-    click.echo(f"run {run['id']} {run['status']}")
     result = RunResult(run=run, graph=sent, ids=ids, stopped_by=stopped_by)
-    show(result)
+    if as_json:
+        show_json(result, graph=_named(saved))
+    else:
+        click.echo(f"graph {saved['id']} version {saved['version']}")
+        click.echo(f"run {run['id']} {run['status']}")
+        show(result)
     if not result.is_success:
         raise BadRequest("the sample graph did not run as it should")
 
 
 @test.command()
 @click.argument("server", required=False)
+@json_option
 @token_option
-def reddit(server: str | None, token: str | None) -> None:
+def reddit(*, server: str | None, as_json: bool, token: str | None) -> None:
     """Create the Reddit marketing graph on SERVER and print its id."""
     from backend.usecases.reddit_marketing import create_test_graph  # noqa: PLC0415 -- help does without
 
     with server_at(server, token) as running:
         saved = _created(running, create_test_graph())
+    if as_json:
+        print_json({"graph": _named(saved)})
+        return
     click.echo(f"graph {saved['id']} version {saved['version']}")
 
 
 @test.command()
 @click.argument("address", metavar="HOST:PORT")
 @click.argument("exec_id")
+@json_anyway_option
 @token_option
 def websocket(address: str, exec_id: str, token: str | None) -> None:
     """Print what the WebSocket server at HOST:PORT sends about the run EXEC_ID, to its end."""
     at = _websocket_address(address)
     for frame in frames(at, exec_id, token or own_token(at, {})):
-        click.echo(json.dumps(frame, ensure_ascii=False))
+        print_json(frame)
 
 
 def _websocket_address(text: str) -> Address:
     """Read `host:8001`, `ws://host:8001` or `ws://host:8001/ws`."""
     plain = text.replace("wss://", "https://", 1).replace("ws://", "http://", 1)
     return address_of(plain.rstrip("/").removesuffix("/ws"))
+
+
+def _named(saved: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": saved["id"], "version": saved["version"]}
 
 
 def _created(running: Server, graph: "Graph") -> Any:

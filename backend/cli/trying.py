@@ -10,7 +10,8 @@ import click
 from backend.cli.client import Server, server_at
 from backend.cli.graphs import explained, file_form, token_option
 from backend.cli.inputs import takes_text
-from backend.cli.outcome import RunResult, show
+from backend.cli.options import json_option, print_json
+from backend.cli.outcome import RunResult, show, show_json
 from backend.cli.run import sample_graph, wait_for_end
 from backend.cli.schedules import add_schedule, graph_of
 from backend.core.errors import BadRequest, GraphInvalid
@@ -25,25 +26,38 @@ _WITHOUT, _WITH = 2, 3
 
 @click.command("populate-db")
 @click.argument("server", required=False)
+@json_option
 @token_option
-def populate_db(*, server: str | None, token: str | None) -> None:
+def populate_db(*, server: str | None, as_json: bool, token: str | None) -> None:
     """Create the sample graph on SERVER, run it once, schedule it daily, and print the ids."""
+
+    def tell(said: Mapping[str, str]) -> None:
+        if not as_json:
+            name, made = list(said.items())[-1]
+            click.echo(f"{name} {made}")
+
     with server_at(server, token) as running:
         saved = running.create_graph(file_form(sample_graph()))
-        click.echo(f"graph {saved['id']}")
+        said = {"graph": saved["id"]}
+        tell(said)
         started = running.start(saved["id"], saved["version"], SAMPLE_INPUTS)
-        click.echo(f"execution {started['id']}")
+        said["execution"] = started["id"]
+        tell(said)
         wanted = {"cron": SAMPLE_CRON, "inputs": SAMPLE_INPUTS, "graph_version": saved["version"]}
-        click.echo(f"schedule {add_schedule(running, saved['id'], wanted)['id']}")
+        said["schedule"] = add_schedule(running, saved["id"], wanted)["id"]
+        tell(said)
         run, _ = wait_for_end(running, saved["id"], started["id"], _RUN_LIMIT_S)
+    if as_json:
+        print_json({**said, "status": run["status"]})
     if run["status"] != "COMPLETED":
         raise BadRequest(f"the sample's run is {run['status']}, not COMPLETED")
 
 
 @click.command()
 @click.argument("words", metavar="[SERVER] GRAPH_ID TEXT", nargs=-1)
+@json_option
 @token_option
-def execute(*, words: tuple[str, ...], token: str | None) -> None:
+def execute(*, words: tuple[str, ...], as_json: bool, token: str | None) -> None:
     """
     Run a graph of SERVER with TEXT for every text input, and print its outputs.
 
@@ -62,7 +76,7 @@ def execute(*, words: tuple[str, ...], token: str | None) -> None:
         run, stopped_by = wait_for_end(running, graph_id, started["id"], _RUN_LIMIT_S)
         graph = graph_of(running, graph_id, started["version"])
     result = RunResult(run=run, graph=graph, ids={}, stopped_by=stopped_by)
-    show(result)
+    (show_json if as_json else show)(result)
     if not result.is_success:
         sys.exit(1)
 

@@ -69,5 +69,12 @@ def context_for(
         memory=tools.memory,
         reviews=reviews,
         agents=Agents(tools, loop, execution, usage),
-        now=lambda: datetime.fromtimestamp(tools.clock.now_us() / 1e6, UTC),
+        now=lambda: moment(tools.clock.now_us()),
+        # The loop has noted its start before it asks for a context; add_us only calms the types.
+        started=moment(execution.start_us or execution.add_us),
     )
+
+
+def moment(at_us: int) -> datetime:
+    """Return microseconds since the epoch as blocks are told of time."""
+    return datetime.fromtimestamp(at_us / 1e6, UTC)

@@ -14,7 +14,7 @@ from backend.core.errors import BadRequest, BlockExecutionError, Unavailable
 from backend.core.execution import NodeExecution, RunStats
 from backend.core.ids import ExecutionId, GraphId, derived_id
 from backend.core.records import ExecutionRecord, NewExecution
-from backend.core.status import Status
+from backend.core.status import FINAL, Status
 from backend.engine.context import Usage
 
 if TYPE_CHECKING:
@@ -125,20 +125,26 @@ class Nesting:
     async def _watch(self, watch: "_Watch") -> None:
         """Feed *watch* with all that its child gives, from its first output on, and its end."""
         self._children.watch_child(watch.child, watch.attach)
-        await self._children.begin_child(watch.child)
-        if watch.is_attached():
-            return
-        # It came to its end, or to a question for people, while its parent was away.
+        # Looked for twice: a person may decide after the look at what moves, and before the one
+        # at what stands still. What neither look found then, the next one sees move.
+        for _ in range(2):
+            await self._children.begin_child(watch.child)
+            if watch.is_attached() or await self._found_at_rest(watch):
+                return
+        watch.end(ChildEnd(status=Status.FAILED, stats=RunStats(error="the run is gone")))
+
+    async def _found_at_rest(self, watch: "_Watch") -> bool:
+        """Say whether its child has ended or waits for people, or goes on since; tell its end."""
         found = await self._children.finished_child(watch.child)
         if watch.is_attached():
-            return  # it has gone on while we were reading
+            return True  # it has gone on while we were reading
         if found is None:
-            watch.end(ChildEnd(status=Status.FAILED, stats=RunStats(error="the run is gone")))
-            return
+            return False
         record, executions = found
         if record.status is not Status.REVIEW:
             watch.replay(finished_outputs(executions))
             watch.end(ChildEnd(status=record.status, stats=record.stats or RunStats()))
+        return True
 
     async def _stop(self, parent: "RunLoop", child: NewExecution) -> None:
         # Cancelled while it was being added, it may still be on its way to the disk.
@@ -203,8 +209,13 @@ class _Watch:
             self.outputs.put_nowait(output)
 
     def end(self, end: ChildEnd) -> None:
-        """Take *end*; a pause is none: the child's next loop goes on."""
-        if end.status is not Status.REVIEW and not self.ended.done():
+        """
+        Take *end*.
+
+        A pause is none, and a loop that was let go before its run's end neither (the database did
+        not take its rows, or somebody else has them): the child's next loop goes on.
+        """
+        if end.status in FINAL and not self.ended.done():
             self.ended.set_result(end)
 
 

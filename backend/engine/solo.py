@@ -10,7 +10,7 @@ from backend.core.graph import Node
 from backend.core.ids import BlockId, NodeId, UserId
 from backend.core.plan import Inputs, NodePlan
 from backend.engine.block_run import BlockFailed, BlockRun
-from backend.engine.context import Usage
+from backend.engine.context import Usage, moment
 from backend.engine.tools import Blocks, Limits
 from backend.ports.clock import Clock
 from backend.ports.memory import Memories
@@ -59,6 +59,7 @@ class SoloRunner:
             web=self._web,
             files=self._files,
             memory=self._memory,
+            now=lambda: moment(self._clock.now_us()),
         )
         made = make_inputs(type(block), inputs)
         run = BlockRun(block, made, execution, context, Usage(), self._limits)

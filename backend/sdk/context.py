@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from backend.core.errors import NotConfigured
 from backend.core.ids import UserId
@@ -48,6 +48,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+#: Stands for the time that `now` gives when the context is made.
+_NOT_YET: Final = datetime.min.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockContext:
     """
@@ -60,6 +64,8 @@ class BlockContext:
             takes one.
         timezone: The user's, an IANA name.
         now: The time, aware; passed in, so that tests decide.
+        started: When this node execution began to run, aware; the same for every attempt at it. If
+            it asked a person, when it began again with the answer. Not given: now.
     """
 
     user_id: str
@@ -77,6 +83,11 @@ class BlockContext:
     memory: Memories | None = None
     reviews: Reviews | None = None
     now: Callable[[], datetime] = _now
+    started: datetime = _NOT_YET
+
+    def __post_init__(self) -> None:
+        if self.started is _NOT_YET:
+            object.__setattr__(self, "started", self.now())
 
     def guarded_web(self) -> WebClient:
         """

@@ -1,14 +1,19 @@
 """CountdownTimer waits as long as its parts say together."""
 
 import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from backend.blocks.clock import countdown_timer
 from backend.blocks.clock.countdown_timer import CountdownTimerBlock, seconds_of
-from backend.sdk import BlockExecutionError, Effect, make_inputs, spec_of
-from backend.testing.blocks import outputs_of, prepare
+from backend.sdk import BlockContext, BlockExecutionError, Effect, make_inputs, spec_of
+from backend.testing.blocks import CONTEXT, outputs_of, prepare
+from backend.testing.clock import FakeClock
+
+MESSAGE = ("output_message", "timer finished")
 
 
 @pytest.mark.parametrize(
@@ -33,22 +38,58 @@ async def test_what_is_no_number_is_refused(given: str) -> None:
         await outputs_of(CountdownTimerBlock(), {"minutes": given})
 
 
-async def test_it_waits_before_each_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
+@dataclass
+class Waits:
+    """Time that passes only while somebody sleeps."""
 
-    class Clock:
-        """Passes at once, and says how much was waited."""
+    clock: FakeClock
+    slept: list[float] = field(default_factory=list)
 
-        @staticmethod
-        async def sleep(delay_s: float) -> None:
-            waits.append(delay_s)
+    async def sleep(self, delay_s: float) -> None:
+        self.slept.append(delay_s)
+        self.clock.pass_time(seconds=delay_s)
 
-    monkeypatch.setattr(countdown_timer, "asyncio", Clock)
+    def context(self) -> BlockContext:
+        return replace(CONTEXT, now=self.now, started=self.now())
 
-    outputs = await outputs_of(CountdownTimerBlock(), {"minutes": 2, "repeat": 3})
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock.now_us() / 1e6, UTC)
 
-    assert waits == [120, 120, 120]
-    assert outputs == [("output_message", "timer finished")] * 3
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
+    made = Waits(FakeClock())
+    monkeypatch.setattr(countdown_timer, "asyncio", made)
+    return made
+
+
+async def test_it_waits_before_each_message(waits: Waits) -> None:
+    given = {"minutes": 2, "repeat": 3}
+
+    outputs = await outputs_of(CountdownTimerBlock(), given, waits.context())
+
+    assert waits.slept == [120, 120, 120]
+    assert outputs == [MESSAGE] * 3
+
+
+async def test_a_later_attempt_waits_only_for_what_is_left(waits: Waits) -> None:
+    """Those of before are given again, at once: the engine has them and passes them over."""
+    context = waits.context()
+    waits.clock.pass_time(minutes=5)
+
+    outputs = await outputs_of(CountdownTimerBlock(), {"minutes": 2, "repeat": 4}, context)
+
+    assert waits.slept == [0, 0, 60, 120]
+    assert outputs == [MESSAGE] * 4
+
+
+async def test_a_clock_that_is_set_back_makes_no_wait_longer(waits: Waits) -> None:
+    context = waits.context()
+    waits.clock.set_us(waits.clock.now_us() - 3_600_000_000)
+
+    await outputs_of(CountdownTimerBlock(), {"minutes": 2, "repeat": 2}, context)
+
+    assert waits.slept == [120, 120]
 
 
 async def test_it_can_be_stopped_while_it_waits() -> None:

@@ -14,8 +14,9 @@ from backend.core.errors import GraphInvalid
 from backend.core.graph import Graph, all_graphs
 from backend.core.status import Status
 from backend.discovery import load_catalog
-from backend.services.portable import read_graph
+from backend.services.portable import read_graph, to_file
 from backend.wiring_run import place_to_run, run_alone
+from tests.contract.rest_server import RestServer
 
 PLACE: Final = Path(__file__).parents[2].parent / "shared" / "agents"
 
@@ -126,6 +127,16 @@ async def test_an_agent_that_lacks_a_value_is_imported_and_says_which(agent: Age
     assert refused.value.problems
     assert set(refused.value.problems) <= {node.id for node in graph.nodes}
     assert {pin for pins in refused.value.problems.values() for pin in pins} == {agent.lacks}
+
+
+@pytest.mark.parametrize("agent", AGENTS, ids=lambda agent: agent.file)
+async def test_a_local_agent_is_imported_by_the_server(server: RestServer, agent: Agent) -> None:
+    graph = read(file_of(agent))
+
+    saved = await server.new_graph(to_file(graph))
+
+    assert [node["block_id"] for node in saved["nodes"]] == [one.block_id for one in graph.nodes]
+    assert saved["input_schema"]["properties"].keys() >= agent.inputs.keys()
 
 
 def test_no_local_agent_is_forgotten() -> None:

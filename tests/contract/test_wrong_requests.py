@@ -83,6 +83,9 @@ REQUESTS: list[tuple[str, str, str, Any, int, str]] = [
     ("a schedule of an unknown version", "POST", "/api/graphs/{graph}/schedules", schedule(graph_version=9), 404, "not found"),
     ("deleting an unknown schedule", "DELETE", f"/api/schedules/{UNKNOWN}", None, 404, "not found"),
     ("a plain schedule of another graph", "POST", "/graphs/{graph}/schedules", {"graph_id": "other", "cron": "* * * * *"}, 400, "not the one in the path"),
+    ("a run of an unknown graph, of its active version", "POST", f"/api/graphs/{UNKNOWN}/execute", {}, 400, "not found"),
+    ("a plain run of an unknown version", "POST", "/graphs/{graph}/execute/9", {"text": "a"}, 400, "not found"),
+    ("a plain run with a list for inputs", "POST", "/graphs/{graph}/execute", ["a"], 422, "dictionary"),
     ("a plain graph without a name", "POST", "/graphs", {"nodes": [], "links": []}, 422, "name"),
 ]  # fmt: skip
 

@@ -66,6 +66,17 @@ def templates(count: int = 3, *, name: str = "templates") -> Graph:
     return drawing.graph()
 
 
+def timer(*, name: str = "timer") -> Graph:
+    """Return a graph that hands its input ``run`` on after ``seconds``, ``times`` times."""
+    drawing = Drawing(name, "It comes when its time is over.")
+    wait = drawing.node("CountdownTimerBlock")
+    output = drawing.node("AgentOutputBlock", name="answer")
+    for pin, given in (("input_message", "run"), ("seconds", "seconds"), ("repeat", "times")):
+        drawing.link(drawing.node("AgentInputBlock", name=given), "result", wait, pin)
+    drawing.link(wait, "output_message", output, "value")
+    return drawing.graph()
+
+
 def each_item(origin: str | None = None, *, name: str = "items") -> Graph:
     """Return a graph that does something for each of the input ``items``, and gives each out."""
     drawing = Drawing(name, "A list, one by one.")

@@ -97,6 +97,19 @@ def test_start_returns_when_all_six_are_ready(agpt: Agpt) -> None:
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
 
+def test_programs_are_told_in_json_what_was_started_and_stopped(agpt: Agpt) -> None:
+    started = agpt("start", "--json")
+    pid = agpt.server().pid
+    shown = agpt("logs", "--json", "AgentServer", "-n", "1")
+    stopped = agpt("stop", "--json")
+
+    assert {(code, errors) for code, _, errors in (started, shown, stopped)} == {(0, "")}
+    services = {name: f"127.0.0.1:{port}" for name, port in agpt.ports.items()}
+    assert json.loads(started[1]) == {"pid": pid, "services": services}
+    assert json.loads(shown[1])["log"] == "AgentServer"
+    assert json.loads(stopped[1]) == {"stopped": True, "pid": pid, "killed": False}
+
+
 def test_the_pid_file_holds_the_pid_and_nothing_else(agpt: Agpt) -> None:
     agpt("start")
 

@@ -65,6 +65,12 @@ WRONG: list[tuple[str, int, str]] = [
     ("schedule rm", 2, "Missing argument 'SCHEDULE_ID...'"),
     ("schedule rm it", 1, "No server answers"),
     ("db", 2, " db [OPTIONS] COMMAND [ARGS]..."),
+    ("blocks", 2, " blocks [OPTIONS] COMMAND [ARGS]..."),
+    ("blocks list more", 2, "unexpected extra argument"),
+    ("blocks show Nothing", 1, "There is no block 'Nothing'"),
+    ("new-block ../../up", 2, "new-block"),
+    ("new-block shout --dir bad.json", 2, "is a file"),
+    ("db upgrade --data-dir bad.json/d", 1, "cannot be made: Not a directory"),
     ("db downgrade", 2, "No such command 'downgrade'"),
     ("db check", 1, "no server has been started on it yet"),
     ("db check --data-dir bad.json/d", 1, "cannot be made: Not a directory"),
@@ -207,6 +213,41 @@ def test_execute_refuses_a_graph_without_a_text_input(agpt: Agpt, server: Server
 
     assert (code, printed) == (1, "")
     assert errors == f"agpt: graph {graph_id} has no input that takes text\n"
+
+
+def test_programs_are_told_in_json_what_was_made_and_what_was_refused(
+    agpt: Agpt, server: Server
+) -> None:
+    code, printed, errors = agpt("import", "--json", "sample.json", "bad.json")
+    saved = json.loads(printed)
+    [graph] = saved["graphs"]
+
+    assert code == 1
+    assert [one["file"] for one in saved["refused"]] == ["bad.json"]
+    assert errors == f"agpt: {saved['refused'][0]['error']}\n"
+    assert (graph["file"], graph["version"]) == ("sample.json", 1)
+
+    exported = agpt("export", "--json", graph["id"])
+    made = json.loads(agpt("test", "populate-db", "--json")[1])
+    code, removed, _ = agpt("schedule", "rm", "--json", made["schedule"], "nowhere")
+
+    assert json.loads(exported[1])["id"] == graph["id"]
+    assert made.keys() == {"graph", "execution", "schedule", "status"}
+    assert (code, json.loads(removed)["removed"]) == (1, [made["schedule"]])
+    assert [one["id"] for one in json.loads(removed)["refused"]] == ["nowhere"]
+
+
+def test_what_is_tried_out_is_told_in_json(agpt: Agpt) -> None:
+    sample = json.loads(agpt("test", "graph", "--json")[1])
+    reddit = json.loads(agpt("test", "reddit", "--json")[1])
+    executed = json.loads(agpt("test", "execute", "--json", sample["graph"]["id"], "Hi")[1])
+    at = f"127.0.0.1:{agpt.environment['WEBSOCKET_SERVER_PORT']}"
+    frames = agpt("test", "websocket", "--json", at, sample["execution"])[1].splitlines()
+
+    assert (sample["status"], sample["outputs"]) == ("COMPLETED", {"output": ["Hello, World!!!"]})
+    assert (reddit["graph"]["version"], re.fullmatch(UUID, reddit["graph"]["id"])) != (1, None)
+    assert executed["outputs"] == {"output": ["Hi, Hi!!!"]}
+    assert json.loads(frames[-1])["data"]["status"] == "COMPLETED"
 
 
 def test_a_server_at_work_is_healthy_to_the_doctor(agpt: Agpt, server: Server) -> None:

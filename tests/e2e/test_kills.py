@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tests.e2e.effects import Effect, EffectCounter
-from tests.e2e.graphs import each_item, nesting, templates, web_chain
+from tests.e2e.graphs import each_item, nesting, templates, timer, web_chain
 from tests.e2e.harness import SERVICES, Json, Server, assert_consistent, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -112,6 +112,26 @@ def test_a_stop_in_the_middle_of_a_nested_run_loses_nothing_and_does_not_wait(
     run = server.rest.ended(graph, run_id)
     assert (run["status"], run["outputs"]) == ("COMPLETED", {"answer": [{"run": "r"}]})
     assert_done_once("r", outside.of("r"), kills=0)
+    assert_consistent(server)
+
+
+def test_the_time_of_a_timer_goes_on_while_its_server_is_dead(server: Server) -> None:
+    graph = server.rest.add(timer())
+    run_id = server.rest.start(graph, run="x", seconds=1, times=2)
+    query = "SELECT n.start_us FROM node_outputs o JOIN node_executions n USING (run_id, ordinal)"
+    [(start_us,)] = until(lambda: server.rows(query) or None, what="its first message on disk")
+
+    server.kill_everything()
+    until(lambda: time.time() * 1e6 > start_us + 2e6, what="the time of its second message")
+    server.start()
+    later = server.rest.start(graph, run="y", seconds=0.5, times=1)
+    run, other = server.rest.ended(graph, run_id), server.rest.ended(graph, later)
+
+    assert run["outputs"] == {"answer": ["x", "x"]}
+    assert other["outputs"] == {"answer": ["y"]}
+    # It had nothing left to wait for. One that waits again is overtaken.
+    ends = dict(server.rows("SELECT id, ended_us FROM executions"))
+    assert ends[run_id] < ends[later]
     assert_consistent(server)
 
 

@@ -27,7 +27,11 @@ BAD_TOKEN = 4003
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def create_ws_app(
+def _ignore(_: object) -> None:
+    pass
+
+
+def create_ws_app(  # noqa: PLR0913 -- all that the wiring knows, by name
     *,
     storage: Storage,
     subscriber: EventSubscriber,
@@ -37,6 +41,7 @@ def create_ws_app(
     metrics_open: bool = True,
     metrics: Callable[[], str] | None = None,
     limits: Limits | None = None,
+    on_end: "Callable[[asyncio.Task[None]], None]" = _ignore,
 ) -> Starlette:
     """
     Return the application; serve it with `protocol.uvicorn_options`.
@@ -53,6 +58,8 @@ def create_ws_app(
         metrics_open: Whether `/metrics` answers without a token.
         metrics: What it answers besides.
         limits: What sockets may use.
+        on_end: Called when what brings changes, or looks at tokens, has ended, however: no server
+            says so by itself, and sockets would stay open without ever being told anything.
     """
     service = _Service(
         storage=storage,
@@ -62,6 +69,7 @@ def create_ws_app(
         everybody=everybody,
         metrics_open=metrics_open,
         metrics=metrics,
+        on_end=on_end,
     )
     return Starlette(
         routes=[
@@ -86,6 +94,7 @@ class _Service:
         everybody: UserId | None,
         metrics_open: bool,
         metrics: Callable[[], str] | None,
+        on_end: "Callable[[asyncio.Task[None]], None]",
     ) -> None:
         self._storage = storage
         self._hub = hub
@@ -94,6 +103,7 @@ class _Service:
         self._everybody = everybody
         self._metrics_open = metrics_open
         self._metrics = metrics
+        self._on_end = on_end
 
     def lifespan(self, app: Starlette) -> AbstractAsyncContextManager[None]:
         """Read the bus, and look at tokens, while the application lives."""
@@ -185,6 +195,8 @@ class _Service:
         async with asyncio.TaskGroup() as tasks:
             bus = tasks.create_task(self._hub.run())
             checks = tasks.create_task(self._hub.check_tokens(self._is_good))
+            for task in (bus, checks):
+                task.add_done_callback(self._on_end)
             try:
                 yield
             finally:

@@ -5,6 +5,7 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from backend.core.catalog import Catalog
@@ -20,6 +21,7 @@ class Notes:
     """What blocks did: a line for each run of a block, with the key it was given."""
 
     runs: list[tuple[str, str]] = field(default_factory=list)  #: (node execution, key)
+    starts: list[datetime] = field(default_factory=list)  #: since when they ran, they were told
     hold: asyncio.Event | None = None  #: `Waits` waits for it
     held: asyncio.Event = field(default_factory=asyncio.Event)  #: `Waits` has begun
     deaf_s: float = 0.0  #: how long `Waits` goes on after it was cancelled
@@ -39,6 +41,7 @@ class Noting(Block):
 
     def note(self, context: BlockContext) -> None:
         self.notes.runs.append((context.node_exec_id, context.idempotency_key))
+        self.notes.starts.append(context.started)
         self.notes.on_run()
 
 

@@ -21,10 +21,16 @@ async def interrupted(house: House, block: str) -> ExecutionId:
     """Let an engine die while a node of *block* is at work; return the run."""
     await house.add(graph("one", {"in": INPUT, "does": (block, {}), "out": OUTPUT}, LINKS))
     run_id = await house.submit("one", run="x")
-    # The first commit claims the run, the second starts the node, the third would end it.
-    fault = Fault(dies_before=3)
+    fault = Fault()
+
+    def dies() -> None:
+        # Its start is on disk; the next commit would tell of its end.
+        fault.dies_before = fault.commits + 1
+
+    house.notes.on_run = dies
     async with house.engine(fault):
         assert await house.until_dead(run_id, fault)
+    house.notes.on_run = lambda: None
     assert len(house.notes.runs) == 1
     return run_id
 
@@ -192,3 +198,14 @@ async def test_a_run_whose_graph_is_gone_leaves_no_open_node(house: House) -> No
         "FAILED",
         "INCOMPLETE",
     }
+
+
+async def test_every_attempt_at_a_node_is_told_when_the_first_one_began(house: House) -> None:
+    run_id = await interrupted(house, "ReadBlock")
+
+    async with house.engine():
+        await house.ended(run_id)
+
+    [node] = [n for n in await house.nodes(run_id) if n.node_id == "does"]
+    told = [round(moment.timestamp() * 1e6) for moment in house.notes.starts]
+    assert told == [node.start_us] * 2

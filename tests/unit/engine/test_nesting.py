@@ -1,5 +1,9 @@
 """Runs in runs: order, failure, depth, costs, and a child that outlives its parent's executor."""
 
+import pytest
+
+from backend.adapters.storage.journal import StagedRows
+from backend.core.ids import ExecutionId
 from backend.core.status import Status
 from backend.engine.tools import Limits
 from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, agent, graph
@@ -91,3 +95,26 @@ async def test_nested_runs_do_not_wait_for_slots_that_their_roots_hold(house: Ho
         ended = [await house.ended(run_id) for run_id in runs]
 
     assert {run.status for run in ended} == {Status.COMPLETED}
+
+
+async def test_a_child_that_was_let_go_and_goes_on_does_not_fail_its_parent(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database does not take its rows once: it is begun again from what is there."""
+    await house.add(graph("outer", {**HANDS, "does": agent("items")}, THROUGH, (ITEMS,)))
+    run_id = await house.submit("outer", run=[1, 2, 3])
+    commit = house.storage.commit
+    left = 2  #: the whole batch, and then the child's rows alone
+
+    async def fastidious(staged: StagedRows) -> frozenset[ExecutionId]:
+        nonlocal left
+        if left and any(one != run_id for one, _ in staged.runs):
+            left -= 1
+            raise LookupError("no such row")
+        return await commit(staged)
+
+    monkeypatch.setattr(house.storage, "commit", fastidious)
+    async with house.engine():
+        run = await house.ended(run_id)
+
+    assert (left, run.outputs) == (0, {"answer": [1, 2, 3]})

@@ -6,7 +6,7 @@ import pytest
 
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId
-from backend.core.records import NewExecution
+from backend.core.records import ExecutionRecord, NewExecution
 from backend.core.reviews import STOPPED
 from backend.core.status import Status
 from backend.ports.bus import RunChanged
@@ -101,6 +101,29 @@ async def test_a_nested_run_is_found_again_by_its_parent_after_a_restart(
         if first == "the executor":
             await until(lambda: engine.worker.active)
             await answer(house, yes(review))
+        run = await house.ended(run_id)
+
+    assert run.outputs == {"answer": ["x."]}
+
+
+async def test_an_answer_that_comes_while_the_parent_looks_for_its_nested_run_is_not_missed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks first for what moves, then for what stands still: in between the run went on."""
+    await house.add(NESTED)
+    run_id = await house.submit("nested", run="x")
+    async with house.engine():
+        [review] = await open_reviews(house)
+    looked = house.storage.finished_run
+
+    async def answered_before(child: ExecutionId) -> ExecutionRecord | None:
+        monkeypatch.setattr(house.storage, "finished_run", looked)
+        await house.user.answer_reviews([yes(review)], now_us=house.clock.now_us())
+        return await looked(child)
+
+    monkeypatch.setattr(house.storage, "finished_run", answered_before)
+
+    async with house.engine():
         run = await house.ended(run_id)
 
     assert run.outputs == {"answer": ["x."]}

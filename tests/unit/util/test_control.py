@@ -90,12 +90,12 @@ def test_the_end_of_several_logs_is_in_order_of_time(tmp_path: Path) -> None:
 
     found = last_lines([tmp_path / "a.log", tmp_path / "b.log"], 3)
 
-    assert [json.loads(line)["timestamp"][-1] for line in found] == ["3", "4", "5"]
+    assert [json.loads(line)["timestamp"][-1] for _, line in found] == ["3", "4", "5"]
 
 
 def test_the_end_of_a_long_log_is_found(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_text("".join(f"line {number}\n" for number in range(50_000)))
 
-    assert last_lines([path], 2) == ["line 49998", "line 49999"]
+    assert last_lines([path], 2) == [("a", "line 49998"), ("a", "line 49999")]
     assert last_lines([path], 0) == []

@@ -1,0 +1,219 @@
+"""What is wrong in the same ways everywhere: every route that is served meets all of it."""
+
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any, Final
+
+import pytest
+from fastapi.routing import APIRoute
+
+from tests.contract.rest_server import CALCULATOR, Json, RestServer, rest_server, sample_graph
+from tests.contract.test_wrong_requests import BODIES, REQUESTS, UNKNOWN, schedule
+
+#: Routes without a row of their own in a table, with the reason.
+WITHOUT_ROW: Final = {
+    **dict.fromkeys(
+        [
+            "GET /api/graphs",
+            "GET /api/schedules",
+            "GET /api/executions",
+            "GET /api/blocks",
+            "GET /api/auth/user/timezone",
+            "POST /api/auth/user",
+            "GET /health",
+            "GET /health/live",
+            "GET /metrics",
+        ],
+        "it takes nothing but a token",
+    ),
+    **dict.fromkeys(
+        [
+            "POST /api/graphs/{graph_id}/executions/{graph_exec_id}/stop",
+            "GET /api/graphs/{graph_id}/schedules",
+            "DELETE /api/graphs/{graph_id}",
+        ],
+        "what is not there is stopped, listed and deleted without a word, as the contract has it",
+    ),
+    "POST /api/files/upload": "tests/contract/test_uploads.py has its table",
+}
+#: Routes that would take a body and read none.
+WITHOUT_BODY: Final = {
+    "POST /api/graphs/{graph_id}/executions/{graph_exec_id}/stop",
+    "POST /api/auth/user",
+    "POST /api/files/upload",
+}
+_CREDENTIALS: Final = {"a": {"id": "1", "provider": "p", "type": "api_key", "title": "t"}}
+_RUN: Final = {
+    "inputs": {"text": "a"},
+    "credentials_inputs": _CREDENTIALS,
+    "nodes_input_masks": {"in": {"name": "a"}},
+}
+_SETTINGS: Final = {"sensitive_action_safe_mode": True, "human_in_the_loop_safe_mode": True}
+_DECISION: Final = {"node_exec_id": UNKNOWN, "approved": True, "message": "m", "reviewed_data": 1}
+#: A whole body for each route that reads one; the last word of a route is its form without /api.
+SENT: Final[list[tuple[str, str, Json]]] = [
+    ("POST", "/api/graphs", {"graph": sample_graph(), "source": "builder"}),
+    ("POST", "/graphs", sample_graph()),
+    ("PUT", "/api/graphs/{graph_id}", sample_graph()),
+    ("PUT", "/api/graphs/{graph_id}/versions/active", {"active_graph_version": 1}),
+    ("PATCH", "/api/graphs/{graph_id}/settings", _SETTINGS),
+    ("POST", "/api/graphs/{graph_id}/execute/{graph_version}", _RUN),
+    ("POST", "/graphs/{graph_id}/execute/{graph_version}", {"text": "a"}),
+    ("POST", "/api/graphs/{graph_id}/execute", _RUN),
+    ("POST", "/graphs/{graph_id}/execute", {"text": "a"}),
+    (
+        "POST",
+        "/api/graphs/{graph_id}/schedules",
+        schedule(timezone="UTC", graph_version=1, credentials=_CREDENTIALS),
+    ),
+    (
+        "POST",
+        "/graphs/{graph_id}/schedules",
+        {"cron": "* * * * *", "input_data": {"text": "a"}, "graph_version": 1},
+    ),
+    ("POST", "/api/review/action", {"reviews": [_DECISION]}),
+    ("POST", "/api/blocks/{block_id}/execute", {"operation": "Add", "a": 1, "b": 2}),
+    ("POST", "/api/auth/user/timezone", {"timezone": "UTC"}),
+]
+DEEP: Any = "x"
+for _ in range(126):
+    DEEP = [DEEP]
+#: What a field does not expect; some takes it all the same, and that is well.
+STRANGE: Final[list[Any]] = [
+    None, "", -1, True, [], {}, [None], {"": {"\0": []}}, "a\0b", "x" * 100_000, 2**70, 1e308, DEEP,
+]  # fmt: skip
+#: Ids that nothing has; some are no text.
+IDS: Final = [
+    "%00",
+    "%ff%fe",
+    "%ed%a0%80",
+    "x" * 10_000,
+    "..%2f..%2fetc",
+    "9" * 40,
+    "-1",
+    "%20",
+    "'",
+]
+
+
+def served(server: RestServer) -> Iterator[tuple[str, APIRoute]]:
+    """Yield all routes by "METHOD /path"; a plain form counts as that below /api with the same endpoint."""
+    routes = [route for route in server.app.routes if isinstance(route, APIRoute)]
+    below = {(route.path, route.endpoint) for route in routes if route.path.startswith("/api/")}
+    for route in routes:
+        for method in (route.methods or set()) - {"HEAD"}:
+            if (f"/api{route.path}", route.endpoint) not in below:
+                yield f"{method} {route.path}", route
+
+
+async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestServer) -> None:
+    routes = dict(served(server))
+    tried = {
+        name
+        for name, route in routes.items()
+        for _, method, path, *_ in REQUESTS
+        if name.startswith(f"{method} ") and route.path_regex.match(path.partition("?")[0])
+    }
+
+    assert tried | WITHOUT_ROW.keys() == routes.keys()
+    assert {f"{method} {path}" for method, path, _ in SENT} | WITHOUT_BODY == {
+        name for name in routes if name.split()[0] in ("POST", "PUT", "PATCH")
+    }
+
+
+async def filled(server: RestServer, path: str) -> str:
+    graph = await server.new_graph()
+    ids = {"graph_id": graph["id"], "graph_version": "1", "block_id": CALCULATOR}
+    return path.format(**ids)
+
+
+async def send(server: RestServer, method: str, path: str, body: bytes) -> Any:
+    return await server.ask(
+        method, path, content=body, headers={"Content-Type": "application/json"}
+    )
+
+
+@pytest.mark.parametrize(("method", "path"), [sent[:2] for sent in SENT])
+async def test_no_route_takes_a_body_that_is_no_json(
+    server: RestServer, method: str, path: str
+) -> None:
+    whole = await filled(server, path)
+    before = await server.row_counts()
+
+    for name, (body, says) in BODIES.items():
+        response = await send(server, method, whole, body)
+        assert (response.status_code, says in response.text) == (422, True), (name, response.text)
+        assert response.json().keys() == {"message", "detail", "hint"}
+
+    assert await server.row_counts() == before
+
+
+@pytest.mark.parametrize(("method", "path", "body"), SENT, ids=[f"{m} {p}" for m, p, _ in SENT])
+@pytest.mark.slow
+async def test_no_value_of_a_field_is_a_mistake_of_the_server(
+    method: str, path: str, body: Json
+) -> None:
+    async with rest_server() as server:
+        whole = await filled(server, path)
+        for place, changed in wrong_bodies(body):
+            before = await server.row_counts()
+
+            response = await send(server, method, whole, json.dumps(changed).encode())
+
+            assert response.status_code < 500, (place, response.text)
+            if response.status_code >= 400:
+                assert await server.row_counts() == before, place
+                assert response.json()["detail"], place
+                assert len(response.text) < 20_000, place
+
+
+def wrong_bodies(body: Json) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yield (where, body) with each field in turn left out, and with what it does not expect."""
+    for place in places(body):
+        *way, last = ["", *place]
+        for strange in STRANGE:
+            changed = {"": deepcopy(body)}
+            inside: Any = changed
+            for step in way:
+                inside = inside[step]
+            inside[last] = strange
+            yield place, changed[""]
+        if isinstance(last, str) and place:
+            inside[last] = None
+            del inside[last]
+            yield place, changed[""]
+
+
+def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield way
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(inner, (*way, key))
+
+
+async def test_an_id_of_any_kind_is_an_id_that_is_not_there(server: RestServer) -> None:
+    await server.ask("POST", "/api/auth/user")
+    before = await server.row_counts()
+    asked = 0
+
+    for name, route in served(server):
+        method = name.split()[0]
+        for id_ in IDS if "{" in route.path else ():
+            path = route.path_format.format(**dict.fromkeys(route.param_convertors, id_))
+            body: Json | None = {"inputs": {}} if method in ("POST", "PUT", "PATCH") else None
+            response = await server.ask(method, path, body)
+            assert response.status_code < 500, (name, id_, response.text)
+            assert response.status_code >= 400 or name in WITHOUT_ROW or "executions" in name
+            asked += 1
+
+    assert asked > 100
+    assert await server.row_counts() == before
+
+
+async def test_of_a_field_that_is_there_twice_the_last_counts(server: RestServer) -> None:
+    path = await filled(server, "/api/blocks/{block_id}/execute")
+
+    response = await send(server, "POST", path, b'{"operation": "Add", "a": 1, "b": 2, "b": 3}')
+
+    assert (response.status_code, response.json()) == (200, {"result": [4]})
