@@ -28,7 +28,7 @@ from backend.core.plan import Inputs
 from backend.core.reviews import ReviewRecord, ReviewStatus
 from backend.core.status import Status
 from backend.discovery import load_blocks, load_catalog
-from backend.ports.dispatch import Signal, SignalKind
+from backend.ports.dispatch import SignalKind
 from backend.ports.files import FileLimits
 from backend.services.blocks import BlockService
 from backend.services.executions import ExecutionService
@@ -195,7 +195,7 @@ class RestServer:
         try:
             async with asyncio.timeout(10):
                 async for signals in source.signals():
-                    if Signal(kind, ExecutionId(run_id)) in signals:
+                    if any((one.kind, one.run_id) == (kind, run_id) for one in signals):
                         return
         finally:
             await source.close()

@@ -9,7 +9,9 @@ import pytest
 from fastapi.routing import APIRoute
 
 from tests.contract.rest_server import CALCULATOR, Json, RestServer, rest_server, sample_graph
+from tests.contract.test_wrong_presets import REQUESTS as PRESET_REQUESTS
 from tests.contract.test_wrong_requests import BODIES, REQUESTS, UNKNOWN, schedule
+from tests.contract.triggered import PRESETS, full, new_preset, setup
 
 #: Routes without a row of their own in a table, with the reason.
 WITHOUT_ROW: Final = {
@@ -42,6 +44,9 @@ WITHOUT_BODY: Final = {
     "POST /api/graphs/{graph_id}/executions/{graph_exec_id}/stop",
     "POST /api/auth/user",
     "POST /api/files/upload",
+    "POST /api/integrations/webhooks/{webhook_id}/ping",
+    # It takes what its sender likes; tests/contract/test_webhooks.py has its bodies.
+    "POST /api/integrations/{provider}/webhooks/{webhook_id}/ingress",
 }
 _CREDENTIALS: Final = {"a": {"id": "1", "provider": "p", "type": "api_key", "title": "t"}}
 _RUN: Final = {
@@ -50,6 +55,7 @@ _RUN: Final = {
     "nodes_input_masks": {"in": {"name": "a"}},
 }
 _SETTINGS: Final = {"sensitive_action_safe_mode": True, "human_in_the_loop_safe_mode": True}
+_GRAPH: Final = {"id": UNKNOWN, "version": 1}
 _DECISION: Final = {"node_exec_id": UNKNOWN, "approved": True, "message": "m", "reviewed_data": 1}
 #: A whole body for each route that reads one; the last word of a route is its form without /api.
 SENT: Final[list[tuple[str, str, Json]]] = [
@@ -75,6 +81,14 @@ SENT: Final[list[tuple[str, str, Json]]] = [
     ("POST", "/api/review/action", {"reviews": [_DECISION]}),
     ("POST", "/api/blocks/{block_id}/execute", {"operation": "Add", "a": 1, "b": 2}),
     ("POST", "/api/auth/user/timezone", {"timezone": "UTC"}),
+    ("POST", PRESETS, full(_GRAPH, credentials=_CREDENTIALS)),
+    (
+        "PATCH",
+        f"{PRESETS}/{{preset_id}}",
+        {"inputs": {"text": "a"}, "name": "n", "is_active": True},
+    ),
+    ("POST", f"{PRESETS}/{{preset_id}}/execute", {"inputs": {"text": "a"}}),
+    ("POST", f"{PRESETS}/setup-trigger", setup(_GRAPH, agent_credentials=_CREDENTIALS)),
 ]
 DEEP: Any = "x"
 for _ in range(126):
@@ -112,7 +126,7 @@ async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestSe
     tried = {
         name
         for name, route in routes.items()
-        for _, method, path, *_ in REQUESTS
+        for _, method, path, *_ in (*REQUESTS, *PRESET_REQUESTS)
         if name.startswith(f"{method} ") and route.path_regex.match(path.partition("?")[0])
     }
 
@@ -125,6 +139,8 @@ async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestSe
 async def filled(server: RestServer, path: str) -> str:
     graph = await server.new_graph()
     ids = {"graph_id": graph["id"], "graph_version": "1", "block_id": CALCULATOR}
+    if "{preset_id}" in path:
+        ids["preset_id"] = (await new_preset(server, graph))["id"]
     return path.format(**ids)
 
 
