@@ -189,6 +189,24 @@ class PresetChanges:
     webhook_config: Mapping[str, Any] | None = None  #: for the one it has
 
 
+class HoldKind(StrEnum):
+    """What an operator may pause."""
+
+    RUN = "run"  #: with all that it runs
+    GRAPH = "graph"  #: all runs of it, nested ones too
+    SERVER = "server"  #: everything; its id is ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hold:
+    """A pause: what is under it begins nothing more until it is taken back."""
+
+    kind: HoldKind
+    id: str = ""
+    reason: str | None = None
+    created_us: int = 0
+
+
 class NoticeStatus(StrEnum):
     """Where a notice stands."""
 

@@ -39,6 +39,9 @@ class Children(Protocol):
     def watch_child(self, run_id: ExecutionId, attach: "Callable[[RunLoop], None] | None") -> None:
         """Call *attach* with each loop of a child, the present one too; with None no more."""
 
+    def is_held(self, run_id: ExecutionId) -> bool:
+        """Say whether a child run was wanted while an operator has paused it."""
+
     async def stop_child(self, run_id: ExecutionId) -> "RunLoop | None":
         """Stop a child, one that waits for people too; return its loop; None if it had ended."""
 
@@ -129,7 +132,9 @@ class Nesting:
         # at what stands still. What neither look found then, the next one sees move.
         for _ in range(2):
             await self._children.begin_child(watch.child)
-            if watch.is_attached() or await self._found_at_rest(watch):
+            if watch.is_attached() or self._children.is_held(watch.child):
+                return
+            if await self._found_at_rest(watch):
                 return
         watch.end(ChildEnd(status=Status.FAILED, stats=RunStats(error="the run is gone")))
 

@@ -132,6 +132,7 @@ class RunLoop:
 
     def stop(self) -> None:
         """End the run as TERMINATED; its nodes are cancelled and awaited."""
+        self._held = False
         self._inline.clear()
         self.happened(StopAsked(at_us=self.now()))
 
@@ -143,6 +144,16 @@ class RunLoop:
     def hold(self) -> None:
         """Start no more nodes; what runs may end."""
         self._held = True
+
+    def go_on(self) -> None:
+        """Undo `hold`."""
+        self._held = False
+        self.pump()
+
+    @property
+    def held(self) -> bool:
+        """Whether it starts no more nodes."""
+        return self._held
 
     @property
     def over(self) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -13,6 +14,7 @@ from backend.core.ids import ExecutionId, UserId
 from backend.core.records import ExecutionRecord
 from backend.core.status import Status
 from backend.engine.admission import Admission
+from backend.engine.holds import Holds, let_go
 from backend.engine.loading import RunLoader
 from backend.engine.rest import Rest
 from backend.engine.run_loop import RunLoop
@@ -54,6 +56,8 @@ class Worker:
         per_user = tools.limits.runs_per_user or max(1, slots * 3 // 4)
         self._admission = Admission(tools.limits.runs_per_graph, per_user, self._resting_of)
         self._watchers: dict[ExecutionId, Callable[[RunLoop], None]] = {}
+        self._holds = Holds()
+        self._letting_go: dict[ExecutionId, asyncio.Task[None]] = {}
         self._full = False
         self._looks_soon = False
         self._held = False
@@ -113,6 +117,11 @@ class Worker:
         await asyncio.gather(*(loop.give_up() for loop in list(self.active_runs.values())))
         await self._tools.journal.flush()
 
+    def look(self) -> None:
+        """Look into storage now, not with the next sweep."""
+        self._more = True
+        self._wake.set()
+
     # Hearing of work.
 
     async def _listen(self) -> None:
@@ -134,8 +143,7 @@ class Worker:
     async def _sweep(self) -> None:
         """A signal may be lost, and a restart forgets them all: storage is the truth."""
         while True:
-            self._more = True
-            self._wake.set()
+            self.look()
             await asyncio.sleep(SWEEP_S)
 
     # Picking up.
@@ -145,6 +153,8 @@ class Worker:
             return
         if self._stops or self._more:
             await self._look_for_stops()
+        if self._more:
+            await self._look_for_holds()
         # Children whose parents hold slots and wait for them go on whether a slot is free or not.
         resumed = [
             i for i in self._watchers if i not in self.active_runs and i not in self._loading
@@ -170,6 +180,25 @@ class Worker:
             self._full = len(ids) >= limit  # there may be more: look again when a run has ended
             await self._begin_all([i for i in ids if i not in self._loading], fresh=False)
 
+    async def _look_for_holds(self) -> None:
+        """Let go of what an operator has paused since the last look."""
+        self._holds = Holds(await self._storage.holds())
+        for run_id, loop in self.active_runs.items():
+            if run_id not in self._letting_go and self._is_held(loop.stored):
+                task = self._tools.spawn(self._let_go(loop))
+                self._letting_go[run_id] = task
+                task.add_done_callback(partial(self._forget_letting_go, run_id))
+
+    def _forget_letting_go(self, run_id: ExecutionId, _: object) -> None:
+        del self._letting_go[run_id]
+
+    def _is_held(self, stored: StoredRun) -> bool:
+        return stored.record.stop_us is None and self._holds.cover(stored)
+
+    async def _let_go(self, loop: RunLoop) -> None:
+        if await let_go(loop, self._tools.journal, lambda: self._is_held(loop.stored)):
+            self._ended(loop)
+
     async def _look_for_stops(self) -> None:
         self._stops.clear()
         waiting: list[ExecutionId] = []
@@ -191,7 +220,9 @@ class Worker:
             new = [
                 stored
                 for stored in loaded
-                if stored.record.id not in self.active_runs and self._admission.admit(stored)
+                if stored.record.id not in self.active_runs
+                and not self._is_held(stored)
+                and self._admission.admit(stored)
             ]
             # Together: what a sweep finds waits for its claim, all of them for one commit.
             await asyncio.gather(*(self._begin_admitted(stored, fresh=fresh) for stored in new))
@@ -303,18 +334,26 @@ class Worker:
 
     def _look_now(self) -> None:
         self._looks_soon = self._full = False
-        self._more = True
-        self._wake.set()
+        self.look()
 
     # What nested runs need; see engine/nesting.py.
 
-    async def begin_child(self, run_id: ExecutionId) -> RunLoop | None:
-        """Return the loop of a child run, begun if it was not; None if it moves no more."""
+    async def begin_child(self, run_id: ExecutionId, *, to_stop: bool = False) -> RunLoop | None:
+        """Return the loop of a child run, begun if it was not; None if it moves no more, or is held."""
         loop = self.active_runs.get(run_id)
         if loop is not None:
             return loop
         loaded = await self._storage.load_runs([run_id])
-        return await self.begin(loaded[0], fresh=True) if loaded else None
+        if not loaded:
+            return None
+        if not to_stop and self._is_held(loaded[0]):
+            self._holds.wanted.add(run_id)  # begun with what its parent waits for, later
+            return None
+        return await self.begin(loaded[0], fresh=True)
+
+    def is_held(self, run_id: ExecutionId) -> bool:
+        """Say whether a child run was wanted while an operator has paused it."""
+        return run_id in self._holds.wanted
 
     def watch_child(self, run_id: ExecutionId, attach: Callable[[RunLoop], None] | None) -> None:
         """Call *attach* with each loop of a child, the present one too; with None no more."""
@@ -329,10 +368,10 @@ class Worker:
 
     async def stop_child(self, run_id: ExecutionId) -> RunLoop | None:
         """Stop a child, one that waits for people too; return its loop; None if it had ended."""
-        loop = await self.begin_child(run_id)
+        loop = await self.begin_child(run_id, to_stop=True)
         if loop is None:
             await self._storage.stop_paused(run_id, now_us=self._tools.clock.now_us())
-            loop = await self.begin_child(run_id)
+            loop = await self.begin_child(run_id, to_stop=True)
         if loop is not None and loop.execution.stop_as is None:
             loop.stop()
         return loop

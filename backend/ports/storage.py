@@ -14,6 +14,8 @@ from backend.core.ids import ExecutionId, GraphId, PresetId, ScheduleId, UserId,
 from backend.core.plan import NodePlan
 from backend.core.records import (
     ExecutionRecord,
+    Hold,
+    HoldKind,
     NewExecution,
     NodeRecord,
     NoticeRecord,
@@ -245,7 +247,12 @@ class EngineStorage(Protocol):
             exclude: Not these.
             full: Not those of these users and graphs, except nested ones.
             full_users: Not those of these users, except nested ones.
+
+        What is paused is left out.
         """
+
+    async def holds(self) -> list[Hold]:
+        """Return what an operator has paused, oldest first."""
 
     async def load_runs(self, ids: Sequence[ExecutionId]) -> list[StoredRun]:
         """Return those of *ids* that are unfinished."""
@@ -302,6 +309,17 @@ class SystemStorage(Protocol):
         Raises:
             NotFound: If the graph version does not exist or is not the user's.
         """
+
+    async def hold(self, new: Hold) -> bool:
+        """
+        Pause a run, a graph or everything; False when it is paused already.
+
+        Raises:
+            NotFound: If there is no such run or graph.
+        """
+
+    async def let_go(self, kind: HoldKind, id_: str) -> bool:
+        """Take a pause back; say whether there was one."""
 
     async def user_exists(self, user_id: UserId) -> bool:
         """Say whether there is such an account."""

@@ -12,6 +12,8 @@ from backend.core.execution import NodeExecution, RunStats
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId, PresetId, ScheduleId, UserId, WebhookId
 from backend.core.records import (
+    Hold,
+    HoldKind,
     NewExecution,
     NoticeRecord,
     NoticeStatus,
@@ -140,6 +142,28 @@ class StorageSpec:
 
         assert fair == ["a0", "b0", "a1", "b1", "a2"]
         assert without == ["b0", "b1"]
+
+    async def test_what_is_paused_is_left_out_until_it_is_let_go(self, storage: Storage) -> None:
+        """A run with what it runs, a graph, everything."""
+        await storage.submit(new_run())
+        child = new_run("child", parent_id=RUN, root_id=RUN)
+        await commit(storage, "x", change(claim=True), new_runs=[child])
+        await storage.submit(new_run("other"))
+        run = Hold(kind=HoldKind.RUN, id=RUN, reason="why", created_us=5)
+
+        assert [await storage.hold(run), await storage.hold(run)] == [True, False]
+        assert await storage.holds() == [run]
+        assert await storage.unfinished(limit=9, exclude=[]) == ["other"]
+        assert await storage.hold(Hold(kind=HoldKind.GRAPH, id=GRAPH.id))
+        assert await storage.unfinished(limit=9, exclude=[]) == []
+        for one in await storage.holds():
+            assert await storage.let_go(one.kind, one.id)
+        assert not await storage.let_go(HoldKind.RUN, RUN)
+        assert len(await storage.unfinished(limit=9, exclude=[])) == 3
+        assert await storage.hold(Hold(kind=HoldKind.SERVER))
+        assert await storage.unfinished(limit=9, exclude=[]) == []
+        with pytest.raises(NotFound):
+            await storage.hold(Hold(kind=HoldKind.RUN, id="nothing"))
 
     async def test_what_is_somebody_elses_does_not_exist(self, storage: Storage) -> None:
         """By no way of asking."""

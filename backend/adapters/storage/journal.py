@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, and_, bindparam, func, or_, select, text, update
+from sqlalchemy import Connection, Table, and_, bindparam, func, not_, or_, select, text, update
 from sqlalchemy.sql.expression import ClauseElement
 
 from backend.adapters.storage import executions as runs
 from backend.adapters.storage import notices, reviews, rows
 from backend.adapters.storage.database import Prepared
 from backend.adapters.storage.dialects import insert_for
+from backend.adapters.storage.holds import is_held
 from backend.adapters.storage.tables import (
     executions,
     graphs,
@@ -99,8 +100,12 @@ def unfinished(
     full_users: Sequence[UserId] = (),
 ) -> list[ExecutionId]:
     """Return unfinished runs, users in turn; see EngineStorage.unfinished."""
-    query = select(_E.id, _E.user_id, _E.created_us).where(
-        text("status IN ('QUEUED', 'RUNNING')")  # as the index has it: no parameters
+    query = (
+        select(_E.id, _E.user_id, _E.created_us)
+        .where(
+            text("status IN ('QUEUED', 'RUNNING')")  # as the index has it: no parameters
+        )
+        .where(not_(is_held()))
     )
     if exclude:
         query = query.where(_E.id.not_in(exclude))

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from backend.adapters.storage import (
     executions,
+    holds,
     journal,
     notices,
     presets,
@@ -25,6 +26,8 @@ from backend.core.ids import ExecutionId, GraphId, ScheduleId, UserId, WebhookId
 from backend.core.plan import NodePlan
 from backend.core.records import (
     ExecutionRecord,
+    Hold,
+    HoldKind,
     NewExecution,
     NoticeRecord,
     NoticeStatus,
@@ -72,6 +75,15 @@ class SqlStorage:
         return await self.database.read(
             lambda c: journal.unfinished(c, limit, exclude, full, full_users)
         )
+
+    async def holds(self) -> list[Hold]:
+        return await self.database.read(holds.listed)
+
+    async def hold(self, new: Hold) -> bool:
+        return await self.database.write(lambda c: holds.add(c, new))
+
+    async def let_go(self, kind: HoldKind, id_: str) -> bool:
+        return await self.database.write(lambda c: holds.remove(c, kind, id_))
 
     async def load_runs(self, ids: Sequence[ExecutionId]) -> list[StoredRun]:
         return await self.database.read(lambda c: journal.load_runs(c, ids))
