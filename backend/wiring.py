@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from backend.core.execution import Execution
     from backend.core.records import NoticeRecord
     from backend.engine.engine import Engine
+    from backend.engine.retention import Retention
     from backend.engine.tools import Limits
     from backend.ports.mail import Mailer
     from backend.ports.storage import StoredRun
@@ -33,6 +34,10 @@ DRAIN_S: Final = 5.0
 MAIL_DELAY_US: Final = 24 * 3600 * 1_000_000
 OUTBOX_DELAY_US: Final = 5 * 1_000_000
 _CHECKPOINT_S: Final = 1.0
+#: Retention works for so long at a time, well within the limit of a call, and often enough to keep
+#: up with a busy server.
+_RETENTION_S: Final = 200.0
+_RETENTION_EVERY_S: Final = 300.0
 
 
 class Started(Protocol):
@@ -100,7 +105,6 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
     from backend.adapters.storage.migrate import migrate
     from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID, DEFAULT_USER_NAME
     from backend.engine.file_sweep import sweep_files
-    from backend.engine.jobs import delete_old_runs
     from backend.wiring_files import open_files
 
     metrics, clock = Metrics("DatabaseManager"), SystemClock()
@@ -118,10 +122,7 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
             await storage.ping()
             return {}
 
-        async def retention() -> str:
-            days = settings.retention_days
-            deleted = await delete_old_runs(storage, clock, retention_days=days)
-            return f"{deleted}, {await sweep_files(open_files(settings), storage)}"
+        retention = _retention(settings, storage, clock, metrics)
 
         await _serve_internal(
             settings,
@@ -129,8 +130,30 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
             stopping,
             health=health,
             metrics=metrics,
-            calls={"retention": retention},
+            calls={
+                "retention": lambda: retention.work(at_most_s=_RETENTION_S),
+                "file_sweep": lambda: sweep_files(open_files(settings), storage),
+            },
         )
+
+
+def _retention(
+    settings: Settings, storage: SqlStorage, clock: SystemClock, metrics: Metrics
+) -> "Retention":
+    from backend.adapters.mail import OutboxMailer
+    from backend.adapters.storage.retention import SqlRetention
+    from backend.engine.figures import watch_retention
+    from backend.engine.retention import Keep, Retention
+
+    outbox = OutboxMailer(settings.agpt_data_dir / "outbox", sender=settings.smtp_sender)
+    made = Retention(
+        SqlRetention(storage.database),
+        clock,
+        Keep(days=settings.retention_days, runs_per_graph=settings.retention_runs_per_graph),
+        delete_letters=outbox.delete_before,
+    )
+    watch_retention(made.figures, metrics)
+    return made
 
 
 async def serve_executor(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
@@ -230,6 +253,7 @@ async def serve_scheduler(settings: Settings, started: Started, stopping: asynci
     from backend.adapters.internal_calls import InternalCaller
     from backend.core.cron import Dialect
     from backend.discovery import load_catalog
+    from backend.engine.figures import watch_jobs
     from backend.engine.jobs import Job, Jobs, StuckRunWatch
     from backend.engine.ticker import Ticker
     from backend.services.executions import ExecutionService
@@ -259,9 +283,15 @@ async def serve_scheduler(settings: Settings, started: Started, stopping: asynci
         clock,
         [
             Job(name="report_late_executions", every_s=60, work=watch.look),
-            Job(name="retention", every_s=3600, work=lambda: database.call("retention")),
+            Job(
+                name="retention",
+                every_s=_RETENTION_EVERY_S,
+                work=lambda: database.call("retention"),
+            ),
+            Job(name="file_sweep", every_s=3600, work=lambda: database.call("file_sweep")),
         ],
     )
+    watch_jobs(jobs, metrics)
     metrics.gauge("schedules_fired", "Runs started by schedules").set_function(lambda: ticker.fired)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
