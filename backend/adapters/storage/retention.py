@@ -279,7 +279,9 @@ def give_back(connection: Connection, pages: int) -> int:
     most = min(pages, before - spare)
     if most <= 0:
         return 0
-    connection.exec_driver_sql(f"PRAGMA incremental_vacuum({most})").all()
+    # Past SQLAlchemy: SQLite gives back a page with each row that is fetched, and the rows are empty.
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute(f"PRAGMA incremental_vacuum({most})").fetchall()
     return before - _pragma(connection, "freelist_count")
 
 
