@@ -1,22 +1,26 @@
 """Live events: from being published to being read from a WebSocket, with few sockets and with many."""
 
 import asyncio
+import secrets
+import sqlite3
 import time
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
+import jwt
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 
 from backend.adapters.bus.local import LocalPublisher
 from backend.adapters.ipc import socket_path
 from backend.core.ids import (
-    DEFAULT_USER_ID,
     BlockId,
     ExecutionId,
     GraphId,
     NodeExecutionId,
     NodeId,
+    UserId,
 )
 from backend.core.records import ExecutionRecord, NodeRecord
 from backend.core.status import Status
@@ -29,6 +33,9 @@ _SIZES = Sizes(
     runs=40, nodes=1, graphs=2, versions=1, schedules=0, reviews=40, notices=0, strangers_runs=0
 )
 _FIRST_SEQUENCE = 1_000
+#: A user may have fifty.
+_SOCKETS_OF_ONE = 40
+_GROUPS = 10
 #: A tick of the load: what is due in it is published at once, as a commit does.
 _TICK_S = 0.01
 
@@ -50,11 +57,12 @@ async def events(
 
 
 async def _measure(busy: int, idle: int, rate: int, seconds: float) -> dict[str, Any]:
-    now_us = time.time_ns() // 1000
+    key = secrets.token_urlsafe(32)
     with server(
-        prepare=lambda data: seed(data / "agpt.db", _SIZES, now_us=now_us),
+        prepare=lambda data: _fill(data / "agpt.db", busy),
         program="backend.ws",
         wait_for=("WEBSOCKET_SERVER_PORT",),
+        JWT_VERIFY_KEY=key,
     ) as place:
         load = _Load(place, busy=busy, total=int(rate * seconds))
         async with AsyncExitStack() as stack:
@@ -62,7 +70,7 @@ async def _measure(busy: int, idle: int, rate: int, seconds: float) -> dict[str,
             serving = asyncio.create_task(load.publisher.serve(lambda: None))
             stack.callback(serving.cancel)
             sockets = [
-                await _watch(stack, place, number % busy if number < busy else busy + number % 30)
+                await _watch(stack, place, key, number if number < busy else _idle(number, busy))
                 for number in range(busy + idle)
             ]
             await load.until_wanted()
@@ -84,10 +92,34 @@ async def _measure(busy: int, idle: int, rate: int, seconds: float) -> dict[str,
         }
 
 
-async def _watch(stack: AsyncExitStack, place: Server, run: int) -> ClientConnection:
-    address = f"ws://127.0.0.1:{place.websocket_port}/ws?token={place.token}"
+def _idle(number: int, busy: int) -> int:
+    """Return the run that an idle socket watches, one for all sockets of its user."""
+    return busy + (number - busy) // _SOCKETS_OF_ONE
+
+
+def _owner(number: int) -> str:
+    return f"user-{number}"
+
+
+def _fill(database: Path, busy: int) -> None:
+    """Make runs, each of another user: one may have only so many sockets."""
+    seed(database, _SIZES, now_us=time.time_ns() // 1000)
+    connection = sqlite3.connect(database)
+    for number in range(busy + _GROUPS):
+        connection.execute(
+            "UPDATE executions SET user_id = ? WHERE id = ?", (_owner(number), run_id(_run(number)))
+        )
+    connection.commit()
+    connection.close()
+
+
+async def _watch(stack: AsyncExitStack, place: Server, key: str, number: int) -> ClientConnection:
+    now = int(time.time())
+    claims = {"sub": _owner(number), "aud": "authenticated", "iat": now, "exp": now + 3600}
+    token = jwt.encode(claims, key, algorithm="HS256")
+    address = f"ws://127.0.0.1:{place.websocket_port}/ws?token={token}"
     socket = await stack.enter_async_context(connect(address, proxy=None))
-    wish = {"method": "subscribe_graph_execution", "data": {"graph_exec_id": run_id(_run(run))}}
+    wish = {"method": "subscribe_graph_execution", "data": {"graph_exec_id": run_id(_run(number))}}
     await socket.send(orjson.dumps(wish).decode())
     answer = orjson.loads(await socket.recv())
     if not answer["success"]:
@@ -152,7 +184,7 @@ def _change(run: int, sequence: int) -> NodeChanged:
     now_us = time.time_ns() // 1000
     record = ExecutionRecord(
         id=ExecutionId(run_id(run)),
-        user_id=DEFAULT_USER_ID,
+        user_id=UserId("anybody"),
         graph_id=GraphId(graph_id(0)),
         graph_version=1,
         status=Status.RUNNING,
