@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from backend.core.execution import Execution
     from backend.core.records import NoticeRecord
     from backend.engine.engine import Engine
-    from backend.engine.retention import Retention
     from backend.engine.tools import Limits
     from backend.ports.mail import Mailer
     from backend.ports.storage import StoredRun
@@ -33,10 +32,7 @@ DRAIN_S: Final = 5.0
 #: nobody, so there only so long that a busy minute does not make a thousand files.
 MAIL_DELAY_US: Final = 24 * 3600 * 1_000_000
 OUTBOX_DELAY_US: Final = 5 * 1_000_000
-_CHECKPOINT_S: Final = 1.0
-#: Retention works for so long at a time, well within the limit of a call, and often enough to keep
-#: up with a busy server.
-_RETENTION_S: Final = 200.0
+#: Often enough to keep up with a busy server.
 _RETENTION_EVERY_S: Final = 300.0
 
 
@@ -69,7 +65,7 @@ def _on_loopback(host: str) -> bool:
     return host in ("localhost", "127.0.0.1", "::1")
 
 
-async def _serve_internal(
+async def serve_internal(
     settings: Settings,
     started: Started,
     stopping: asyncio.Event,
@@ -97,63 +93,6 @@ async def _serve_internal(
         stopping=stopping,
         on_started=lambda: started(f"{host}:{port}"),
     )
-
-
-async def serve_database(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
-    """Bring the tables up to date, then keep the database file in order."""
-    from backend.adapters.storage.keeper import Keeper
-    from backend.adapters.storage.migrate import migrate
-    from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID, DEFAULT_USER_NAME
-    from backend.engine.file_sweep import sweep_files
-    from backend.wiring_files import open_files
-
-    metrics, clock = Metrics("DatabaseManager"), SystemClock()
-    await asyncio.to_thread(migrate, database_path(settings))
-    storage = open_database(settings)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(storage.close)
-        await storage.of(DEFAULT_USER_ID).save_user(
-            email=DEFAULT_USER_EMAIL, name=DEFAULT_USER_NAME, now_us=clock.now_us()
-        )
-        keeper = Keeper(database_path(settings), metrics.gauge, metrics.counter)
-        _work_beside(stack, stopping, keeper.serve(_CHECKPOINT_S))
-
-        async def health() -> Mapping[str, object]:
-            await storage.ping()
-            return {}
-
-        retention = _retention(settings, storage, clock, metrics)
-
-        await _serve_internal(
-            settings,
-            started,
-            stopping,
-            health=health,
-            metrics=metrics,
-            calls={
-                "retention": lambda: retention.work(at_most_s=_RETENTION_S),
-                "file_sweep": lambda: sweep_files(open_files(settings), storage),
-            },
-        )
-
-
-def _retention(
-    settings: Settings, storage: SqlStorage, clock: SystemClock, metrics: Metrics
-) -> "Retention":
-    from backend.adapters.mail import OutboxMailer
-    from backend.adapters.storage.retention import SqlRetention
-    from backend.engine.figures import watch_retention
-    from backend.engine.retention import Keep, Retention
-
-    outbox = OutboxMailer(settings.agpt_data_dir / "outbox", sender=settings.smtp_sender)
-    made = Retention(
-        SqlRetention(storage.database),
-        clock,
-        Keep(days=settings.retention_days, runs_per_graph=settings.retention_runs_per_graph),
-        delete_letters=outbox.delete_before,
-    )
-    watch_retention(made.figures, metrics)
-    return made
 
 
 async def serve_executor(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
@@ -189,7 +128,7 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
 
         running.add_done_callback(ended)
         await up.wait()
-        await _serve_internal(settings, started, drained, health=health, metrics=metrics)
+        await serve_internal(settings, started, drained, health=health, metrics=metrics)
         await running
 
 
@@ -296,13 +235,13 @@ async def serve_scheduler(settings: Settings, started: Started, stopping: asynci
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
         stack.push_async_callback(dispatcher.close)
-        _work_beside(stack, stopping, ticker.serve(), jobs.serve())
+        work_beside(stack, stopping, ticker.serve(), jobs.serve())
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
             return {}
 
-        await _serve_internal(settings, started, stopping, health=health, metrics=metrics)
+        await serve_internal(settings, started, stopping, health=health, metrics=metrics)
 
 
 async def serve_notifications(
@@ -318,13 +257,13 @@ async def serve_notifications(
     metrics.gauge("notices_failed", "Notices given up").set_function(lambda: postman.failed)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
-        _work_beside(stack, stopping, postman.serve())
+        work_beside(stack, stopping, postman.serve())
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
             return {}
 
-        await _serve_internal(settings, started, stopping, health=health, metrics=metrics)
+        await serve_internal(settings, started, stopping, health=health, metrics=metrics)
 
 
 def mailer_of(settings: Settings) -> "Mailer":
@@ -400,10 +339,10 @@ async def serve_websocket(settings: Settings, started: Started, stopping: asynci
             options=uvicorn_options(),
         )
         if errors:
-            raise errors[0]  # as `_work_beside` does: half of this service is none
+            raise errors[0]  # as `work_beside` does: half of this service is none
 
 
-def _work_beside(
+def work_beside(
     stack: AsyncExitStack, stopping: asyncio.Event, *works: Coroutine[Any, Any, None]
 ) -> None:
     """
@@ -414,11 +353,12 @@ def _work_beside(
     """
     for work in works:
         task = asyncio.create_task(work)
-        stack.push_async_callback(_cancel, task)
+        stack.push_async_callback(cancelled, task)
         task.add_done_callback(lambda _: stopping.set())
 
 
-async def _cancel(task: "asyncio.Task[Any]") -> None:
+async def cancelled(task: "asyncio.Task[Any]") -> None:
+    """Cancel *task* and wait for its end; raises what it raised."""
     task.cancel()
     await asyncio.wait([task])
     if not task.cancelled() and (error := task.exception()) is not None:
