@@ -84,6 +84,8 @@ async def _measure(busy: int, idle: int, rate: int, seconds: float) -> dict[str,
             used_s = sum(place.cpu_s().values()) - cpu_s
             for reader in readers:
                 reader.cancel()
+            if not load.took_ms:
+                raise RuntimeError("no event has arrived")
         return {
             "published": load.published,
             "received": len(load.took_ms),
@@ -162,7 +164,7 @@ class _Load:
                 sequence = _FIRST_SEQUENCE + self.published // self._busy
                 self._sent_s[number, sequence] = time.perf_counter()
                 self.publisher.publish(
-                    run_topic(ExecutionId(run_id(_run(number)))), _change(_run(number), sequence)
+                    run_topic(ExecutionId(run_id(_run(number)))), _change(number, sequence)
                 )
                 self.published += 1
             await asyncio.sleep(_TICK_S)
@@ -180,11 +182,11 @@ class _Load:
                 return
 
 
-def _change(run: int, sequence: int) -> NodeChanged:
-    now_us = time.time_ns() // 1000
+def _change(number: int, sequence: int) -> NodeChanged:
+    run, now_us = _run(number), time.time_ns() // 1000
     record = ExecutionRecord(
         id=ExecutionId(run_id(run)),
-        user_id=UserId("anybody"),
+        user_id=UserId(_owner(number)),
         graph_id=GraphId(graph_id(0)),
         graph_version=1,
         status=Status.RUNNING,
