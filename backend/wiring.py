@@ -353,12 +353,11 @@ def work_beside(
     """
     for work in works:
         task = asyncio.create_task(work)
-        stack.push_async_callback(cancelled, task)
+        stack.push_async_callback(_cancel, task)
         task.add_done_callback(lambda _: stopping.set())
 
 
-async def cancelled(task: "asyncio.Task[Any]") -> None:
-    """Cancel *task* and wait for its end; raises what it raised."""
+async def _cancel(task: "asyncio.Task[Any]") -> None:
     task.cancel()
     await asyncio.wait([task])
     if not task.cancelled() and (error := task.exception()) is not None:

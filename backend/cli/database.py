@@ -98,8 +98,9 @@ def check(*, as_json: bool, data_dir: Path | None) -> None:
 
 
 @database.command()
+@json_option
 @data_dir_option
-def compact(*, data_dir: Path | None) -> None:
+def compact(*, as_json: bool, data_dir: Path | None) -> None:
     """
     Write the database anew, without the room of what was deleted; the server must be stopped.
 
@@ -116,6 +117,9 @@ def compact(*, data_dir: Path | None) -> None:
         before, after = write_anew(path)
     finally:
         lock.release()
+    if as_json:
+        print_json({"path": str(path), "bytes_before": before, "bytes": after})
+        return
     click.echo(f"{path} has {after / _MEGABYTE:.1f} MB now; it had {before / _MEGABYTE:.1f} MB.")
 
 
@@ -130,7 +134,7 @@ def jobs(*, as_json: bool, data_dir: Path | None) -> None:
     require_newest(path)
     found = last_jobs(path)
     if as_json:
-        click.echo(json.dumps([asdict(job) for job in found]))
+        print_json([asdict(job) for job in found])
         return
     for job in found:
         ended = datetime.fromtimestamp(job.ended_us / 1e6, UTC).isoformat(" ", "seconds")

@@ -368,7 +368,7 @@ presets: Final = Table(
     Column("webhook_id", Text),
     Column("created_us", BigInteger, nullable=False),
     Column("updated_us", BigInteger, nullable=False),
-    Index("presets_by_user", "user_id", "updated_us"),
+    Index("presets_by_user", "user_id", "updated_us", "id"),
     Index("presets_by_webhook", "webhook_id"),
 )
 

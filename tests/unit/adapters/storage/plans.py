@@ -23,13 +23,14 @@ from backend.core.records import (
     NewExecution,
     NoticeRecord,
     NoticeStatus,
+    PresetChanges,
     ScheduleRecord,
 )
 from backend.core.reviews import Answer, ReviewRecord, ReviewStatus
 from backend.core.status import Status
 from backend.ports.retention import GraphOfUser, OldRun
 from backend.ports.storage import JournalBatch
-from backend.testing.storage import change
+from backend.testing.storage import HOOK, PRESET, change
 
 ANN: Final = UserId("ann")
 RUN: Final = ExecutionId("run")
@@ -168,6 +169,15 @@ USER_CALLS: Final[Mapping[str, Call]] = {
     "add_schedule": lambda s: s.of(ANN).add_schedule(schedule()),
     "schedules": lambda s: s.of(ANN).schedules(),
 }
+PRESET_CALLS: Final[Mapping[str, Call]] = {
+    "add_preset": lambda s: s.of(ANN).add_preset(PRESET),
+    "preset": lambda s: s.of(ANN).preset(PRESET.id),
+    "presets": lambda s: s.of(ANN).presets(None, page=3, page_size=10),
+    "change_preset": lambda s: s.of(ANN).change_preset(PRESET.id, PresetChanges(), now_us=2),
+    "webhook": lambda s: s.of(ANN).webhook(HOOK.id),
+    "triggered_by": lambda s: s.triggered_by(HOOK.id),
+    "delete_preset": lambda s: s.of(ANN).delete_preset(PRESET.id, now_us=3),
+}
 SYSTEM_CALLS: Final[Mapping[str, Call]] = {
     "submit": lambda s: s.submit(new_run()),
     "user_exists": lambda s: s.user_exists(ANN),
@@ -228,4 +238,10 @@ RETENTION_CALLS: Final[Mapping[str, Call]] = {
     "delete_fires": lambda s: SqlRetention(s.database).delete_fires(9, limit=10),
     "give_back": lambda s: SqlRetention(s.database).give_back(pages=10),
 }
-CALLS: Final[Mapping[str, Call]] = {**USER_CALLS, **SYSTEM_CALLS, **LATER_CALLS, **RETENTION_CALLS}
+CALLS: Final[Mapping[str, Call]] = {
+    **USER_CALLS,
+    **PRESET_CALLS,
+    **SYSTEM_CALLS,
+    **LATER_CALLS,
+    **RETENTION_CALLS,
+}

@@ -17,10 +17,13 @@ from tests.unit.adapters.storage.plans import CALLS, Recorder, Statement, costly
 #: is wanted, too.
 BOUNDED = {
     ("unfinished", "SCAN executions USING INDEX executions_unfinished"): "runs that wait or run",
+    ("unfinished", "SCAN anon_1"): "the oldest of them, so many that all users have a turn",
+    ("unfinished", "USE TEMP B-TREE FOR ORDER BY"): "the same",
     ("stuck_runs", "SCAN executions USING INDEX executions_unfinished"): "runs that wait or run",
     ("stops_asked", "SCAN executions USING INDEX executions_to_stop"): "runs that must stop",
     ("clear", "SCAN deleted_runs"): "it ends after as many as it wants",
     ("active_version", "USE TEMP B-TREE FOR RIGHT PART OF ORDER BY"): "versions of one graph",
+    ("triggered_by", "USE TEMP B-TREE FOR ORDER BY"): "presets of one webhook, all wanted",
     ("runs_ended_before", "USE TEMP B-TREE FOR RIGHT PART OF ORDER BY"): (
         "runs that ended in the same microsecond"
     ),

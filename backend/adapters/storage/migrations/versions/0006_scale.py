@@ -18,6 +18,7 @@ _MADE_ANEW = {
     "notices_due": "notices",
     "reviews_by_run": "reviews",
     "reviews_by_user": "reviews",
+    "presets_by_user": "presets",
 }
 
 
@@ -46,6 +47,7 @@ def upgrade() -> None:
         "reviews",
         ["user_id", "status", sa.text("created_us DESC"), "node_exec_id"],
     )
+    op.create_index("presets_by_user", "presets", ["user_id", "updated_us", "id"])
     op.create_table(
         "deleted_runs", sa.Column("run_id", sa.Text(), primary_key=True, nullable=False)
     )
