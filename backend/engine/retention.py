@@ -9,7 +9,7 @@ from backend.ports.clock import Clock
 from backend.ports.retention import OldRun, RetentionStorage
 
 _DAY_US: Final = 24 * 3600 * 1_000_000
-#: Rows that go in one transaction: about 2 ms on a slow disk, and others wait for no longer.
+#: Rows that go in one transaction: few, because others wait for its end.
 _ROWS: Final = 150
 _RUNS: Final = 50
 _PAGES: Final = 100
