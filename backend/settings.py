@@ -135,7 +135,16 @@ class Settings(BaseModel):
         "posix", description="`autogpt`: weekday 0 is Monday."
     )
     retention_days: int = Field(
-        0, ge=0, le=36_500, description="Ended runs are deleted after so many days; 0: never."
+        90,
+        ge=0,
+        le=36_500,
+        description="Ended runs, notices and letters are deleted after so many days; 0: never.",
+    )
+    retention_runs_per_graph: int = Field(
+        0,
+        ge=0,
+        le=10_000_000,
+        description="Of one user's runs of one graph only the newest so many stay; 0: all.",
     )
     sqlite_synchronous: Literal["FULL", "NORMAL", "EXTRA"] = Field(
         "FULL", description="NORMAL may lose the last commits when the power fails."

@@ -32,7 +32,8 @@ DRAIN_S: Final = 5.0
 #: nobody, so there only so long that a busy minute does not make a thousand files.
 MAIL_DELAY_US: Final = 24 * 3600 * 1_000_000
 OUTBOX_DELAY_US: Final = 5 * 1_000_000
-_CHECKPOINT_S: Final = 1.0
+#: Often enough to keep up with a busy server.
+_RETENTION_EVERY_S: Final = 300.0
 
 
 class Started(Protocol):
@@ -64,7 +65,7 @@ def _on_loopback(host: str) -> bool:
     return host in ("localhost", "127.0.0.1", "::1")
 
 
-async def _serve_internal(
+async def serve_internal(
     settings: Settings,
     started: Started,
     stopping: asyncio.Event,
@@ -92,45 +93,6 @@ async def _serve_internal(
         stopping=stopping,
         on_started=lambda: started(f"{host}:{port}"),
     )
-
-
-async def serve_database(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
-    """Bring the tables up to date, then keep the database file in order."""
-    from backend.adapters.storage.keeper import Keeper
-    from backend.adapters.storage.migrate import migrate
-    from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID, DEFAULT_USER_NAME
-    from backend.engine.file_sweep import sweep_files
-    from backend.engine.jobs import delete_old_runs
-    from backend.wiring_files import open_files
-
-    metrics, clock = Metrics("DatabaseManager"), SystemClock()
-    await asyncio.to_thread(migrate, database_path(settings))
-    storage = open_database(settings)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(storage.close)
-        await storage.of(DEFAULT_USER_ID).save_user(
-            email=DEFAULT_USER_EMAIL, name=DEFAULT_USER_NAME, now_us=clock.now_us()
-        )
-        keeper = Keeper(database_path(settings), metrics.gauge, metrics.counter)
-        _work_beside(stack, stopping, keeper.serve(_CHECKPOINT_S))
-
-        async def health() -> Mapping[str, object]:
-            await storage.ping()
-            return {}
-
-        async def retention() -> str:
-            days = settings.retention_days
-            deleted = await delete_old_runs(storage, clock, retention_days=days)
-            return f"{deleted}, {await sweep_files(open_files(settings), storage)}"
-
-        await _serve_internal(
-            settings,
-            started,
-            stopping,
-            health=health,
-            metrics=metrics,
-            calls={"retention": retention},
-        )
 
 
 async def serve_executor(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
@@ -166,7 +128,7 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
 
         running.add_done_callback(ended)
         await up.wait()
-        await _serve_internal(settings, started, drained, health=health, metrics=metrics)
+        await serve_internal(settings, started, drained, health=health, metrics=metrics)
         await running
 
 
@@ -230,6 +192,7 @@ async def serve_scheduler(settings: Settings, started: Started, stopping: asynci
     from backend.adapters.internal_calls import InternalCaller
     from backend.core.cron import Dialect
     from backend.discovery import load_catalog
+    from backend.engine.figures import watch_jobs
     from backend.engine.jobs import Job, Jobs, StuckRunWatch
     from backend.engine.ticker import Ticker
     from backend.services.executions import ExecutionService
@@ -259,20 +222,26 @@ async def serve_scheduler(settings: Settings, started: Started, stopping: asynci
         clock,
         [
             Job(name="report_late_executions", every_s=60, work=watch.look),
-            Job(name="retention", every_s=3600, work=lambda: database.call("retention")),
+            Job(
+                name="retention",
+                every_s=_RETENTION_EVERY_S,
+                work=lambda: database.call("retention"),
+            ),
+            Job(name="file_sweep", every_s=3600, work=lambda: database.call("file_sweep")),
         ],
     )
+    watch_jobs(jobs, metrics)
     metrics.gauge("schedules_fired", "Runs started by schedules").set_function(lambda: ticker.fired)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
         stack.push_async_callback(dispatcher.close)
-        _work_beside(stack, stopping, ticker.serve(), jobs.serve())
+        work_beside(stack, stopping, ticker.serve(), jobs.serve())
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
             return {}
 
-        await _serve_internal(settings, started, stopping, health=health, metrics=metrics)
+        await serve_internal(settings, started, stopping, health=health, metrics=metrics)
 
 
 async def serve_notifications(
@@ -288,13 +257,13 @@ async def serve_notifications(
     metrics.gauge("notices_failed", "Notices given up").set_function(lambda: postman.failed)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
-        _work_beside(stack, stopping, postman.serve())
+        work_beside(stack, stopping, postman.serve())
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
             return {}
 
-        await _serve_internal(settings, started, stopping, health=health, metrics=metrics)
+        await serve_internal(settings, started, stopping, health=health, metrics=metrics)
 
 
 def mailer_of(settings: Settings) -> "Mailer":
@@ -370,10 +339,10 @@ async def serve_websocket(settings: Settings, started: Started, stopping: asynci
             options=uvicorn_options(),
         )
         if errors:
-            raise errors[0]  # as `_work_beside` does: half of this service is none
+            raise errors[0]  # as `work_beside` does: half of this service is none
 
 
-def _work_beside(
+def work_beside(
     stack: AsyncExitStack, stopping: asyncio.Event, *works: Coroutine[Any, Any, None]
 ) -> None:
     """

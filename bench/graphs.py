@@ -6,6 +6,7 @@ INPUT = "c0a8e994-ebf1-4a9c-a4d8-89d09c86741b"
 OUTPUT = "363ae599-353e-4804-937e-b2ee3cef3da4"
 TEMPLATE = "db7d8f02-2f44-4c55-ab7a-eae0941f0c30"
 STORE = "1ff065e9-88e8-4358-9d82-8dc91f622ba9"
+REQUEST = "6595ae1f-b924-42cb-9a41-551a0611c4b4"
 STEP = "f66a3543-28d3-4ab5-8945-9b336371e2ce"
 
 
@@ -65,5 +66,22 @@ def items() -> dict[str, Any]:
             link("i", "result", "e", "items"),
             link("e", "item", "t", "values_#_v"),
             link("t", "output", "o", "value"),
+        ],
+    )
+
+
+def requests(origin: str, steps: int) -> dict[str, Any]:
+    """Return a chain of web requests, `{origin}/{step}`, each after the answer of the one before."""
+    return graph(
+        "W5",
+        [
+            node("i", INPUT, name="given"),
+            *(node(f"r{n}", REQUEST, url=f"{origin}/{n}") for n in range(steps)),
+            node("o", OUTPUT, name="out"),
+        ],
+        [
+            link("i", "result", "r0", "body_#_given"),
+            *(link(f"r{n}", "response", f"r{n + 1}", "body") for n in range(steps - 1)),
+            link(f"r{steps - 1}", "response", "o", "value"),
         ],
     )

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class Server:
     environment: dict[str, str]
     data_dir: Path
     port: int
+    websocket_port: int
     token: str
     ready_s: float
 
@@ -47,6 +48,18 @@ class Server:
                 times = process.cpu_times()
                 figures[_title(process)] = times.user + times.system
         return figures
+
+    def open_things(self) -> dict[str, tuple[int, int]]:
+        """Return how many file handles and threads each process has, by its title."""
+        figures: dict[str, tuple[int, int]] = {}
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                figures[_title(process)] = (process.num_fds(), process.num_threads())
+        return figures
+
+    def find(self, title: str) -> psutil.Process:
+        """Return the process of that title."""
+        return next(process for process in self.processes() if _title(process) == title)
 
     def memory(self) -> dict[str, float]:
         """Return the proportional memory (PSS) of each process in MB, and the sum."""
@@ -81,8 +94,21 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def server(**settings: str) -> Iterator[Server]:
-    """Start a server with *settings* in an empty place, and stop it at the end."""
+def server(
+    *,
+    prepare: Callable[[Path], None] = lambda _: None,
+    program: str = "backend.app",
+    wait_for: tuple[str, ...] = PORTS,
+    **settings: str,
+) -> Iterator[Server]:
+    """
+    Start a server with *settings* in an empty place, and stop it at the end.
+
+    Args:
+        prepare: Fills the data directory before the start.
+        program: The module that is run: all services, or one of them.
+        wait_for: The settings of the ports that must answer before it counts as ready.
+    """
     with tempfile.TemporaryDirectory(prefix="agpt-bench-") as place:
         ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
         environment = {
@@ -93,28 +119,32 @@ def server(**settings: str) -> Iterator[Server]:
             "LOG_LEVEL": "warning",
             **settings,
         }
+        prepare(Path(place) / "data")
         started = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-m", "backend.app"],
+            [sys.executable, "-m", program],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             cwd=Path(__file__).parent.parent,
         )
         try:
-            _wait_until_ready(process, [int(port) for port in ports.values()])
+            _wait_until_ready(process, [int(ports[name]) for name in wait_for])
             ready_s = time.perf_counter() - started
             yield Server(
                 process=psutil.Process(process.pid),
                 environment=environment,
                 data_dir=Path(place) / "data",
                 port=int(ports["AGENT_API_PORT"]),
+                websocket_port=int(ports["WEBSOCKET_SERVER_PORT"]),
                 token=_token(environment),
                 ready_s=ready_s,
             )
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
+            if process.stderr is not None:
+                process.stderr.close()
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], ports: list[int]) -> None:

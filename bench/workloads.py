@@ -31,7 +31,8 @@ def calibrate() -> dict[str, float]:
     return {"loop_s": round(loop_s, 4), "flush_ms": round(flush_ms, 3)}
 
 
-async def _save(client: Client, graph: dict[str, Any]) -> str:
+async def save(client: Client, graph: dict[str, Any]) -> str:
+    """Save *graph* and return the path that starts it."""
     saved = await client.ask("POST", "/api/graphs", {"graph": graph})
     return f"/api/graphs/{saved['id']}/execute/{saved['version']}"
 
@@ -52,7 +53,7 @@ async def _wait_until_over(client: Client, path: str, count: int) -> None:
 async def w1(place: Server, *, clients: int = 16, runs: int = 4000) -> dict[str, Any]:
     """Return runs a second and CPU a run of the sample graph, started by REST."""
     opened = [await Client.open(place.port, place.token) for _ in range(clients)]
-    path = await _save(opened[0], graphs.sample())
+    path = await save(opened[0], graphs.sample())
     await asyncio.gather(*(one.ask("POST", path, INPUTS) for one in opened for _ in (0,)))
     await _wait_until_over(opened[0], path, clients)
     left = iter(range(runs))
@@ -84,7 +85,7 @@ async def w1(place: Server, *, clients: int = 16, runs: int = 4000) -> dict[str,
 async def w1_one(place: Server, *, runs: int = 300) -> dict[str, Any]:
     """Return the time from POST to a readable result, one client."""
     client = await Client.open(place.port, place.token)
-    path = await _save(client, graphs.sample())
+    path = await save(client, graphs.sample())
     base = path.partition("/execute/")[0]
     times: list[float] = []
     for _ in range(runs):
@@ -106,8 +107,8 @@ async def w1_one(place: Server, *, runs: int = 300) -> dict[str, Any]:
 async def w2(place: Server, *, length: int = 100, runs: int = 30) -> dict[str, Any]:
     """Return the time a node of a chain takes, from start to end of its run."""
     client = await Client.open(place.port, place.token)
-    path = await _save(client, graphs.chain(length))
-    durations = [await _duration_s(client, path, {}) for _ in range(runs)]
+    path = await save(client, graphs.chain(length))
+    durations = [await duration_s(client, path, {}) for _ in range(runs)]
     await client.close()
     return {
         "nodes": length,
@@ -119,14 +120,14 @@ async def w2(place: Server, *, length: int = 100, runs: int = 30) -> dict[str, A
 async def w3(place: Server, *, count: int = 1000, runs: int = 8) -> dict[str, Any]:
     """Return items a second through a template into the run's outputs."""
     client = await Client.open(place.port, place.token)
-    path = await _save(client, graphs.items())
+    path = await save(client, graphs.items())
     inputs = {"items": [f"number {i}" for i in range(count)]}
-    times = [await _duration_s(client, path, inputs) for _ in range(runs)]
+    times = [await duration_s(client, path, inputs) for _ in range(runs)]
     await client.close()
     return {"items": count, "items_per_s": round(count / statistics.median(times), 1)}
 
 
-async def _duration_s(client: Client, path: str, inputs: dict[str, Any]) -> float:
+async def duration_s(client: Client, path: str, inputs: dict[str, Any]) -> float:
     """Return the wall time from asking for a run to its end being readable."""
     started = time.perf_counter()
     run = await client.ask("POST", path, {"inputs": inputs})

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 #: Of what SQLite finds wrong, so much is shown.
 _MOST_WRONG: Final = 20
+_MEGABYTE: Final = 1024 * 1024
 
 
 @click.group(cls=HyphenGroup, name="db")
@@ -92,6 +95,53 @@ def check(*, as_json: bool, data_dir: Path | None) -> None:
             click.echo(f"{path} is whole and at step {step_of(path)}.")
     if problems:
         sys.exit(1)
+
+
+@database.command()
+@json_option
+@data_dir_option
+def compact(*, as_json: bool, data_dir: Path | None) -> None:
+    """
+    Write the database anew, without the room of what was deleted; the server must be stopped.
+
+    A database that was made by version 0.1 gives room back by itself from then on. Needs as much
+    free room as the database has, and about a second for each 40 MB.
+    """
+    from backend.adapters.storage.compact import write_anew  # noqa: PLC0415 -- help does without
+    from backend.util.locks import take_data_dir_alone  # noqa: PLC0415 -- the same
+
+    path = _path(data_dir)
+    require_newest(path)
+    lock = take_data_dir_alone(path.parent)
+    try:
+        before, after = write_anew(path)
+    finally:
+        lock.release()
+    if as_json:
+        print_json({"path": str(path), "bytes_before": before, "bytes": after})
+        return
+    click.echo(f"{path} has {after / _MEGABYTE:.1f} MB now; it had {before / _MEGABYTE:.1f} MB.")
+
+
+@database.command()
+@json_option
+@data_dir_option
+def jobs(*, as_json: bool, data_dir: Path | None) -> None:
+    """Print when each of the server's own jobs ran last, how long it took, and what it did."""
+    from backend.adapters.storage.doctor import last_jobs  # noqa: PLC0415 -- help does without
+
+    path = _path(data_dir)
+    require_newest(path)
+    found = last_jobs(path)
+    if as_json:
+        print_json([asdict(job) for job in found])
+        return
+    for job in found:
+        ended = datetime.fromtimestamp(job.ended_us / 1e6, UTC).isoformat(" ", "seconds")
+        took_s = (job.ended_us - job.started_us) / 1e6
+        click.echo(f"{job.name}: {ended}, {took_s:.1f} s: {job.result}")
+    if not found:
+        click.echo("No job has run yet.")
 
 
 def step_of(path: Path) -> str | None:

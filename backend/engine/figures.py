@@ -1,12 +1,15 @@
-"""The engine's figures for /metrics."""
+"""The figures of the engine, of jobs and of retention, for /metrics."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from backend.engine.engine import Engine
+from backend.engine.jobs import Jobs
+from backend.engine.retention import Figures
 
 
 class _Gauges(Protocol):
-    def gauge(self, name: str, text: str) -> Any:
+    def gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Any:
         """Make a gauge."""
 
 
@@ -36,3 +39,30 @@ def watch_engine(engine: Engine, database: _Database, metrics: _Gauges) -> None:
     }
     for name, (text, read) in shown.items():
         metrics.gauge(name, text).set_function(read)
+
+
+def watch_jobs(jobs: Jobs, metrics: _Gauges) -> None:
+    """Show in *metrics* when each job ran last, how long it took, and how often it failed."""
+    ended = metrics.gauge("job_last_end_seconds", "When the job ended last, Unix time", ["job"])
+    took = metrics.gauge("job_last_seconds", "How long the job took the last time", ["job"])
+    failures = metrics.gauge("job_failures", "Failures of the job since the start", ["job"])
+    for name, figures in jobs.figures.items():
+        ended.labels(name).set_function(lambda figures=figures: figures.ended_us / 1e6)
+        took.labels(name).set_function(lambda figures=figures: figures.took_s)
+        failures.labels(name).set_function(lambda figures=figures: figures.failures)
+
+
+def watch_retention(figures: Figures, metrics: _Gauges) -> None:
+    """Show in *metrics* what retention has deleted since the start of the process."""
+    shown = {
+        "runs": "Runs that retention has deleted",
+        "rows": "Rows of nodes that it has deleted with them",
+        "notices": "Notices that it has deleted",
+        "fires": "Notes of fires that it has deleted",
+        "letters": "Letters in the outbox that it has deleted",
+        "pages": "Pages of the database that it has given back",
+        "longest_step_s": "Longest transaction of retention, seconds",
+    }
+    for name, text in shown.items():
+        gauge = metrics.gauge(f"retention_{name.removesuffix('_s')}", text)
+        gauge.set_function(lambda name=name: getattr(figures, name))

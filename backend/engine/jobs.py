@@ -20,8 +20,15 @@ LATE_S: Final = 60
 #: A run that has committed nothing for so long deserves a look (spec/contract.md 19).
 SILENT_S: Final = 24 * 3600
 _AT_ONCE: Final = 100
-_DELETED_AT_ONCE: Final = 50
-_DAY_US: Final = 24 * 3600 * 1_000_000
+
+
+@dataclass
+class JobFigures:
+    """What the process knows of a job, for /metrics."""
+
+    ended_us: int = 0  #: of the last time
+    took_s: float = 0.0  #: the last time
+    failures: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +47,7 @@ class Jobs:
         self._storage = storage
         self._clock = clock
         self._jobs = jobs
+        self.figures = {job.name: JobFigures() for job in jobs}
 
     async def serve(self) -> None:
         """Run all jobs, until cancelled."""
@@ -54,15 +62,19 @@ class Jobs:
 
     async def run_once(self, job: Job) -> str:
         """Run *job* now and note it; return what it did, or why it failed."""
-        started_us = self._clock.now_us()
+        figures = self.figures.setdefault(job.name, JobFigures())
+        started_us, started_s = self._clock.now_us(), self._clock.monotonic_s()
         try:
             result = await job.work()
         except AgentServerError as exc:
             result = f"failed: {exc}"
+            figures.failures += 1
             log.warning("job_failed", job=job.name, error=str(exc))
+        figures.took_s = self._clock.monotonic_s() - started_s
+        figures.ended_us = self._clock.now_us()
         try:
             await self._storage.note_job(
-                job.name, started_us=started_us, ended_us=self._clock.now_us(), result=result
+                job.name, started_us=started_us, ended_us=figures.ended_us, result=result
             )
         except AgentServerError as exc:
             log.warning("job_not_noted", job=job.name, error=str(exc))
@@ -94,17 +106,3 @@ class StuckRunWatch:
                 late += 1
                 log.warning("run_silent", execution=run.id, running_s=silent_us // 1_000_000)
         return f"{late} late runs"
-
-
-async def delete_old_runs(storage: SystemStorage, clock: Clock, *, retention_days: int) -> str:
-    """Delete runs that ended over *retention_days* ago, in small steps; 0 keeps all."""
-    if not retention_days:
-        return "off"
-    before_us = clock.now_us() - retention_days * _DAY_US
-    deleted = 0
-    while True:
-        gone = await storage.delete_runs_before(ended_before_us=before_us, limit=_DELETED_AT_ONCE)
-        deleted += gone
-        if gone < _DELETED_AT_ONCE:
-            return f"{deleted} runs deleted"
-        await asyncio.sleep(0.01)  # the executor writes too

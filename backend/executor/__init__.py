@@ -21,7 +21,7 @@ class DatabaseManager(AsyncService):
         self, settings: "Settings", started: ServiceStarted, stopping: "asyncio.Event"
     ) -> None:
         """See `AsyncService.serve`."""
-        from backend.wiring import serve_database  # noqa: PLC0415 -- not in the supervisor
+        from backend.wiring_database import serve_database  # noqa: PLC0415 -- not in the supervisor
 
         await serve_database(settings, started, stopping)
 

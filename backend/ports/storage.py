@@ -96,6 +96,9 @@ class UserStorage(Protocol):
     ) -> tuple[list[ExecutionRecord], int]:
         """Return page *page* (from 1) of a graph's runs, newest first, and how many there are."""
 
+    async def newest_executions(self, graph_id: GraphId, *, limit: int) -> list[ExecutionRecord]:
+        """Return the newest runs of a graph, newest first; all its runs are not counted for it."""
+
     async def node_executions(
         self, run_id: ExecutionId, *, limit: int, after_revision: int = 0
     ) -> list[NodeRecord]:
@@ -369,9 +372,6 @@ class SystemStorage(Protocol):
 
     async def users(self, ids: Sequence[UserId]) -> list[UserRecord]:
         """Return accounts."""
-
-    async def delete_runs_before(self, *, ended_before_us: int, limit: int) -> int:
-        """Delete up to *limit* finished runs with all that belongs to them; return how many."""
 
     async def stuck_runs(self, *, before_us: int, limit: int) -> list[ExecutionRecord]:
         """Return unfinished runs whose last change is older than *before_us*, oldest first."""

@@ -274,18 +274,6 @@ class StorageSpec:
         assert [one.id for one in due] == ["n"]
         assert await storage.queued_notices(now_us=5, limit=10) == []
 
-    async def test_old_runs_are_deleted_and_unfinished_ones_never(self, storage: Storage) -> None:
-        """However old."""
-        await storage.submit(new_run())
-        await storage.submit(new_run("unfinished"))
-        await commit(storage, "one", change(claim=True, status=Status.COMPLETED, revision=3))
-
-        assert await storage.delete_runs_before(ended_before_us=3, limit=10) == 0
-        assert await storage.delete_runs_before(ended_before_us=4, limit=10) == 1
-
-        assert await storage.of(ANN).execution(RUN) is None
-        assert await storage.unfinished(limit=10, exclude=[]) == ["unfinished"]
-
     async def test_a_preset_is_read_back_with_its_webhook(self, storage: Storage) -> None:
         """Alone, in a list, and by whoever delivers to the webhook."""
         ann = storage.of(ANN)

@@ -80,6 +80,8 @@ WRONG: list[tuple[str, int, str]] = [
     ("db check", 1, "no server has been started on it yet"),
     ("db check --data-dir bad.json/d", 1, "cannot be made: Not a directory"),
     ("db current more", 2, "unexpected extra argument"),
+    ("db compact", 1, "no server has been started on it yet"),
+    ("db jobs more", 2, "unexpected extra argument"),
     ("doctor", 1, "no server has been started on it yet"),
     ("doctor it", 2, "unexpected extra argument"),
     ("config", 2, " config [OPTIONS] COMMAND [ARGS]..."),

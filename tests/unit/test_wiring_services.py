@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import wiring
+from backend import wiring, wiring_database
 from backend.adapters.storage.keeper import Keeper
 from backend.adapters.storage.migrate import migrate
 from backend.api.ws.hub import Hub
@@ -67,7 +67,7 @@ async def serving(
 @pytest.mark.parametrize(
     ("serve", "part", "work"),
     [
-        (wiring.serve_database, Keeper, "serve"),
+        (wiring_database.serve_database, Keeper, "serve"),
         (wiring.serve_scheduler, Ticker, "serve"),
         (wiring.serve_scheduler, Jobs, "serve"),
         (wiring.serve_notifications, Postman, "serve"),
@@ -105,9 +105,9 @@ async def test_a_service_ends_with_the_error_of_the_work_that_it_does_beside(
 async def test_a_database_that_is_none_any_more_ends_its_service(
     settings: Settings, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring, "_CHECKPOINT_S", 0.01)
+    monkeypatch.setattr(wiring_database, "_CHECKPOINT_S", 0.01)
     path = wiring.database_path(settings)
-    async with serving(wiring.serve_database, settings, listener) as (served, _):
+    async with serving(wiring_database.serve_database, settings, listener) as (served, _):
         garbage = path.with_name("garbage")
         garbage.write_bytes(b"no database " * 1000)
 
@@ -121,7 +121,7 @@ async def test_a_database_that_is_none_any_more_ends_its_service(
 @pytest.mark.parametrize(
     "serve",
     [
-        wiring.serve_database,
+        wiring_database.serve_database,
         wiring.serve_scheduler,
         wiring.serve_notifications,
         wiring.serve_websocket,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from backend.adapters.storage.tables import (
     node_outputs,
     notices,
     schedules,
+    system_jobs,
 )
 from backend.core.errors import NotFound, Unavailable
 from backend.core.ids import ExecutionId, ScheduleId
@@ -71,6 +73,23 @@ def reading(path: Path) -> Iterator[Connection]:
         raise Unavailable(f"The database {path} cannot be read: {exc.orig}.") from exc
     finally:
         engine.dispose()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastJob:
+    """The last time of one of the server's own jobs."""
+
+    name: str
+    started_us: int
+    ended_us: int
+    result: str
+
+
+def last_jobs(path: Path) -> list[LastJob]:
+    """Return the last time of each job; raises as `examine` does."""
+    with reading(path) as connection:
+        found = connection.execute(select(system_jobs).order_by(system_jobs.c.name)).all()
+    return [LastJob(**row._mapping) for row in found]  # noqa: SLF001 -- its public name
 
 
 class SqlRecords:

@@ -1,6 +1,6 @@
 """Runs: added, read, stopped, deleted. Functions over a connection; owners are always named."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -8,19 +8,23 @@ from sqlalchemy import (
     Connection,
     Row,
     bindparam,
-    delete,
     exists,
     func,
     insert,
-    or_,
     select,
     update,
 )
 
-from backend.adapters.storage import reviews, rows
+from backend.adapters.storage import rows
 from backend.adapters.storage.database import Prepared
 from backend.adapters.storage.dialects import insert_for
-from backend.adapters.storage.tables import executions, graphs, node_executions, node_outputs
+from backend.adapters.storage.tables import (
+    executions,
+    graphs,
+    is_unfinished,
+    node_executions,
+    node_outputs,
+)
 from backend.core import json
 from backend.core.errors import NotFound
 from backend.core.ids import ExecutionId, GraphId, UserId
@@ -158,9 +162,9 @@ _OUTPUT_INPUTS: Final = (
 )
 _NODES: Final = select(node_executions).where(_N.run_id == bindparam("run"))
 #: The newest, and then in the order people expect: by queueing, the unqueued last.
-_NEWEST_NODES: Final = _NODES.order_by(
-    _N.queue_no.is_(None).desc(), _N.queue_no.desc(), _N.ordinal.desc()
-).limit(bindparam("most"))
+_NEWEST_NODES: Final = _NODES.order_by(_N.queue_no.desc().nulls_first(), _N.ordinal.desc()).limit(
+    bindparam("most")
+)
 _CHANGED_NODES: Final = (
     _NODES.where(_N.revision > bindparam("after")).order_by(_N.revision).limit(bindparam("most"))
 )
@@ -210,35 +214,68 @@ def outputs_of(connection: Connection, run_id: ExecutionId) -> dict[str, list[An
     return outputs
 
 
+_NEWEST: Final = (
+    select(executions)
+    .where(_E.user_id == bindparam("user"), _E.is_deleted.is_(False), _E.parent_id.is_(None))
+    .order_by(_E.created_us.desc(), _E.id.desc())
+    .limit(bindparam("most"))
+)
+_OF_GRAPH: Final = (
+    _E.graph_id == bindparam("graph"),
+    _E.user_id == bindparam("user"),
+    _E.is_deleted.is_(False),
+)
+
+
 def newest(connection: Connection, user_id: UserId, limit: int) -> list[ExecutionRecord]:
     """Return the newest runs of a user that no other run started."""
-    found = connection.execute(
-        select(executions)
-        .where(_E.user_id == user_id, _E.is_deleted.is_(False), _E.parent_id.is_(None))
-        .order_by(_E.created_us.desc(), _E.id.desc())
-        .limit(limit)
-    )
+    found = connection.execute(_NEWEST, {"user": user_id, "most": limit})
     return [rows.execution_record(row) for row in found]
+
+
+_PAGE_COUNT: Final = select(func.count()).select_from(executions).where(*_OF_GRAPH)
+_PAGE: Final = (
+    select(executions)
+    .where(*_OF_GRAPH)
+    .order_by(_E.created_us.desc(), _E.id.desc())
+    .offset(bindparam("skipped"))
+    .limit(bindparam("most"))
+)
+_PAGE_FROM_END: Final = (
+    select(executions)
+    .where(*_OF_GRAPH)
+    .order_by(_E.created_us, _E.id)
+    .offset(bindparam("skipped"))
+    .limit(bindparam("most"))
+)
 
 
 def page(
     connection: Connection, user_id: UserId, graph_id: GraphId, number: int, size: int
 ) -> tuple[list[ExecutionRecord], int]:
     """Return a page of a graph's runs, and how many there are."""
-    mine = (
-        _E.graph_id == graph_id,
-        _E.user_id == user_id,
-        _E.is_deleted.is_(False),
-    )
-    total = connection.execute(select(func.count()).select_from(executions).where(*mine)).scalar()
-    found = connection.execute(
-        select(executions)
-        .where(*mine)
-        .order_by(_E.created_us.desc(), _E.id.desc())
-        .offset((number - 1) * size)
-        .limit(size)
-    )
-    return [rows.execution_record(row) for row in found], int(total or 0)
+    mine = {"graph": graph_id, "user": user_id}
+    total = int(connection.execute(_PAGE_COUNT, mine).scalar() or 0)
+    skipped = (number - 1) * size
+    most = min(size, total - skipped)
+    if most <= 0:
+        return [], total
+    # What is skipped is walked over, in the index alone: so from the end that is nearer.
+    after = total - skipped - most
+    if skipped <= after:
+        found = list(connection.execute(_PAGE, {**mine, "skipped": skipped, "most": most}))
+    else:
+        wanted = {**mine, "skipped": after, "most": most}
+        found = list(connection.execute(_PAGE_FROM_END, wanted))[::-1]
+    return [rows.execution_record(row) for row in found], total
+
+
+def newest_of_graph(
+    connection: Connection, user_id: UserId, graph_id: GraphId, limit: int
+) -> list[ExecutionRecord]:
+    """Return the newest runs of a graph; unlike a page, without counting all of them."""
+    wanted = {"graph": graph_id, "user": user_id, "skipped": 0, "most": limit}
+    return [rows.execution_record(row) for row in connection.execute(_PAGE, wanted)]
 
 
 def nodes(
@@ -342,41 +379,12 @@ def hide(connection: Connection, user_id: UserId, run_id: ExecutionId, now_us: i
     return result.rowcount > 0
 
 
-def delete_ended_before(connection: Connection, ended_before_us: int, limit: int) -> int:
-    """Delete old finished runs with their rows; return how many."""
-    ids = [
-        row.id
-        for row in connection.execute(
-            select(_E.id)
-            .where(_E.ended_us < ended_before_us, _E.status.not_in(_UNFINISHED))
-            .order_by(_E.ended_us)
-            .limit(limit)
-        )
-    ]
-    if ids:
-        connection.execute(delete(node_outputs).where(node_outputs.c.run_id.in_(ids)))
-        connection.execute(delete(node_executions).where(_N.run_id.in_(ids)))
-        reviews.delete_of(connection, ids)
-        connection.execute(delete(executions).where(_E.id.in_(ids)))
-    return len(ids)
-
-
-def kept(connection: Connection, ids: Collection[ExecutionId]) -> set[ExecutionId]:
-    """Return those of *ids* that are unfinished, or not deleted."""
-    found = connection.execute(
-        select(_E.id).where(
-            _E.id.in_(ids), or_(_E.is_deleted.is_(False), _E.status.in_(_UNFINISHED))
-        )
-    )
-    return {row.id for row in found}
-
-
 def stuck(connection: Connection, before_us: int, limit: int) -> list[ExecutionRecord]:
     """Return unfinished runs that have not changed since *before_us*."""
     found = connection.execute(
         select(executions)
-        .where(_E.status.in_(_UNFINISHED), _E.updated_us < before_us)
-        .order_by(_E.updated_us)
+        .where(is_unfinished, _E.updated_us < before_us)
+        .order_by(_E.created_us)
         .limit(limit)
     )
     return [rows.execution_record(row) for row in found]

@@ -15,6 +15,7 @@ from backend.adapters.storage.holds import is_held
 from backend.adapters.storage.tables import (
     executions,
     graphs,
+    is_unfinished,
     library_agents,
     node_executions,
     node_outputs,
@@ -100,13 +101,7 @@ def unfinished(
     full_users: Sequence[UserId] = (),
 ) -> list[ExecutionId]:
     """Return unfinished runs, users in turn; see EngineStorage.unfinished."""
-    query = (
-        select(_E.id, _E.user_id, _E.created_us)
-        .where(
-            text("status IN ('QUEUED', 'RUNNING')")  # as the index has it: no parameters
-        )
-        .where(not_(is_held()))
-    )
+    query = select(_E.id, _E.user_id, _E.created_us).where(is_unfinished, not_(is_held()))
     if exclude:
         query = query.where(_E.id.not_in(exclude))
     if full_users:
@@ -144,7 +139,7 @@ _LOAD_RUNS: Final = (
     )
     .where(_E.id.in_(bindparam("ids", expanding=True)), _E.status.in_(_UNFINISHED))
 )
-_STOPS_ASKED: Final = select(_E.id).where(_E.status.in_(_UNFINISHED), _E.stop_us.is_not(None))
+_STOPS_ASKED: Final = select(_E.id).where(is_unfinished, _E.stop_us.is_not(None))
 
 
 def _stored_run(row: Any) -> StoredRun:

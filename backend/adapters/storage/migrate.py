@@ -16,7 +16,7 @@ from backend.adapters.storage.tables import metadata
 from backend.core.errors import CannotStart
 
 #: The newest step in migrations/versions.
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 
 
 def current_version(connection: Connection) -> str | None:
@@ -41,6 +41,8 @@ def migrate(path: Path | str) -> str:
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     try:
         with engine.connect() as connection:
+            # Of a new file: what is deleted can be given back to the disk bit by bit.
+            connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             connection.exec_driver_sql("PRAGMA synchronous=FULL")
             before = current_version(connection)

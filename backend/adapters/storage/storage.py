@@ -12,6 +12,7 @@ from backend.adapters.storage import (
     journal,
     notices,
     presets,
+    retention,
     reviews,
     schedules,
     users,
@@ -175,13 +176,8 @@ class SqlStorage:
             lambda c: notices.mark(c, ids, status=status, at_us=at_us, error=error, next_us=next_us)
         )
 
-    async def delete_runs_before(self, *, ended_before_us: int, limit: int) -> int:
-        return await self.database.write(
-            lambda c: executions.delete_ended_before(c, ended_before_us, limit)
-        )
-
     async def runs_kept(self, ids: Collection[ExecutionId]) -> set[ExecutionId]:
-        return await self.database.read(lambda c: executions.kept(c, ids))
+        return await self.database.read(lambda c: retention.kept(c, ids))
 
     async def stuck_runs(self, *, before_us: int, limit: int) -> list[ExecutionRecord]:
         return await self.database.read(lambda c: executions.stuck(c, before_us, limit))

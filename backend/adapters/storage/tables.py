@@ -16,6 +16,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    literal_column,
     text,
 )
 
@@ -49,7 +50,14 @@ graphs: Final = Table(
     Column("created_us", BigInteger, nullable=False),
     Column("body", Text, nullable=False),  # {"nodes": […], "links": […]}
     PrimaryKeyConstraint("id", "version"),
-    Index("graphs_by_user", "user_id", "is_active", "created_us"),
+    Index(
+        "graphs_by_user",
+        "user_id",
+        "is_active",
+        text("created_us DESC"),
+        "id",
+        text("version DESC"),
+    ),
 )
 
 library_agents: Final = Table(
@@ -99,8 +107,24 @@ executions: Final = Table(
     Column("is_deleted", Boolean, nullable=False, server_default=text("false")),
     Column("is_shared", Boolean, nullable=False, server_default=text("false")),
     Column("share_token", Text),
-    Index("executions_by_user", "user_id", "created_us"),
-    Index("executions_by_graph", "graph_id", "user_id", "created_us"),
+    # What lists show, in the order in which they show it.
+    Index(
+        "executions_by_user",
+        "user_id",
+        "created_us",
+        "id",
+        sqlite_where=text("parent_id IS NULL AND is_deleted IS 0"),
+        postgresql_where=text("parent_id IS NULL AND is_deleted IS false"),
+    ),
+    Index(
+        "executions_by_graph",
+        "graph_id",
+        "user_id",
+        "created_us",
+        "id",
+        sqlite_where=text("is_deleted IS 0"),
+        postgresql_where=text("is_deleted IS false"),
+    ),
     Index(
         "executions_by_parent",
         "parent_id",
@@ -120,12 +144,30 @@ executions: Final = Table(
         sqlite_where=text("status IN ('QUEUED', 'RUNNING')"),
         postgresql_where=text("status IN ('QUEUED', 'RUNNING')"),
     ),
+    # Looked at each second: it must not matter how many runs wait for their turn.
+    Index(
+        "executions_to_stop",
+        "stop_us",
+        sqlite_where=text("stop_us IS NOT NULL AND status IN ('QUEUED', 'RUNNING')"),
+        postgresql_where=text("stop_us IS NOT NULL AND status IN ('QUEUED', 'RUNNING')"),
+    ),
     Index(
         "executions_by_end",
         "ended_us",
         sqlite_where=text("ended_us IS NOT NULL"),
         postgresql_where=text("ended_us IS NOT NULL"),
     ),
+)
+
+#: Runs that the engine must pick up. In words, not as parameters: with parameters SQLite does not
+#: see that the small indexes have all that is asked for, and reads the whole table instead.
+is_unfinished: Final = executions.c.status.in_(
+    [literal_column("'QUEUED'"), literal_column("'RUNNING'")]
+)
+
+#: Runs that retention has deleted, and that still have rows of nodes: they go in small steps.
+deleted_runs: Final = Table(
+    "deleted_runs", metadata, Column("run_id", Text, primary_key=True, nullable=False)
 )
 
 node_executions: Final = Table(
@@ -154,6 +196,9 @@ node_executions: Final = Table(
     Column("tries", Integer, nullable=False, server_default=text("0")),  # that have failed
     # Clustered by run: a run's rows lie together and new runs go to the end.
     PrimaryKeyConstraint("run_id", "ordinal"),
+    # A run may have a million: who asks for the newest, or for what has changed, gets only those.
+    Index("node_executions_by_queue", "run_id", "queue_no", "ordinal", "kind"),
+    Index("node_executions_by_revision", "run_id", "revision"),
     sqlite_with_rowid=False,
 )
 
@@ -188,7 +233,8 @@ schedules: Final = Table(
     Column("next_us", BigInteger),
     Column("last_us", BigInteger),
     Column("paused_because", Text),
-    Index("schedules_by_user", "user_id", "graph_id"),
+    Index("schedules_by_user", "user_id", "created_us", "id"),
+    Index("schedules_by_graph", "user_id", "graph_id", "created_us", "id"),
     Index("schedules_by_next", "next_us"),
 )
 
@@ -200,6 +246,7 @@ schedule_fires: Final = Table(
     Column("fire_us", BigInteger, nullable=False),
     Column("run_id", Text),
     PrimaryKeyConstraint("schedule_id", "fire_us"),
+    Index("schedule_fires_by_time", "fire_us"),
     sqlite_with_rowid=False,
 )
 
@@ -217,8 +264,15 @@ notices: Final = Table(
     Column("error", Text),
     Column("sent_us", BigInteger),
     Index(
+        "notices_by_age",
+        "created_us",
+        sqlite_where=text("status <> 'QUEUED'"),
+        postgresql_where=text("status <> 'QUEUED'"),
+    ),
+    Index(
         "notices_due",
         "next_us",
+        "created_us",
         sqlite_where=text("status = 'QUEUED'"),
         postgresql_where=text("status = 'QUEUED'"),
     ),
@@ -255,8 +309,8 @@ reviews: Final = Table(
     Column("created_us", BigInteger, nullable=False),
     Column("updated_us", BigInteger),
     Column("reviewed_us", BigInteger),
-    Index("reviews_by_run", "run_id"),
-    Index("reviews_by_user", "user_id", "status", "created_us"),
+    Index("reviews_by_run", "run_id", "created_us", "node_exec_id"),
+    Index("reviews_by_user", "user_id", "status", text("created_us DESC"), "node_exec_id"),
 )
 
 #: Nodes whose further questions, in the same run, count as approved.
@@ -314,7 +368,7 @@ presets: Final = Table(
     Column("webhook_id", Text),
     Column("created_us", BigInteger, nullable=False),
     Column("updated_us", BigInteger, nullable=False),
-    Index("presets_by_user", "user_id", "updated_us"),
+    Index("presets_by_user", "user_id", "updated_us", "id"),
     Index("presets_by_webhook", "webhook_id"),
 )
 

@@ -101,6 +101,11 @@ class SqlUserStorage:
             lambda c: executions.page(c, self.user_id, graph_id, page, page_size)
         )
 
+    async def newest_executions(self, graph_id: GraphId, *, limit: int) -> list[ExecutionRecord]:
+        return await self._database.read(
+            lambda c: executions.newest_of_graph(c, self.user_id, graph_id, limit)
+        )
+
     async def node_executions(
         self, run_id: ExecutionId, *, limit: int, after_revision: int = 0
     ) -> list[NodeRecord]:

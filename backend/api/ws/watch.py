@@ -202,5 +202,4 @@ class GraphWatch(Watch):
                 yield run_frame(run, self.channel, limit_bytes=self._limit_bytes)
 
     async def _newest(self) -> list[ExecutionRecord]:
-        runs, _ = await self._storage.executions_page(self._graph_id, page=1, page_size=_RUNS)
-        return runs
+        return await self._storage.newest_executions(self._graph_id, limit=_RUNS)

@@ -128,7 +128,7 @@ def test_an_unknown_shell_is_refused() -> None:
     ("words", "incomplete", "offered"),
     [
         ([], "d", ["db", "doctor"]),
-        (["db"], "c", ["check", "current"]),
+        (["db"], "c", ["check", "compact", "current"]),
         (["schedule", "add"], "--time", ["--timezone"]),
         (["completion"], "", ["bash", "fish", "zsh"]),
         ([], "--v", ["--version"]),

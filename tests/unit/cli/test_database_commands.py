@@ -116,3 +116,44 @@ def test_a_check_of_nothing_says_that_there_is_nothing(tmp_path: Path) -> None:
 
     assert code == 1
     assert "no server has been started on it yet" in errors
+
+
+def test_a_database_is_compacted_and_can_give_room_back_from_then_on(data: Path) -> None:
+    with closing(sqlite3.connect(data / "agpt.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA auto_vacuum=NONE")
+        connection.execute("VACUUM")
+        connection.execute("INSERT INTO key_values VALUES ('u', 'k', ?, 1)", ("x" * 5_000_000,))
+        connection.execute("DELETE FROM key_values")
+
+    code, text, errors = db(data, "compact")
+
+    assert (code, errors) == (0, "")
+    assert " MB now; it had " in text
+    assert (data / "agpt.db").stat().st_size < 1_000_000
+    with closing(sqlite3.connect(data / "agpt.db")) as connection:
+        incremental = 2
+        assert connection.execute("PRAGMA auto_vacuum").fetchone() == (incremental,)
+
+
+def test_nothing_is_compacted_under_a_server(data: Path) -> None:
+    lock = share_data_dir(data)
+
+    code, text, errors = db(data, "compact")
+    lock.release()
+
+    assert (code, text) == (1, "")
+    assert "in use" in errors
+
+
+def test_the_last_time_of_each_job_is_told(data: Path) -> None:
+    nothing = db(data, "jobs")
+    do(data, "INSERT INTO system_jobs VALUES ('retention', 1000000, 3500000, '7 runs deleted')")
+
+    assert nothing == (0, "No job has run yet.\n", "")
+    assert db(data, "jobs") == (
+        0,
+        "retention: 1970-01-01 00:00:03+00:00, 2.5 s: 7 runs deleted\n",
+        "",
+    )
+    _, text, _ = db(data, "jobs", "--json")
+    assert json.loads(text)[0]["result"] == "7 runs deleted"

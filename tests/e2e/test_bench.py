@@ -1,0 +1,84 @@
+"""Each workload of the bench, small: that it measures what it says. No times are judged here."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bench.api import api, routes
+from bench.events import events
+from bench.figures import slope, spread
+from bench.growth import growth
+from bench.kill import w5
+from bench.seed import Sizes
+from bench.soak import soak
+from tests.house.source import ROOT
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+SMALL = Sizes(
+    runs=400, nodes=3, graphs=20, versions=3, schedules=5, reviews=20, notices=10, strangers_runs=20
+)
+
+
+async def test_w5_finds_that_nothing_finished_is_redone_and_nothing_lost() -> None:
+    found = await w5(steps=6, slow_s=0.05)
+
+    assert found["finished_before_the_kill"] >= 1
+    assert (found["finished_steps_redone"], found["lost"]) == (0, 0)
+    assert found["steps_asked_twice"] <= 1
+    assert found["status"] == "COMPLETED"
+
+
+async def test_api_measures_every_route_over_the_history_it_was_given() -> None:
+    found = await api(sizes=SMALL, times=2)
+
+    assert (found["runs"], found["node_executions"]) == (400, 1200)
+    assert set(found["routes"]) == {*routes(SMALL), "WebSocket: all changes of a run"}
+    assert all(set(one) == {"p50_ms", "p99_ms", "worst_ms"} for one in found["routes"].values())
+
+
+async def test_events_arrive_all_of_them() -> None:
+    found = await events(busy=2, idle=6, rate=200, seconds=0.5)
+
+    for kind, sockets in (("few sockets", 2), ("many sockets", 8)):
+        assert found[kind]["sockets"] == sockets
+        assert found[kind]["received"] == found[kind]["published"] >= 50
+
+
+async def test_growth_compares_a_size_with_ten_times_as_much() -> None:
+    found = await growth(kinds=["history"], runs=10, history=20, times=1)
+
+    assert set(found) == {"history"}
+    one = found["history"]
+    assert one["size"] == 20
+    assert one["ratio"] == pytest.approx(one["cost_of_ten_times_s"] / one["cost_s"], rel=0.05)
+
+
+async def test_soak_watches_memory_handles_and_threads() -> None:
+    found = await soak(runs=60, each=20)
+
+    assert found["runs"] == 60
+    kinds = ("memory_mb", "file_handles", "threads", "runs_per_s")
+    assert [len(found[kind]) for kind in kinds] == [3, 3, 3, 3]
+    assert min(found["threads"]) >= 6
+
+
+def test_an_unknown_workload_is_refused() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench", "w17"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "invalid choice: 'w17'" in ended.stderr
+
+
+def test_sums_are_right() -> None:
+    assert spread([3.0, 1.0, 2.0]) == {"p50_ms": 2.0, "p99_ms": 3.0, "worst_ms": 3.0}
+    assert slope([5.0, 7.0, 9.0]) == 2.0
+    assert json.dumps(slope([1.0])) == "0.0"

@@ -1,0 +1,252 @@
+"""What SQLite does for each call of the storage port: its statements, and how it would find rows."""
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, event
+
+from backend.adapters.storage import SqlStorage
+from backend.adapters.storage.retention import SqlRetention
+from backend.core.graph import Graph
+from backend.core.ids import (
+    ExecutionId,
+    GraphId,
+    NodeExecutionId,
+    NodeId,
+    ScheduleId,
+    UserId,
+)
+from backend.core.records import (
+    Hold,
+    HoldKind,
+    MissedPolicy,
+    NewExecution,
+    NoticeRecord,
+    NoticeStatus,
+    PresetChanges,
+    ScheduleRecord,
+)
+from backend.core.reviews import Answer, ReviewRecord, ReviewStatus
+from backend.core.status import Status
+from backend.ports.retention import GraphOfUser, OldRun
+from backend.ports.storage import JournalBatch
+from backend.testing.storage import HOOK, PRESET, change
+
+ANN: Final = UserId("ann")
+RUN: Final = ExecutionId("run")
+GRAPH: Final = GraphId("graph")
+QUESTION: Final = NodeExecutionId("question")
+#: Words of the plan that mean: all rows are looked at, or all that fit are put in order.
+_COSTLY: Final = ("SCAN ", "TEMP B-TREE", "AUTOMATIC")
+#: A row that is made up, or the rows of a statement that is inside, and judged there.
+_FREE: Final = ("SCAN CONSTANT ROW", "SCAN (")
+_PLANNED: Final = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """A statement as it was run: with its parameters, for which SQLite plans."""
+
+    sql: str
+    parameters: Any
+
+
+class Recorder:
+    """Keeps the statements of a storage's two connections."""
+
+    def __init__(self, storage: SqlStorage) -> None:
+        self._storage = storage
+        self.statements: list[Statement] = []
+
+    async def start(self) -> None:
+        """Listen from now on."""
+        await self._storage.database.read(self._listen)
+        await self._storage.database.write(self._listen)
+
+    def _listen(self, connection: Connection) -> None:
+        event.listen(connection, "before_cursor_execute", self._note)
+
+    def _note(self, *arguments: Any) -> None:
+        _, _, sql, parameters, _, many = arguments
+        if sql.lstrip().upper().startswith(_PLANNED):
+            self.statements.append(
+                Statement(sql=sql, parameters=parameters[0] if many else parameters)
+            )
+
+
+def costly_steps(connection: sqlite3.Connection, statement: Statement) -> list[str]:
+    """Return the steps of SQLite's plan that may grow with the whole history."""
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", statement.parameters)
+    return [
+        step[3]
+        for step in plan
+        if any(word in step[3] for word in _COSTLY) and not step[3].startswith(_FREE)
+    ]
+
+
+def schedule() -> ScheduleRecord:
+    """Return a schedule of Ann's graph."""
+    return ScheduleRecord(
+        id=ScheduleId("s"),
+        user_id=ANN,
+        graph_id=GRAPH,
+        graph_version=1,
+        name="s",
+        agent_name="a",
+        cron="* * * * *",
+        timezone="UTC",
+        inputs={},
+        credentials={},
+        missed=MissedPolicy.LAST,
+        next_us=10,
+    )
+
+
+def new_run(run_id: str = "run", parent: str | None = None) -> NewExecution:
+    """Return a run of Ann's graph."""
+    return NewExecution(
+        id=ExecutionId(run_id),
+        user_id=ANN,
+        graph_id=GRAPH,
+        graph_version=1,
+        inputs={},
+        parent_id=ExecutionId(parent) if parent else None,
+        created_us=1,
+    )
+
+
+def question() -> ReviewRecord:
+    """Return a question of Ann's run."""
+    return ReviewRecord(
+        node_exec_id=QUESTION,
+        node_id=NodeId("n"),
+        user_id=ANN,
+        run_id=RUN,
+        graph_id=GRAPH,
+        graph_version=1,
+        payload={},
+        instructions=None,
+        editable=True,
+        status=ReviewStatus.WAITING,
+        created_us=1,
+    )
+
+
+Call = Callable[[SqlStorage], Awaitable[object]]
+
+
+def _commit(status: Status) -> Call:
+    notice = NoticeRecord(id="n", user_id=ANN, type="AGENT_RUN", data={}, created_us=1)
+    batch = JournalBatch(
+        owner="me",
+        changes=[change(status=status, attempt=1, claim=status is Status.RUNNING)],
+        new_runs=[new_run("child", parent="run")],
+        questions=[question()],
+        notices={RUN: notice},
+        at_us=1,
+    )
+    return lambda s: s.commit(s.stage(batch))
+
+
+def _graph(version: int = 1) -> Graph:
+    return Graph(id=GRAPH, name="g", description="", version=version)
+
+
+#: Calls by the method of the port that they are of, in an order in which each finds its rows.
+USER_CALLS: Final[Mapping[str, Call]] = {
+    "save_user": lambda s: s.of(ANN).save_user(email="a@b", name=None, now_us=1),
+    "user": lambda s: s.of(ANN).user(),
+    "set_timezone": lambda s: s.of(ANN).set_timezone("UTC", now_us=1),
+    "add_graphs": lambda s: s.of(ANN).add_graphs([_graph()], now_us=1),
+    "add_version": lambda s: s.of(ANN).add_version(_graph(), [], now_us=1),
+    "graph": lambda s: s.of(ANN).graph(GRAPH),
+    "active_version": lambda s: s.of(ANN).active_version(GRAPH),
+    "graphs": lambda s: s.of(ANN).graphs(limit=250),
+    "graph_versions": lambda s: s.of(ANN).graph_versions(GRAPH, limit=50),
+    "set_active_version": lambda s: s.of(ANN).set_active_version(GRAPH, 1, now_us=1),
+    "graph_settings": lambda s: s.of(ANN).graph_settings(GRAPH),
+    "change_graph_settings": lambda s: s.of(ANN).change_graph_settings(GRAPH, {}, now_us=1),
+    "add_schedule": lambda s: s.of(ANN).add_schedule(schedule()),
+    "schedules": lambda s: s.of(ANN).schedules(),
+}
+PRESET_CALLS: Final[Mapping[str, Call]] = {
+    "add_preset": lambda s: s.of(ANN).add_preset(PRESET),
+    "preset": lambda s: s.of(ANN).preset(PRESET.id),
+    "presets": lambda s: s.of(ANN).presets(None, page=3, page_size=10),
+    "change_preset": lambda s: s.of(ANN).change_preset(PRESET.id, PresetChanges(), now_us=2),
+    "webhook": lambda s: s.of(ANN).webhook(HOOK.id),
+    "triggered_by": lambda s: s.triggered_by(HOOK.id),
+    "delete_preset": lambda s: s.of(ANN).delete_preset(PRESET.id, now_us=3),
+}
+SYSTEM_CALLS: Final[Mapping[str, Call]] = {
+    "submit": lambda s: s.submit(new_run()),
+    "user_exists": lambda s: s.user_exists(ANN),
+    "users": lambda s: s.users([ANN]),
+    "unfinished": lambda s: s.unfinished(
+        limit=10, exclude=[ExecutionId("other")], full=[(UserId("bob"), GRAPH)]
+    ),
+    "hold": lambda s: s.hold(Hold(kind=HoldKind.SERVER)),
+    "let_go": lambda s: s.let_go(HoldKind.SERVER, ""),
+    "holds": lambda s: s.holds(),
+    "load_runs": lambda s: s.load_runs([RUN]),
+    "stops_asked": lambda s: s.stops_asked(),
+    "stuck_runs": lambda s: s.stuck_runs(before_us=9, limit=10),
+    "commit": _commit(Status.RUNNING),
+    "decisions": lambda s: s.decisions(RUN),
+    "load_nodes": lambda s: s.load_nodes(RUN, {}),
+    "graph_for_run": lambda s: s.graph_for_run(GRAPH, 1),
+    "finished_run": lambda s: s.finished_run(RUN),
+    "stop_paused": lambda s: s.stop_paused(RUN, now_us=1),
+    "due_schedules": lambda s: s.due_schedules(now_us=99, limit=10),
+    "next_fire": lambda s: s.next_fire(),
+    "fire": lambda s: s.fire(schedule(), fire_us=10, next_us=20, run=new_run("fired")),
+    "pause_schedule": lambda s: s.pause_schedule(ScheduleId("s"), reason="why"),
+    "queued_notices": lambda s: s.queued_notices(now_us=9, limit=10),
+    "mark_notices": lambda s: s.mark_notices(["n"], status=NoticeStatus.SENT, at_us=1),
+    "note_job": lambda s: s.note_job("job", started_us=1, ended_us=2, result="done"),
+    "ping": lambda s: s.ping(),
+    "runs_kept": lambda s: s.runs_kept([RUN]),
+}
+LATER_CALLS: Final[Mapping[str, Call]] = {
+    "execution": lambda s: s.of(ANN).execution(RUN, with_outputs=True),
+    "execution_with_nodes": lambda s: s.of(ANN).execution_with_nodes(RUN, limit=1000),
+    "executions": lambda s: s.of(ANN).executions(limit=250),
+    "executions_page": lambda s: s.of(ANN).executions_page(GRAPH, page=3, page_size=25),
+    "newest_executions": lambda s: s.of(ANN).newest_executions(GRAPH, limit=100),
+    "node_executions": lambda s: s.of(ANN).node_executions(RUN, limit=50, after_revision=1),
+    "waiting_reviews": lambda s: s.of(ANN).waiting_reviews(page=3, page_size=25),
+    "reviews_of": lambda s: s.of(ANN).reviews_of(RUN),
+    "wait": _commit(Status.REVIEW),
+    "answer_reviews": lambda s: s.of(ANN).answer_reviews(
+        [Answer(node_exec_id=QUESTION, approved=False)], now_us=1
+    ),
+    "ask_stop": lambda s: s.of(ANN).ask_stop(RUN, now_us=1),
+    "end": _commit(Status.FAILED),
+    "delete_schedule": lambda s: s.of(ANN).delete_schedule(ScheduleId("s")),
+    "delete_execution": lambda s: s.of(ANN).delete_execution(RUN, now_us=1),
+    "delete_graph": lambda s: s.of(ANN).delete_graph(GRAPH, now_us=1),
+}
+RETENTION_CALLS: Final[Mapping[str, Call]] = {
+    "not_before_us": lambda s: SqlRetention(s.database).not_before_us(),
+    "runs_ended_before": lambda s: SqlRetention(s.database).runs_ended_before(
+        9, after=OldRun(1, RUN), limit=10
+    ),
+    "next_graph": lambda s: SqlRetention(s.database).next_graph(GraphOfUser(GRAPH, ANN)),
+    "runs_beyond": lambda s: SqlRetention(s.database).runs_beyond(
+        GraphOfUser(GRAPH, ANN), newest=1, limit=10
+    ),
+    "delete_runs": lambda s: SqlRetention(s.database).delete_runs([RUN]),
+    "clear": lambda s: SqlRetention(s.database).clear(rows=100),
+    "delete_notices": lambda s: SqlRetention(s.database).delete_notices(9, limit=10),
+    "delete_fires": lambda s: SqlRetention(s.database).delete_fires(9, limit=10),
+    "give_back": lambda s: SqlRetention(s.database).give_back(pages=10),
+}
+CALLS: Final[Mapping[str, Call]] = {
+    **USER_CALLS,
+    **PRESET_CALLS,
+    **SYSTEM_CALLS,
+    **LATER_CALLS,
+    **RETENTION_CALLS,
+}
