@@ -30,7 +30,9 @@ class NoProcesses:
         started = datetime.fromtimestamp(call.started_us / 1e6, UTC)
         try:
             inputs = make_inputs(kind, _travelled(dict(call.inputs)))
-            outputs = list(kind().run(inputs, BlockContext(**facts, now=lambda: now, started=started)))
+            outputs = list(
+                kind().run(inputs, BlockContext(**facts, now=lambda: now, started=started))
+            )
         except BaseException as exc:
             raise _told(exc) from exc
         for name, value in outputs:
