@@ -87,12 +87,7 @@ async def _serve_internal(
     )
     listener = _listener(started)
     host, port = listener.getsockname()[:2]
-    await serve_app(
-        app,
-        listener,
-        stopping=stopping,
-        on_started=lambda: started(f"{host}:{port}"),
-    )
+    await serve_app(app, listener, stopping=stopping, on_started=lambda: started(f"{host}:{port}"))
 
 
 async def serve_database(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
@@ -149,8 +144,7 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
         stack.callback(lock.release)
         stack.push_async_callback(storage.close)
         stack.push_async_callback(web.aclose)
-        processes = worker_pool(settings)
-        stack.push_async_callback(processes.close)
+        processes = worker_pool(settings, stack)
         engine = _engine(settings, storage, web, processes)
         watch_engine(engine, storage.database, metrics)
         watch_processes(processes, metrics)

@@ -135,8 +135,7 @@ def _blocks(
 
     web = GuardedWebClient(settings.trust_endpoints_for_requests)
     stack.push_async_callback(web.aclose)
-    processes = worker_pool(settings)
-    stack.push_async_callback(processes.close)
+    processes = worker_pool(settings, stack)
     solo = SoloRunner(
         blocks=load_blocks(),
         web=web,

@@ -1,6 +1,7 @@
 """Files, memory and worker processes behind their ports. Part of wiring.py, apart because servers and lone runs share it."""
 
 import os
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from backend.adapters.files import FolderFiles
@@ -48,8 +49,8 @@ def memories_of(settings: Settings, storage: SqlStorage) -> SqlMemories:
     )
 
 
-def worker_pool(settings: Settings) -> "WorkerPool":
-    """Return the worker processes of one service; none is started before it is needed."""
+def worker_pool(settings: Settings, stack: AsyncExitStack) -> "WorkerPool":
+    """Return the worker processes of one service, started as needed; *stack* ends them."""
     from backend.adapters.processes import WorkerPool
 
     limits = ProcessLimits(
@@ -60,4 +61,6 @@ def worker_pool(settings: Settings) -> "WorkerPool":
     )
     # All settings may stand in the environment, and some are secret: a worker needs none.
     hidden = [name.upper() for name in Settings.model_fields]
-    return WorkerPool(limits, hidden=hidden)
+    pool = WorkerPool(limits, hidden=hidden)
+    stack.push_async_callback(pool.close)
+    return pool

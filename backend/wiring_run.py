@@ -195,8 +195,7 @@ async def _engine(
     from backend.engine.tools import Limits
     from backend.wiring_files import file_desk, memories_of, worker_pool
 
-    processes = worker_pool(settings)
-    stack.push_async_callback(processes.close)
+    processes = worker_pool(settings, stack)
     web = GuardedWebClient(settings.trust_endpoints_for_requests)
     stack.push_async_callback(web.aclose)
     return Engine(

@@ -104,7 +104,6 @@ class WorkerPool:
 
     async def end(self, worker: Worker) -> str:
         """End *worker*, which did not end its call; return how it ended."""
-        self.figures.lost += 1
         return await asyncio.shield(self._end(worker))
 
     @asynccontextmanager
@@ -170,6 +169,7 @@ class WorkerPool:
     def _end(self, worker: Worker) -> "asyncio.Task[str]":
         """End *worker*, whoever waits for that; twice is the same end."""
         if worker.ending is None:
+            self.figures.lost += not worker.rests
             worker.ending = asyncio.create_task(worker.end())
             worker.ending.add_done_callback(lambda _: self._all.discard(worker))
         return worker.ending
