@@ -51,14 +51,26 @@ class BlockLoader:
             found = self._instances[block_id] = self._class_of(block_id)()
         return found
 
+    def address(self, block_id: str) -> str:
+        """
+        Return ``module:Class`` of this block; nothing is imported.
+
+        Raises:
+            NotFound: Like `get`.
+        """
+        place = self._places.get(block_id)
+        if place is not None:
+            return place
+        plugin = self._plugins.get(block_id)
+        if plugin is None:
+            raise NotFound(f"There is no built block {block_id}: it is unknown or a placeholder")
+        return f"{plugin.__module__}:{plugin.__qualname__}"
+
     def _class_of(self, block_id: str) -> type[Block]:
         plugin = self._plugins.get(block_id)
         if plugin is not None:
             return plugin
-        place = self._places.get(block_id)
-        if place is None:
-            raise NotFound(f"There is no built block {block_id}: it is unknown or a placeholder")
-        module, _, name = place.partition(":")
+        module, _, name = self.address(block_id).partition(":")
         found: type[Block] = getattr(import_module(module), name)
         return found
 

@@ -114,6 +114,24 @@ class Settings(BaseModel):
     max_run_time_s: float = Field(
         0, ge=0, le=2_678_400, description="Seconds that a run may move; 0: no limit."
     )
+    block_threads: int = Field(
+        32, ge=1, le=1000, description="Threads at once for blocks that wait without the loop."
+    )
+    block_processes: int = Field(
+        0, ge=0, le=64, description="Worker processes for blocks; 0: one for each processor core."
+    )
+    block_process_time_limit_s: float = Field(
+        600.0, ge=0, le=86_400, description="Seconds of one call of a worker process; 0: any."
+    )
+    block_process_memory_mb: int = Field(
+        1024, ge=0, le=1_048_576, description="Megabytes of one worker process; 0: any."
+    )
+    block_process_value_mb: int = Field(
+        16, ge=1, le=1024, description="Megabytes of one value to or from a worker process."
+    )
+    max_media_duration_s: float = Field(
+        14_400.0, gt=0, le=864_000, description="Seconds of a video that a block makes."
+    )
     max_file_size_mb: int = Field(100, ge=1, le=10_240, description="Megabytes of one file.")
     max_run_files_mb: int = Field(
         1024, ge=1, le=1_048_576, description="Megabytes of all files of one run."

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from backend.engine.engine import Engine
     from backend.engine.tools import Limits
     from backend.ports.mail import Mailer
+    from backend.ports.processes import Processes
     from backend.ports.storage import StoredRun
 
 #: How long blocks may go on after the executor was told to stop.
@@ -87,19 +88,15 @@ async def serve_internal(
     )
     listener = _listener(started)
     host, port = listener.getsockname()[:2]
-    await serve_app(
-        app,
-        listener,
-        stopping=stopping,
-        on_started=lambda: started(f"{host}:{port}"),
-    )
+    await serve_app(app, listener, stopping=stopping, on_started=lambda: started(f"{host}:{port}"))
 
 
 async def serve_executor(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
     """Run agents."""
     from backend.adapters.lock import ExecutorLock
     from backend.adapters.web import GuardedWebClient
-    from backend.engine.figures import watch_engine
+    from backend.engine.figures import watch_engine, watch_processes
+    from backend.wiring_files import worker_pool
 
     metrics = Metrics("ExecutionManager")
     web = GuardedWebClient(settings.trust_endpoints_for_requests)
@@ -109,8 +106,10 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
         stack.callback(lock.release)
         stack.push_async_callback(storage.close)
         stack.push_async_callback(web.aclose)
-        engine = _engine(settings, storage, web)
+        processes = worker_pool(settings, stack)
+        engine = _engine(settings, storage, web, processes)
         watch_engine(engine, storage.database, metrics)
+        watch_processes(processes, metrics)
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
@@ -132,7 +131,9 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
         await running
 
 
-def _engine(settings: Settings, storage: SqlStorage, web: "GuardedWebClient") -> "Engine":
+def _engine(
+    settings: Settings, storage: SqlStorage, web: "GuardedWebClient", processes: "Processes"
+) -> "Engine":
     from backend.adapters.bus.local import LocalPublisher
     from backend.adapters.dispatch.local import LocalSignalSource
     from backend.core import notices
@@ -165,6 +166,7 @@ def _engine(settings: Settings, storage: SqlStorage, web: "GuardedWebClient") ->
         web=web,
         files=file_desk(settings, web),
         memory=memories_of(settings, storage),
+        processes=processes,
         limits=_limits(settings),
         slots=settings.num_graph_workers,
         end_notice=end_notice,
@@ -181,6 +183,7 @@ def _limits(settings: Settings) -> "Limits":
         nesting=settings.max_agent_nesting,
         node_s=settings.max_node_time_s,
         run_s=settings.max_run_time_s,
+        block_threads=settings.block_threads,
         runs_per_graph=settings.max_concurrent_graph_executions_per_user,
         runs_per_user=settings.max_runs_per_user,
     )

@@ -126,13 +126,16 @@ def _blocks(
 ) -> "BlockService":
     from backend.adapters.web import GuardedWebClient
     from backend.discovery import load_blocks
+    from backend.engine.places import Rooms
     from backend.engine.solo import SoloRunner
+    from backend.engine.threads import BlockThreads
     from backend.engine.tools import Limits
     from backend.services.blocks import BlockService
-    from backend.wiring_files import file_desk, memories_of
+    from backend.wiring_files import file_desk, memories_of, worker_pool
 
     web = GuardedWebClient(settings.trust_endpoints_for_requests)
     stack.push_async_callback(web.aclose)
+    processes = worker_pool(settings, stack)
     solo = SoloRunner(
         blocks=load_blocks(),
         web=web,
@@ -140,6 +143,7 @@ def _blocks(
         limits=Limits(),
         files=file_desk(settings, web),
         memory=memories_of(settings, storage),
+        rooms=Rooms(threads=BlockThreads(settings.block_threads), processes=processes),
     )
     return BlockService(catalog=catalog, run=solo.run)
 

@@ -1,12 +1,20 @@
-"""Files and memory behind their ports. Part of wiring.py, apart because servers and lone runs share it."""
+"""Files, memory and worker processes behind their ports. Part of wiring.py, apart because servers and lone runs share it."""
+
+import os
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from backend.adapters.files import FolderFiles
 from backend.adapters.storage import SqlStorage
 from backend.adapters.storage.memory import SqlMemories
 from backend.ports.files import FileLimits
+from backend.ports.processes import ProcessLimits
 from backend.ports.web import WebDownloads
 from backend.sdk.files import FileDesk
 from backend.settings import Settings
+
+if TYPE_CHECKING:
+    from backend.adapters.processes import WorkerPool
 
 _MEGABYTE = 1024 * 1024
 
@@ -24,7 +32,12 @@ def open_files(settings: Settings, *, durable: bool = True) -> FolderFiles:
 def file_desk(settings: Settings, web: WebDownloads, *, durable: bool = True) -> FileDesk:
     """Return what blocks reach files through."""
     inline_bytes = settings.max_inline_file_mb * _MEGABYTE
-    return FileDesk(open_files(settings, durable=durable), web, inline_bytes=inline_bytes)
+    return FileDesk(
+        open_files(settings, durable=durable),
+        web,
+        inline_bytes=inline_bytes,
+        media_s=settings.max_media_duration_s,
+    )
 
 
 def memories_of(settings: Settings, storage: SqlStorage) -> SqlMemories:
@@ -34,3 +47,20 @@ def memories_of(settings: Settings, storage: SqlStorage) -> SqlMemories:
         value_bytes=settings.max_memory_value_kb * 1024,
         keys=settings.max_memory_keys_per_user,
     )
+
+
+def worker_pool(settings: Settings, stack: AsyncExitStack) -> "WorkerPool":
+    """Return the worker processes of one service, started as needed; *stack* ends them."""
+    from backend.adapters.processes import WorkerPool
+
+    limits = ProcessLimits(
+        count=settings.block_processes or os.cpu_count() or 1,
+        time_s=settings.block_process_time_limit_s,
+        memory_bytes=settings.block_process_memory_mb * _MEGABYTE,
+        value_bytes=settings.block_process_value_mb * _MEGABYTE,
+    )
+    # All settings may stand in the environment, and some are secret: a worker needs none.
+    hidden = [name.upper() for name in Settings.model_fields]
+    pool = WorkerPool(limits, hidden=hidden)
+    stack.push_async_callback(pool.close)
+    return pool

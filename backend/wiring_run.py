@@ -193,8 +193,9 @@ async def _engine(
     from backend.discovery import load_blocks, load_catalog
     from backend.engine.engine import Engine
     from backend.engine.tools import Limits
-    from backend.wiring_files import file_desk, memories_of
+    from backend.wiring_files import file_desk, memories_of, worker_pool
 
+    processes = worker_pool(settings, stack)
     web = GuardedWebClient(settings.trust_endpoints_for_requests)
     stack.push_async_callback(web.aclose)
     return Engine(
@@ -207,6 +208,7 @@ async def _engine(
         web=web,
         files=file_desk(settings, web, durable=durable),
         memory=memories_of(settings, storage),
+        processes=processes,
         limits=Limits(
             parallel_nodes=settings.max_parallel_nodes_per_run,
             node_executions=settings.max_node_executions_per_run,
@@ -214,6 +216,7 @@ async def _engine(
             nesting=settings.max_agent_nesting,
             node_s=settings.max_node_time_s,
             run_s=settings.max_run_time_s,
+            block_threads=settings.block_threads,
         ),
         slots=settings.num_graph_workers,
         end_notice=lambda *_: None,  # its owner is watching

@@ -17,6 +17,7 @@ from backend.sdk import (
     Category,
     Effect,
     EffectRule,
+    Place,
     WebhookConfig,
     spec_of,
 )
@@ -87,6 +88,8 @@ def _entry(block: type[Block]) -> dict[str, Any]:
         "effect": effect if isinstance(effect, Effect) else _rule_entry(effect),
         "time_limit_s": spec.time_limit_s,
         "retries": spec.retries,
+        "runs_in": spec.place,
+        "inline_size": spec.inline_size,
         # In a list, because the order of the pins counts and the keys here are sorted.
         "inputs": _side_entry(spec.inputs),
         "outputs": _side_entry(spec.outputs),
@@ -126,6 +129,8 @@ def _spec(entry: Mapping[str, Any]) -> BlockSpec:
         effect=_effect(entry["effect"]),
         time_limit_s=entry["time_limit_s"],
         retries=entry["retries"],
+        place=Place(entry["runs_in"]),
+        inline_size=entry["inline_size"],
         inputs=_side(entry["inputs"], "Input"),
         outputs=_side(entry["outputs"], "Output"),
         costs=tuple(entry["costs"]),

@@ -60,6 +60,14 @@ class Effect(StrEnum):
     AT_MOST_ONCE = "at_most_once"  #: must not be repeated when its outcome is unknown
 
 
+class Place(StrEnum):
+    """Where a block is run."""
+
+    LOOP = "loop"  #: on the engine's event loop: short, or async
+    THREAD = "thread"  #: in a thread: it blocks, or computes for a while
+    PROCESS = "process"  #: in a worker process, which can be ended whatever the block does
+
+
 @dataclass(frozen=True, kw_only=True)
 class EffectRule:
     """The effect of a block whose inputs decide it."""
@@ -98,6 +106,8 @@ class BlockSpec:
     effect: Effect | EffectRule = Effect.READ
     time_limit_s: float | None = None  #: for one try; 0: none; None: the installation's
     retries: int = 0  #: tries after the first, where a node says nothing
+    place: Place = Place.LOOP
+    inline_size: int = 0  #: with inputs up to this size it is run on the loop all the same
     inputs: JsonObject = field(default_factory=dict)  #: JSON schema of all input pins
     outputs: JsonObject = field(default_factory=dict)  #: JSON schema of all output pins
     costs: tuple[JsonObject, ...] = ()
@@ -135,6 +145,34 @@ class BlockSpec:
         if isinstance(self.effect, Effect):
             return self.effect
         return self.effect.effects.get(str(inputs.get(self.effect.pin)), self.effect.otherwise)
+
+
+def is_small(value: Any, most: int) -> bool:
+    """
+    Say whether *value*, JSON, has a size of *most* at the most.
+
+    The size is one for each value inside it and for each character of its texts. What is larger is
+    not looked through to its end.
+    """
+    return _left(value, most) >= 0
+
+
+def _left(value: Any, left: int) -> int:
+    """Return how much of *left* remains after *value*; below zero if it is not enough."""
+    if isinstance(value, str):
+        return left - len(value) - 1
+    left -= 1
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if left < 0:
+                break
+            left = _left(inner, left - len(name))
+    elif isinstance(value, list):
+        for inner in value:
+            if left < 0:
+                break
+            left = _left(inner, left)
+    return left
 
 
 def is_credentials_pin(name: str) -> bool:

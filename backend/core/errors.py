@@ -15,6 +15,8 @@ AgentServerError
 │   │   ├── WebTimedOut  it did not answer within the time limit
 │   │   └── WebTooLarge  its answer is larger than the limit
 │   └── WebServerError   it answered 5xx
+├── ProcessFailed        code in a worker process raised something that nobody expected
+├── ProcessEnded         a worker process ended before its work did; says how
 ├── BadSetting           a setting has a value that cannot be used
 ├── CannotStart          the program cannot start here; says why
 ├── StaleAttempt         somebody else owns this run now
@@ -117,6 +119,14 @@ class Unavailable(AgentServerError):
 
 class NotConfigured(AgentServerError):
     """The server lacks a setting that is needed for this."""
+
+
+class ProcessFailed(AgentServerError):
+    """Code in a worker process raised something that nobody expected."""
+
+
+class ProcessEnded(AgentServerError):
+    """A worker process ended before its work did."""
 
 
 class BadSetting(AgentServerError):

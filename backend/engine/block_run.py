@@ -1,10 +1,12 @@
 """One block, run for one node execution: inputs made, outputs checked, failures named."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from backend.core import json
+from backend.core.block import Place
 from backend.core.errors import (
     BlockError,
     BlockExecutionError,
@@ -19,10 +21,11 @@ from backend.core.execution import NodeExecution
 from backend.core.policy import Failure
 from backend.core.reviews import DecisionPending
 from backend.engine.context import Usage, context_for
+from backend.engine.places import Outputs, Rooms, in_process, in_thread, place_of
 from backend.engine.recovery import check_answer
 from backend.engine.reviews import ReviewDesk, reviewed_inputs
 from backend.engine.snapshots import plain
-from backend.engine.tools import EngineTools, Limits
+from backend.engine.tools import Blocks, EngineTools, Limits
 from backend.ports.storage import StoredRun
 from backend.sdk import Block, BlockContext, accept, failure_of, make_inputs
 
@@ -49,6 +52,7 @@ class BlockRun:
     """
 
     __slots__ = (
+        "_away",
         "_block",
         "_count",
         "_inputs",
@@ -65,21 +69,30 @@ class BlockRun:
 
     def __init__(
         self,
-        block: Block,
+        block: Block | None,
         inputs: Any,
         execution: NodeExecution,
         context: BlockContext,
         usage: Usage,
         limits: Limits,
+        away: Outputs | None = None,
     ) -> None:
-        self._block = block
+        """
+        Take all that a block needs.
+
+        Args:
+            block: None where only another process has it.
+            away: Runs it somewhere else than on the loop.
+        """
+        self._away = away
+        self._block: Any = block
         self._inputs = inputs
         self._limits = limits
         self._count = 0
         self.context = context
         self.execution = execution
         self.effect = execution.node.block.effect_with(execution.input or {})
-        self.is_inline = not block.waits
+        self.is_inline = away is None and not (block is None or block.waits)
         self.skip = len(execution.outputs)
         self.ahead = 0
         self.cpu_s = 0.0
@@ -105,6 +118,11 @@ class BlockRun:
     async def async_outputs(self) -> AsyncIterator[tuple[str, Any]]:
         """Yield checked outputs of a block that waits. Raises BlockFailed, CancelledError."""
         try:
+            if self._away is not None:
+                async with aclosing(self._away(self)) as outputs:
+                    async for name, value in outputs:
+                        yield self._accepted(name, value)
+                return
             async for name, value in self._block.run(self._inputs, self.context):
                 yield self._checked(name, value)
         except (GeneratorExit, DecisionPending):
@@ -114,20 +132,34 @@ class BlockRun:
                 raise
             raise self._failed(exc) from exc
 
+    def plain_outputs(self) -> Generator[tuple[str, Any], None, None]:
+        """Yield what the block yields, as its JSON form reads back. For a thread."""
+        for name, value in self._block.run(self._inputs, self.context):
+            yield name, self._plain(name, value)
+
+    def note_cpu(self, seconds: float) -> None:
+        """Add to the processor's time that the block took."""
+        self.cpu_s += seconds
+
     def _checked(self, name: str, value: Any) -> tuple[str, Any]:
-        spec = self.execution.node.block
+        return self._accepted(name, self._plain(name, value))
+
+    def _plain(self, name: str, value: Any) -> Any:
+        try:
+            return plain(value)
+        except json.NotJson as exc:
+            spec = self.execution.node.block
+            raise BlockOutputError(
+                f"{name}: {exc}", block_name=spec.name, block_id=spec.id
+            ) from exc
+
+    def _accepted(self, name: str, value: Any) -> tuple[str, Any]:
         self._count += 1
         if self._count > self._limits.outputs_per_node:
             raise TooLarge(
                 f"more than {self._limits.outputs_per_node} outputs (setting MAX_OUTPUTS_PER_NODE)"
             )
-        try:
-            value = plain(value)
-        except json.NotJson as exc:
-            raise BlockOutputError(
-                f"{name}: {exc}", block_name=spec.name, block_id=spec.id
-            ) from exc
-        accept(spec, name, value)
+        accept(self.execution.node.block, name, value)
         return name, value
 
     def _failed(self, error: BaseException) -> BlockFailed:
@@ -172,18 +204,38 @@ def prepare(tools: EngineTools, loop: "RunLoop", execution: NodeExecution) -> Bl
             block_name=spec.name,
             block_id=spec.id,
         )
+    usage = Usage()
     try:
-        block = tools.blocks.get(spec.id)
         desk = ReviewDesk(loop.stored, loop.decisions, execution)
         check_answer(desk, execution)
-        inputs = make_inputs(type(block), _own_inputs(desk, loop.stored, execution))
+        own = _own_inputs(desk, loop.stored, execution)
+        context = context_for(tools, loop, execution, usage, desk)
+        return placed(tools.blocks, tools.rooms, tools.limits, own, execution, context, usage)
     except (BlockError, DecisionPending):
         raise
     except Exception as exc:  # border: the loading of a plugin
         raise failure_of(spec, exc) from exc
-    usage = Usage()
-    context = context_for(tools, loop, execution, usage, desk)
-    return BlockRun(block, inputs, execution, context, usage, tools.limits)
+
+
+def placed(
+    blocks: Blocks,
+    rooms: Rooms,
+    limits: Limits,
+    inputs: Mapping[str, Any],
+    execution: NodeExecution,
+    context: BlockContext,
+    usage: Usage,
+) -> BlockRun:
+    """Return the run of *execution*'s block in its place, with *inputs* as core has prepared them."""
+    spec = execution.node.block
+    place = place_of(spec, inputs)
+    if place is Place.PROCESS:  # its module is imported there, and not here
+        away = in_process(rooms.processes, blocks.address(spec.id), inputs, context)
+        return BlockRun(None, inputs, execution, context, usage, limits, away)
+    block = blocks.get(spec.id)
+    made = make_inputs(type(block), inputs)
+    away_or_not = in_thread(rooms.threads) if place is Place.THREAD else None
+    return BlockRun(block, made, execution, context, usage, limits, away_or_not)
 
 
 def _own_inputs(desk: ReviewDesk, stored: StoredRun, execution: NodeExecution) -> dict[str, Any]:

@@ -10,13 +10,17 @@ from backend.core.catalog import Catalog
 from backend.core.execution import Execution
 from backend.core.records import NoticeRecord
 from backend.engine.journal import Journal
+from backend.engine.lag import LoopLag
 from backend.engine.nesting import Nesting
+from backend.engine.places import Rooms
+from backend.engine.threads import BlockThreads
 from backend.engine.tools import Blocks, EngineTools, Limits
 from backend.engine.worker import Worker
 from backend.ports.bus import EventPublisher
 from backend.ports.clock import Clock
 from backend.ports.dispatch import SignalSource
 from backend.ports.memory import Memories
+from backend.ports.processes import Processes
 from backend.ports.storage import EngineStorage, StoredRun
 from backend.ports.web import WebClient
 from backend.sdk.files import FileDesk
@@ -31,7 +35,7 @@ class Engine:
     Runs agents until it is told to stop. One per data directory; `serve` once.
 
     Attributes:
-        journal, worker: Their figures are for /metrics.
+        journal, worker, lag: Their figures are for /metrics.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a machine; wiring names each
@@ -46,6 +50,7 @@ class Engine:
         web: WebClient,
         files: FileDesk | None = None,
         memory: Memories | None = None,
+        processes: Processes | None = None,
         limits: Limits,
         slots: int,
         end_notice: EndNotice,
@@ -64,11 +69,13 @@ class Engine:
             web=web,
             files=files,
             memory=memory,
+            rooms=Rooms(threads=BlockThreads(limits.block_threads), processes=processes),
             limits=limits,
             spawn=self._spawn,
             end_notice=end_notice,
         )
         self._tools = tools
+        self.lag = LoopLag()
         self.worker = Worker(storage, signals, tools, slots=slots)
         tools.nesting = Nesting(self.worker, limit=limits.nesting)
 
@@ -90,6 +97,7 @@ class Engine:
                 group.create_task(self.journal.serve(), name="journal"),
                 group.create_task(self.worker.serve(), name="worker"),
                 group.create_task(self._publisher.serve(lambda: None), name="events"),
+                group.create_task(self.lag.serve(), name="lag"),
             ]
             ready()
             await stopping.wait()

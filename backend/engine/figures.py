@@ -13,6 +13,22 @@ class _Gauges(Protocol):
         """Make a gauge."""
 
 
+class _PoolFigures(Protocol):
+    started: int
+    lost: int
+    calls: int
+
+
+class _Pool(Protocol):
+    @property
+    def figures(self) -> _PoolFigures:
+        """What it has done."""
+
+    @property
+    def pids(self) -> list[int]:
+        """Who is there."""
+
+
 class _Database(Protocol):
     busy_waits: int
     commits: int
@@ -35,6 +51,11 @@ def watch_engine(engine: Engine, database: _Database, metrics: _Gauges) -> None:
             "Time of the last journal transaction",
             lambda: journal.last_commit_s,
         ),
+        "event_loop_lag_seconds": (
+            "Longest time within the last minute that something waited for the event loop",
+            lambda: engine.lag.recent_s,
+        ),
+        "event_loop_lag_max_seconds": ("The same, since the start", lambda: engine.lag.most_s),
         "database_busy_waits": ("Waits for another writer", lambda: database.busy_waits),
     }
     for name, (text, read) in shown.items():
@@ -66,3 +87,19 @@ def watch_retention(figures: Figures, metrics: _Gauges) -> None:
     for name, text in shown.items():
         gauge = metrics.gauge(f"retention_{name.removesuffix('_s')}", text)
         gauge.set_function(lambda name=name: getattr(figures, name))
+
+
+def watch_processes(pool: _Pool, metrics: _Gauges) -> None:
+    """Show what the worker processes do in *metrics*."""
+    figures = pool.figures
+    shown = {
+        "block_processes": ("Worker processes", lambda: len(pool.pids)),
+        "block_processes_started": ("Worker processes started", lambda: figures.started),
+        "block_processes_lost": (
+            "Worker processes that ended before their work did",
+            lambda: figures.lost,
+        ),
+        "block_process_calls": ("Calls of worker processes", lambda: figures.calls),
+    }
+    for name, (text, read) in shown.items():
+        metrics.gauge(name, text).set_function(read)

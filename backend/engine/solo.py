@@ -9,13 +9,14 @@ from backend.core.execution import NodeExecution, Output
 from backend.core.graph import Node
 from backend.core.ids import BlockId, NodeId, UserId
 from backend.core.plan import Inputs, NodePlan
-from backend.engine.block_run import BlockFailed, BlockRun
+from backend.engine.block_run import BlockFailed, BlockRun, placed
 from backend.engine.context import Usage, moment
+from backend.engine.places import Rooms
 from backend.engine.tools import Blocks, Limits
 from backend.ports.clock import Clock
 from backend.ports.memory import Memories
 from backend.ports.web import WebClient
-from backend.sdk import BlockContext, make_inputs
+from backend.sdk import BlockContext
 from backend.sdk.files import FileDesk
 
 _LIMIT_S: Final = 300.0
@@ -33,6 +34,7 @@ class SoloRunner:
         limits: Limits,
         files: FileDesk | None = None,
         memory: Memories | None = None,
+        rooms: Rooms | None = None,
     ) -> None:
         self._blocks = blocks
         self._web = web
@@ -40,6 +42,7 @@ class SoloRunner:
         self._limits = limits
         self._files = files
         self._memory = memory
+        self._rooms = rooms or Rooms()
 
     async def run(self, spec: BlockSpec, inputs: Inputs, user_id: UserId) -> list[Output]:
         """
@@ -48,7 +51,6 @@ class SoloRunner:
         Raises:
             BlockError: If the block fails, or takes too long.
         """
-        block = self._blocks.get(spec.id)
         node = NodePlan(0, Node(id=NodeId(""), block_id=BlockId(spec.id)), spec)
         execution = NodeExecution(0, self._clock.new_id(), node, self._clock.now_us())
         execution.input = inputs
@@ -60,9 +62,11 @@ class SoloRunner:
             files=self._files,
             memory=self._memory,
             now=lambda: moment(self._clock.now_us()),
+            address=self._blocks.address(spec.id),
+            threads=self._rooms.threads,
+            processes=self._rooms.processes,
         )
-        made = make_inputs(type(block), inputs)
-        run = BlockRun(block, made, execution, context, Usage(), self._limits)
+        run = placed(self._blocks, self._rooms, self._limits, inputs, execution, context, Usage())
         try:
             async with asyncio.timeout(_LIMIT_S):
                 return await _outputs(run)

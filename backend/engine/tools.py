@@ -9,6 +9,7 @@ from backend.core.catalog import Catalog
 from backend.core.execution import Execution
 from backend.core.records import NoticeRecord
 from backend.engine.journal import Journal
+from backend.engine.places import Rooms
 from backend.ports.clock import Clock
 from backend.ports.memory import Memories
 from backend.ports.storage import StoredRun
@@ -26,6 +27,9 @@ class Blocks(Protocol):
     def get(self, block_id: str) -> Block:
         """Return the block, importing its module on first use."""
 
+    def address(self, block_id: str) -> str:
+        """Return ``module:Class`` without importing anything. Raises NotFound like `get`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -40,6 +44,7 @@ class Limits:
     runs_per_user: int = 0  #: at once, of one user; 0: three quarters of the slots
     node_s: float = 86_400.0  #: for one try of a node that says nothing else; 0: none
     run_s: float = 0.0  #: for a run, without what it waits for people; 0: none
+    block_threads: int = 32  #: at once, of all runs together
 
 
 @dataclass(kw_only=True)
@@ -53,6 +58,7 @@ class EngineTools:
     web: WebClient
     files: FileDesk | None = None
     memory: Memories | None = None
+    rooms: Rooms = field(default_factory=Rooms)
     limits: Limits = field(default_factory=Limits)
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     end_notice: Callable[[StoredRun, Execution], NoticeRecord | None] = lambda *_: None

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import AsyncIterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Final, NewType, Protocol
 
 from backend.core.ids import ExecutionId, UserId
@@ -97,6 +99,14 @@ class Files(Protocol):
 
     def of(self, user_id: UserId) -> UserFiles:
         """Return what *user_id* owns."""
+
+    def scratch(self) -> AbstractAsyncContextManager[Path]:
+        """
+        Give a private folder that goes with its context.
+
+        What a crash leaves of it looks like the files of a run that is gone, and goes like those.
+        Raises Unavailable if the place cannot be written.
+        """
 
     async def delete_run(self, run_id: ExecutionId) -> bool:
         """Delete all files of a run; say whether there were any. Twice is harmless."""

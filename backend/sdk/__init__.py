@@ -11,6 +11,7 @@ from backend.core.block import (
     Category,
     Effect,
     EffectRule,
+    Place,
     WebhookConfig,
 )
 from backend.core.errors import (
@@ -29,13 +30,14 @@ from backend.core.json import loads as read_json
 from backend.core.json import text as json_text
 from backend.core.schema import to_boolean, to_dict, to_list, to_number, to_string
 from backend.ports.web import Body, FormBody, JsonBody, WebClient, WebFile, WebResponse
-from backend.sdk.block import Block, Example
+from backend.sdk.block import SMALL_INPUTS, Block, Example
 from backend.sdk.context import BlockContext, Runs
 from backend.sdk.describe import spec_of
 from backend.sdk.pins import pin, pins
 from backend.sdk.run import accept, failure_of, make_inputs
 
 __all__ = [
+    "SMALL_INPUTS",
     "AgentServerError",
     "BadRequest",
     "Block",
@@ -58,6 +60,7 @@ __all__ = [
     "JsonBody",
     "JsonObject",
     "NotJson",
+    "Place",
     "Runs",
     "TooLarge",
     "WebClient",

@@ -3,9 +3,13 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
-from backend.core.block import BlockType, Category, Effect, EffectRule, WebhookConfig
+from backend.core.block import BlockType, Category, Effect, EffectRule, Place, WebhookConfig
+
+#: For `Block.inline_size`: with so little even slow code in Python is done in a few milliseconds,
+#: and a thread costs a quarter of one.
+SMALL_INPUTS: Final = 16 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +30,10 @@ class Block:
     ``(pin, value)``: it is a plain generator when it waits for nothing (then it is run inline), an
     async generator otherwise. Yielding the pin ``error`` ends the block as failed.
 
+    A plain generator that blocks or computes long must not be run inline: it says so by ``place``.
+    In a worker process it has its inputs and the plain facts of its context, and no web, files,
+    memory or people; what it yields, and its inputs, travel as JSON.
+
     One instance serves all executions, in any number at once: keep no state on it.
     """
 
@@ -44,6 +52,11 @@ class Block:
     time_limit_s: ClassVar[float | None] = None
     #: Tries after the first that failed for a passing reason, where a node's policy says nothing.
     retries: ClassVar[int] = 0
+    #: Where `run` is run. An async generator is always run on the loop.
+    place: ClassVar[Place] = Place.LOOP
+    #: With inputs of at most this size it is run on the loop all the same: one for each value and
+    #: for each character of a text.
+    inline_size: ClassVar[int] = 0
     costs: ClassVar[Sequence[Mapping[str, Any]]] = ()
     #: What calls it, if it is a trigger: its type then says how callers come to know the address.
     webhook: ClassVar[WebhookConfig | None] = None

@@ -1,6 +1,7 @@
 """What the server lends to a block while it runs: who asks, where, and guarded ways out."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from backend.core.errors import NotConfigured
 from backend.core.ids import UserId
 from backend.core.reviews import Decision
 from backend.ports.memory import Memories, UserMemory
+from backend.ports.processes import Processes
 from backend.ports.web import WebClient
 
 if TYPE_CHECKING:
@@ -44,6 +46,13 @@ class Reviews(Protocol):
         """
 
 
+class Threads(Protocol):
+    """Threads for what blocks do."""
+
+    async def call(self, work: Callable[..., T], *args: Any) -> T:
+        """Return ``work(*args)``, done in a thread."""
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -63,6 +72,7 @@ class BlockContext:
         idempotency_key: The same for every attempt at this node execution; pass it on to whoever
             takes one.
         timezone: The user's, an IANA name.
+        address: Where the block is: ``module:Class``.
         now: The time, aware; passed in, so that tests decide.
         started: When this node execution began to run, aware; the same for every attempt at it. If
             it asked a person, when it began again with the answer. Not given: now.
@@ -77,11 +87,14 @@ class BlockContext:
     node_exec_id: str = ""
     idempotency_key: str = ""
     timezone: str = "UTC"
+    address: str = ""
     web: WebClient | None = None
     agents: Runs | None = None
     files: "FileDesk | None" = None
     memory: Memories | None = None
     reviews: Reviews | None = None
+    threads: Threads | None = None
+    processes: Processes | None = None
     now: Callable[[], datetime] = _now
     started: datetime = _NOT_YET
 
@@ -135,5 +148,41 @@ class BlockContext:
         return self.reviews
 
     async def to_thread(self, work: Callable[..., T], *args: Any) -> T:
-        """Return ``work(*args)``, done in a thread: for work that blocks or computes long."""
-        return await asyncio.to_thread(work, *args)
+        """
+        Return ``work(*args)``, done in a thread: for work that blocks.
+
+        A thread cannot be ended: stopped or not, *work* goes on to its own end.
+        """
+        if self.threads is None:
+            return await asyncio.to_thread(work, *args)
+        return await self.threads.call(work, *args)
+
+    async def to_process(self, function: Callable[..., Any], *args: Any) -> Any:
+        """
+        Return ``function(*args)``, done in a worker process: for work that computes, or may crash.
+
+        Args:
+            function: One of a module in the block's own package. What it returns is JSON.
+            args: JSON, too.
+
+        Raises:
+            BadRequest: With its words, if *function* raises ValueError or an error of ours.
+            ProcessFailed: If it raises anything else.
+            ProcessEnded: If its process dies, or is ended because it needs too long, or too much
+                memory.
+            NotConfigured: If this place has no processes.
+        """
+        if self.processes is None:
+            raise NotConfigured("this block needs a worker process, and here is none")
+        return await self.processes.call(_name_of(function, self.address.partition(":")[0]), args)
+
+
+def _name_of(function: Callable[..., Any], module: str) -> str:
+    """Return ``module:name``. Raises NotConfigured for what another process could not find."""
+    place, name = function.__module__, function.__qualname__
+    package = module.rpartition(".")[0] or module
+    if place not in (module, package) and not place.startswith(f"{package}."):
+        raise NotConfigured(f"{place}:{name} is not of the block's own package, {package}")
+    if getattr(sys.modules.get(place), name, None) is not function:
+        raise NotConfigured(f"{place}:{name} is no function of a module")
+    return f"{place}:{name}"

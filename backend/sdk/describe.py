@@ -12,7 +12,7 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
-from backend.core.block import BlockSpec, BlockType, Effect, is_credentials_pin
+from backend.core.block import BlockSpec, BlockType, Effect, Place, is_credentials_pin
 from backend.core.errors import AgentServerError
 from backend.core.ids import BlockId
 from backend.core.json import Json, JsonObject
@@ -68,6 +68,8 @@ def spec_of(block: type[Block]) -> BlockSpec:
         effect=block.effect or _default_effect(inputs),
         time_limit_s=block.time_limit_s,
         retries=block.retries,
+        place=block.place,
+        inline_size=block.inline_size,
         inputs=inputs,
         outputs=outputs,
         costs=tuple(dict(cost) for cost in block.costs),
@@ -87,6 +89,11 @@ def _check_identity(block: type[Block]) -> None:
         raise BlockMisdeclared(f"{block.__name__}: it has no run()")
     if not (block.waits or inspect.isgeneratorfunction(block.run)):
         raise BlockMisdeclared(f"{block.__name__}: run() must yield (pin, value)")
+    if block.waits and block.place is not Place.LOOP:
+        raise BlockMisdeclared(
+            f"{block.__name__}: an async run() is on the loop; only a plain one can be in a "
+            f"{block.place}"
+        )
 
 
 def _check_trigger(block: type[Block], inputs: JsonObject) -> None:

@@ -9,16 +9,27 @@ import base64
 import binascii
 import hashlib
 import mimetypes
+import shutil
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from backend.core.errors import BadRequest, NotConfigured, TooLarge, WebFailed, WebTooLarge
 from backend.core.ids import ExecutionId, UserId
-from backend.ports.files import PIECE_BYTES, SCHEME, FileId, Files, NewFile, StoredFile, UserFiles
+from backend.ports.files import (
+    PIECE_BYTES,
+    SCHEME,
+    FileId,
+    FileLimits,
+    Files,
+    NewFile,
+    StoredFile,
+    UserFiles,
+)
 from backend.ports.web import WebDownload, WebDownloads, WebLimits
 
 _MEGABYTE: Final = 1024 * 1024
@@ -46,14 +57,21 @@ class FileDesk:
 
     Args:
         inline_bytes: A larger file is never turned into a `data:` URI, nor held in memory.
+        media_s: No block makes a longer video (setting MAX_MEDIA_DURATION_S).
     """
 
     def __init__(
-        self, files: Files, web: WebDownloads | None, *, inline_bytes: int = 10 * _MEGABYTE
+        self,
+        files: Files,
+        web: WebDownloads | None,
+        *,
+        inline_bytes: int = 10 * _MEGABYTE,
+        media_s: float = 14_400.0,
     ) -> None:
         self.files = files
         self.web = web
         self.inline_bytes = inline_bytes
+        self.media_s = media_s
 
     def of(self, user_id: str, run_id: str, key: str) -> "RunFiles":
         """Return the files of a run; *key* is that of the node execution that asks."""
@@ -100,6 +118,31 @@ class RunFiles:
     ) -> StoredFile:
         """Keep a file that a block made; the same *name* in one node execution is one file."""
         return await self._save(name, media_type, f"name {name}", content)
+
+    @property
+    def limits(self) -> FileLimits:
+        """How large files may be."""
+        return self._desk.files.limits
+
+    @property
+    def media_s(self) -> float:
+        """How many seconds a video may have that a block makes."""
+        return self._desk.media_s
+
+    @asynccontextmanager
+    async def on_disk(self, *sources: str) -> AsyncIterator[tuple[Path, list[Path]]]:
+        """
+        Give a private folder, and in it a copy of each file of *sources*: for a worker process.
+
+        All of it goes with the context, or, after a crash, with the sweep of old files.
+        """
+        async with self._desk.files.scratch() as folder:
+            places = []
+            for number, source in enumerate(sources):
+                places.append(folder / f"in{number}")
+                async with self.open(source) as file:
+                    await asyncio.to_thread(_copy, file.content, places[-1])
+            yield folder, places
 
     async def data_uri(self, source: str) -> str:
         """Return the file that *source* tells as a `data:` URI of base64."""
@@ -199,6 +242,11 @@ def _web_name(source: str) -> str:
     return unquote(urlsplit(source).path.rpartition("/")[2]) or "file"
 
 
+def _copy(content: BinaryIO, place: Path) -> None:
+    with place.open("wb") as file:
+        shutil.copyfileobj(content, file, PIECE_BYTES)
+
+
 async def _decoded(head: str, data: str) -> AsyncIterator[bytes]:
     """Yield the content of a `data:` URI, a piece at a time."""
     if not head.endswith(";base64"):
@@ -218,3 +266,10 @@ async def pieces_of(content: BinaryIO) -> AsyncIterator[bytes]:
     """Yield *content* from where it stands to its end, read in a thread."""
     while piece := await asyncio.to_thread(content.read, PIECE_BYTES):
         yield piece
+
+
+async def pieces_from(place: Path) -> AsyncIterator[bytes]:
+    """Yield the content of the file at *place*, read in a thread."""
+    with closing(await asyncio.to_thread(place.open, "rb")) as content:
+        async for piece in pieces_of(content):
+            yield piece

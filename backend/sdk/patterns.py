@@ -5,6 +5,7 @@ fuzzy matching, so that ``{e}`` means itself, and no verbose mode, where sizes c
 """
 
 import re
+import threading
 import warnings
 from functools import lru_cache
 from itertools import islice
@@ -22,6 +23,10 @@ MAX_PATTERN_CHARS: Final = 5_000
 
 #: ``a{1000}`` is compiled into a thousand times ``a``. A hundred thousand crash the engine.
 MAX_UNROLLED: Final = 10_000
+
+
+#: The filters of warnings are one thing for all threads.
+_ONE_AT_A_TIME: Final = threading.Lock()
 
 
 class PatternInvalid(BadRequest):
@@ -56,7 +61,8 @@ def find(
     if not 0 <= group <= compiled.groups:
         raise PatternInvalid(f"the regular expression has no group {group}")
     try:
-        found = compiled.finditer(text, timeout=limit_s)  # in all, not for each match
+        # The time is for all matches together. Others run meanwhile: in a thread, that is.
+        found = compiled.finditer(text, timeout=limit_s, concurrent=True)
         return [match[group] for match in islice(found, most)]
     except TimeoutError as exc:
         raise PatternTooSlow(
@@ -80,7 +86,7 @@ def _compiled(pattern: str, case_sensitive: bool, dot_all: bool) -> Any:  # noqa
     source = "".join(r"\{" if part == "{" else part for part in parts)
     flags = regex.VERSION0 | (0 if case_sensitive else regex.I) | (regex.S if dot_all else 0)
     try:
-        with warnings.catch_warnings():
+        with _ONE_AT_A_TIME, warnings.catch_warnings():
             # What looks like an operator inside [] has no meaning in this version of the grammar.
             warnings.simplefilter("ignore", FutureWarning)
             return regex.compile(source, flags, cache_pattern=False)

@@ -1,6 +1,7 @@
 """Run a block's examples as a server would run the block. For authors of blocks, too."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from backend.sdk.files import FileDesk
 from backend.testing.files import TransientFiles
 from backend.testing.memory import TransientMemories
 from backend.testing.people import ApprovingPeople
+from backend.testing.processes import NoProcesses
 
 #: Examples run at one moment, the same for all.
 MOMENT = datetime(2026, 1, 31, 13, 37, tzinfo=UTC)
@@ -29,6 +31,7 @@ CONTEXT = BlockContext(
     files=FileDesk(TransientFiles(), None),
     memory=TransientMemories(),
     reviews=ApprovingPeople(),
+    processes=NoProcesses(),
     now=lambda: MOMENT,
 )
 
@@ -42,7 +45,9 @@ async def outputs_of(
     Raises:
         BlockError: If the inputs are refused, the block fails, or an output is none of its pins'.
     """
-    spec = spec_of(type(block))
+    kind = type(block)
+    spec = spec_of(kind)
+    context = replace(context, address=f"{kind.__module__}:{kind.__qualname__}")
     made = make_inputs(type(block), prepare(spec, inputs))
     outputs = []
     try:

@@ -1,9 +1,12 @@
 """Files without a disk: for the examples of blocks, and for whoever tests a block of their own."""
 
 import secrets
+import tempfile
 import time
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from io import BytesIO
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from backend.core.errors import NotFound, TooLarge
@@ -28,6 +31,12 @@ class TransientFiles:
     def of(self, user_id: UserId) -> "TransientUserFiles":
         """See the port."""
         return TransientUserFiles(self, user_id)
+
+    @asynccontextmanager
+    async def scratch(self) -> AsyncIterator[Path]:
+        """See the port."""
+        with tempfile.TemporaryDirectory(prefix="agpt-scratch-") as folder:
+            yield Path(folder)
 
     async def delete_run(self, run_id: ExecutionId) -> bool:
         """See the port."""

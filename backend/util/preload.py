@@ -49,6 +49,7 @@ MODULES: Final = (
     "backend.adapters.storage.memory",
     "backend.adapters.dispatch.local",
     "backend.adapters.mail",
+    "backend.adapters.processes",
     "backend.adapters.storage.keeper",
     "backend.adapters.storage.migrate",
     "backend.adapters.storage.retention",

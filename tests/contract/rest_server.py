@@ -53,7 +53,7 @@ STORE = "1ff065e9-88e8-4358-9d82-8dc91f622ba9"
 CALCULATOR = "b1ab9b19-67a6-406d-abf5-2dba76d00c79"
 AGENT = "e189baac-8c20-45a1-94a7-55177ea42565"
 #: Known, and not built here.
-PLACEHOLDER = "d8b91fd4-da26-42d4-8ecb-8b196c6d84b6"
+PLACEHOLDER = "553ec5b8-6c45-4299-8d75-b394d05f72ff"
 
 Json = dict[str, Any]
 

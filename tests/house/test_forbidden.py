@@ -10,6 +10,9 @@ from tests.house.source import Source, dotted, imports_in, sources
 #: with a slash. Who adds one says why.
 BORDERS = {
     "backend/engine/block_run.py": "the worker's loop: a block, or its loading, may raise anything",
+    "backend/engine/threads.py": "a block's own thread: what it raises is told to who waits",
+    "backend/adapters/processes/program.py": "a worker: a block may raise anything, and is told",
+    "backend/testing/processes.py": "a block that is tested may raise anything, as in a worker",
     "backend/engine/journal.py": "the worker's loop: rows that nobody can save end one run, not all",
     "backend/engine/run_loop.py": "the worker's loop: a defect of ours fails one run, not all",
     "backend/engine/node_task.py": "a node's task: a defect of ours fails one node, not its run",
@@ -30,7 +33,18 @@ FORBIDDEN_CALLS = frozenset(
 )
 #: Slow to import: only inside a function, and in a thread.
 HEAVY = frozenset(
-    {"anthropic", "groq", "litellm", "mcp", "numpy", "ollama", "openai", "pydantic_ai", "alembic"}
+    {
+        "anthropic",
+        "av",
+        "groq",
+        "litellm",
+        "mcp",
+        "numpy",
+        "ollama",
+        "openai",
+        "pydantic_ai",
+        "alembic",
+    }
 )
 #: Who talks to a terminal: the command line, the foreground program, the console of the log.
 MAY_PRINT = ("backend/cli/", "backend/app.py", "backend/util/entry.py", "backend/telemetry.py")

@@ -11,8 +11,8 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
@@ -61,6 +61,15 @@ class FolderFiles:
 
     def of(self, user_id: UserId) -> "FolderUserFiles":
         return FolderUserFiles(self, user_id)
+
+    @asynccontextmanager
+    async def scratch(self) -> AsyncIterator[Path]:
+        folder = self.root / f"scratch-{secrets.token_hex(16)}"
+        await _in_thread(lambda: _make_folder(self.root, folder))
+        try:
+            yield folder
+        finally:
+            await _in_thread(lambda: _remove(folder))
 
     async def delete_run(self, run_id: ExecutionId) -> bool:
         folder = self.folder(run_id)

@@ -3,7 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from backend.sdk import Block, BlockContext, Category, Effect, Example, pin, pins
+from backend.sdk import (
+    SMALL_INPUTS,
+    Block,
+    BlockContext,
+    Category,
+    Effect,
+    Example,
+    Place,
+    pin,
+    pins,
+)
 
 
 def _name_in(dictionary: Mapping[str, Any], key: str | int) -> str:
@@ -20,6 +30,8 @@ class RemoveFromDictionaryBlock(Block):
     id = "46afe2ea-c613-43f8-95ff-6692c3ef6876"
     categories = (Category.BASIC,)
     effect = Effect.PURE
+    place = Place.THREAD
+    inline_size = SMALL_INPUTS
     examples = (
         Example(
             inputs={"dictionary": {"a": 1, "b": None}, "key": "b", "return_value": True},

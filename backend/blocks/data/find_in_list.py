@@ -4,7 +4,17 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from backend.blocks.data.places import first_place_of, place_of
-from backend.sdk import Block, BlockContext, Category, Effect, Example, pin, pins
+from backend.sdk import (
+    SMALL_INPUTS,
+    Block,
+    BlockContext,
+    Category,
+    Effect,
+    Example,
+    Place,
+    pin,
+    pins,
+)
 
 #: The pin named `list` hides the type of this name inside the class.
 Items: TypeAlias = list[Any]
@@ -16,6 +26,8 @@ class FindInListBlock(Block):
     id = "5e2c6d0a-1e37-489f-b1d0-8e1812b23333"
     categories = (Category.BASIC,)
     effect = Effect.PURE
+    place = Place.THREAD
+    inline_size = SMALL_INPUTS
     examples = (
         Example(
             inputs={"list": ["a", "b", "b"], "value": "b"},

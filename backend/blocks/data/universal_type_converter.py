@@ -5,11 +5,13 @@ from enum import StrEnum
 from typing import Any, Final
 
 from backend.sdk import (
+    SMALL_INPUTS,
     Block,
     BlockContext,
     Category,
     Effect,
     Example,
+    Place,
     pin,
     pins,
     to_boolean,
@@ -45,6 +47,8 @@ class UniversalTypeConverterBlock(Block):
     id = "95d1b990-ce13-4d88-9737-ba5c2070c97b"
     categories = (Category.BASIC,)
     effect = Effect.PURE
+    place = Place.THREAD
+    inline_size = SMALL_INPUTS
     examples = (
         Example(inputs={"value": [1, 2], "type": "string"}, outputs=[("value", "[1, 2]")]),
         Example(inputs={"value": "1e3", "type": "number"}, outputs=[("value", 1000.0)]),

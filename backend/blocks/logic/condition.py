@@ -5,7 +5,17 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from backend.sdk import Block, BlockContext, Category, Effect, Example, pin, pins
+from backend.sdk import (
+    SMALL_INPUTS,
+    Block,
+    BlockContext,
+    Category,
+    Effect,
+    Example,
+    Place,
+    pin,
+    pins,
+)
 
 
 class ComparisonOperator(StrEnum):
@@ -35,6 +45,8 @@ class ConditionBlock(Block):
     id = "715696a0-e1da-45c8-b209-c2fa9c3b0be6"
     categories = (Category.LOGIC,)
     effect = Effect.PURE
+    place = Place.THREAD
+    inline_size = SMALL_INPUTS
     examples = (
         Example(
             inputs={"value1": 10, "operator": ">", "value2": "5", "yes_value": "big"},

@@ -6,7 +6,18 @@ from random import Random
 from typing import Any
 
 from backend.blocks.logic.samples import DRAWS, Draw
-from backend.sdk import Block, BlockContext, Category, Effect, EffectRule, Example, pin, pins
+from backend.sdk import (
+    SMALL_INPUTS,
+    Block,
+    BlockContext,
+    Category,
+    Effect,
+    EffectRule,
+    Example,
+    Place,
+    pin,
+    pins,
+)
 
 
 class SamplingMethod(StrEnum):
@@ -32,6 +43,8 @@ class DataSamplingBlock(Block):
     categories = (Category.LOGIC,)
     # Without a seed, a second run would choose others: it must not begin before its cause is kept.
     effect = EffectRule(pin="random_seed", effects={"None": Effect.READ}, otherwise=Effect.PURE)
+    place = Place.THREAD
+    inline_size = SMALL_INPUTS
     examples = (
         Example(
             inputs={"data": _MEN_AND_MICE, "sample_size": 2, "sampling_method": "bottom"},

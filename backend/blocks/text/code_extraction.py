@@ -4,7 +4,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from backend.sdk import Block, BlockContext, Category, Effect, Example, pin, pins
+from backend.sdk import (
+    SMALL_INPUTS,
+    Block,
+    BlockContext,
+    Category,
+    Effect,
+    Example,
+    Place,
+    pin,
+    pins,
+)
 
 #: Names of languages by the pin on which their code comes out, in the order of the pins.
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -44,6 +54,8 @@ class CodeExtractionBlock(Block):
     id = "d3a7d896-3b78-4f44-8b4b-48fbf4f0bcd8"
     categories = (Category.TEXT,)
     effect = Effect.PURE
+    place = Place.THREAD
+    inline_size = SMALL_INPUTS
     examples = (
         Example(
             inputs={"text": "Look:\n\n```py\nif a:\n    b()\n```\n\nand\n```HTML\n<p>\n```\nDone."},

@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from backend.sdk import Block, BlockContext, Category, Effect, Example, pin, pins, to_string
+from backend.sdk import (
+    Block,
+    BlockContext,
+    Category,
+    Effect,
+    Example,
+    Place,
+    pin,
+    pins,
+    to_string,
+)
 from backend.sdk.patterns import PatternInvalid, find
 
 MAX_TEXT_CHARS: Final = 1_000_000
@@ -20,6 +30,7 @@ class MatchTextPatternBlock(Block):
     id = "3060088f-6ed9-4928-9ba7-9c92823a7ccd"
     categories = (Category.TEXT,)
     effect = Effect.PURE
+    place = Place.THREAD  # also for little: a few characters can keep an expression busy
     examples = (
         Example(
             inputs={"text": "Order 66", "match": r"\d+", "data": "go"},
@@ -76,6 +87,7 @@ class ExtractTextInformationBlock(Block):
     id = "3146e4fe-2cdd-4f29-bd12-0c9d5bb4deb0"
     categories = (Category.TEXT,)
     effect = Effect.PURE
+    place = Place.THREAD
     examples = (
         Example(
             inputs={"text": "<b>one</b><b>two</b>", "pattern": "<b>(.*?)</b>", "group": 1},

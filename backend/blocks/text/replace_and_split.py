@@ -3,7 +3,18 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from backend.sdk import Block, BlockContext, Category, Effect, Example, TooLarge, pin, pins
+from backend.sdk import (
+    SMALL_INPUTS,
+    Block,
+    BlockContext,
+    Category,
+    Effect,
+    Example,
+    Place,
+    TooLarge,
+    pin,
+    pins,
+)
 
 #: No text grows longer than this by a replacement.
 MAX_CHARS: Final = 16 * 1024 * 1024
@@ -54,6 +65,8 @@ class TextSplitBlock(Block):
     id = "d5ea33c8-a575-477a-b42f-2fe3be5055ec"
     categories = (Category.TEXT,)
     effect = Effect.PURE
+    place = Place.THREAD
+    inline_size = SMALL_INPUTS
     examples = (
         Example(
             inputs={"text": "a, b ,,c", "delimiter": ","},
@@ -98,6 +111,8 @@ class WordCharacterCountBlock(Block):
     id = "ab2a782d-22cf-4587-8a70-55b59b3f9f90"
     categories = (Category.TEXT,)
     effect = Effect.PURE
+    place = Place.THREAD
+    inline_size = SMALL_INPUTS
     examples = (
         Example(
             inputs={"text": "Hello, wide  world\n"},

@@ -4,7 +4,17 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from backend.sdk import Block, BlockContext, Category, Effect, Example, pin, pins
+from backend.sdk import (
+    SMALL_INPUTS,
+    Block,
+    BlockContext,
+    Category,
+    Effect,
+    Example,
+    Place,
+    pin,
+    pins,
+)
 
 #: Numbers of four digits are taken together: two of them may be halves of one character.
 _ESCAPE: Final = re.compile(
@@ -22,6 +32,8 @@ class TextDecoderBlock(Block):
     id = "2570e8fe-8447-43ed-84c7-70d657923231"
     categories = (Category.TEXT,)
     effect = Effect.PURE
+    place = Place.THREAD
+    inline_size = SMALL_INPUTS
     examples = (
         Example(
             inputs={"text": r"one\ntwo\t\"three\""}, outputs=[("decoded_text", 'one\ntwo\t"three"')]

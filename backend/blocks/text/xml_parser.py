@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from xml.parsers.expat import ExpatError, ParserCreate
 
-from backend.sdk import Block, BlockContext, Effect, Example, TooLarge, pin, pins
+from backend.sdk import (
+    SMALL_INPUTS,
+    Block,
+    BlockContext,
+    Effect,
+    Example,
+    Place,
+    TooLarge,
+    pin,
+    pins,
+)
 
 MAX_CHARS: Final = 10 * 1024 * 1024
 MAX_PARTS: Final = 100_000  #: elements and attributes
@@ -31,6 +41,8 @@ class XMLParserBlock(Block):
 
     id = "286380af-9529-4b55-8be0-1d7c854abdb5"
     effect = Effect.PURE
+    place = Place.THREAD
+    inline_size = SMALL_INPUTS
     examples = (
         Example(
             inputs={"input_xml": "<post><Title> Salt & pepper </Title><body/></post>"},

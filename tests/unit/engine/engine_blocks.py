@@ -14,6 +14,7 @@ from backend.core.graph import Graph, Link, Node
 from backend.core.ids import GraphId, LinkId, NodeId
 from backend.discovery import load_blocks, load_catalog
 from backend.sdk import Block, BlockContext, Effect, pin, pins, spec_of
+from tests.unit.engine.engine_placed import PLACED
 
 
 @dataclass
@@ -216,12 +217,19 @@ class NotingBlocks:
             made = kind()
             made.notes = notes
             self._ours[kind.id] = made
+        self._ours |= {kind.id: kind() for kind in PLACED}
 
     def get(self, block_id: str) -> Block:
         return self._ours.get(block_id) or load_blocks().get(block_id)
 
+    def address(self, block_id: str) -> str:
+        ours = self._ours.get(block_id)
+        if ours is None:
+            return load_blocks().address(block_id)
+        return f"{type(ours).__module__}:{type(ours).__qualname__}"
 
-CATALOG = Catalog([*load_catalog(), *(spec_of(kind) for kind in OURS)])
+
+CATALOG = Catalog([*load_catalog(), *(spec_of(kind) for kind in (*OURS, *PLACED))])
 
 
 def graph(

@@ -19,6 +19,7 @@ from backend.engine.engine import Engine
 from backend.engine.tools import Limits
 from backend.ports.bus import Attached, NodeChanged, RunChanged
 from backend.ports.dispatch import NOBODY, Signal, SignalKind
+from backend.ports.processes import Processes
 from tests.unit.engine.engine_blocks import CATALOG, Notes, NotingBlocks
 
 ANN: Final = UserId("ann")
@@ -189,7 +190,12 @@ class House:
 
     @asynccontextmanager
     async def engine(
-        self, fault: Fault | None = None, *, slots: int = 100, limits: Limits | None = None
+        self,
+        fault: Fault | None = None,
+        *,
+        slots: int = 100,
+        limits: Limits | None = None,
+        processes: Processes | None = None,
     ) -> AsyncIterator[Engine]:
         """An engine at work; afterwards it is killed, not stopped."""
         engine = Engine(
@@ -200,6 +206,7 @@ class House:
             catalog=CATALOG,
             blocks=NotingBlocks(self.notes),
             web=NoWeb(),
+            processes=processes,
             limits=limits or Limits(),
             slots=slots,
             end_notice=lambda *_: None,

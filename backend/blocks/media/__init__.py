@@ -1,0 +1,1 @@
+"""Blocks that work on video and sound. The library is imported in worker processes only."""
