@@ -6,6 +6,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -15,7 +16,7 @@ from typing import Any, Final
 from backend.blocks import build_index
 from backend.blocks.known import Known
 from backend.core import json
-from backend.core.block import BlockSpec
+from backend.core.block import BlockSpec, Place
 from backend.core.catalog import Catalog
 from backend.core.errors import NotFound
 from backend.sdk import Block, spec_of
@@ -93,12 +94,24 @@ class Plugins:
 
     def _add_all(self, loaded: Any, taken: Callable[[str], bool]) -> None:
         blocks: list[type[Block]] = [loaded] if isinstance(loaded, type) else [*loaded.BLOCKS]
-        specs = [spec_of(block) for block in blocks]
+        specs = [_guarded(block, spec_of(block)) for block in blocks]
         for spec in specs:
             if taken(spec.id) or spec.id in self.blocks:
                 raise ValueError(f"{spec.name}: the id {spec.id} belongs to another block")
         self.specs += specs
         self.blocks |= {block.id: block for block in blocks}
+
+
+def _guarded(block: type[Block], spec: BlockSpec) -> BlockSpec:
+    """
+    Return *spec*, in a thread where *block* does not say where it is run.
+
+    Nobody here knows how long it takes; on the loop it would hold up the runs of all.
+    """
+    says = any("place" in vars(kind) for kind in block.__mro__ if kind is not Block)
+    if says or block.waits:
+        return spec
+    return replace(spec, place=Place.THREAD)
 
 
 def _warn(point: EntryPoint, error: Exception) -> None:

@@ -48,11 +48,18 @@ def main(words: Sequence[str]) -> int:
 
 def _read(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("workloads", nargs="*", choices=[*QUICK, *LARGE], metavar="workload")
+    # Not by `choices`: Python 3.11 wants the empty list to be one of them.
+    parser.add_argument("workloads", nargs="*", type=_workload, metavar="workload")
     parser.add_argument("--runs", type=int, default=100_000, help="runs of soak, history of api")
     parser.add_argument("--nodes", type=int, default=10, help="node executions of a run of api")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long events are sent")
     return parser.parse_args(words)
+
+
+def _workload(name: str) -> str:
+    if name not in (*QUICK, *LARGE):
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join((*QUICK, *LARGE))}")
+    return name
 
 
 def _measure(name: str, asked: argparse.Namespace) -> Any:

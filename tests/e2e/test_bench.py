@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from bench.__main__ import _read
 from bench.api import api, routes
 from bench.events import events
 from bench.figures import slope, spread
@@ -75,7 +76,12 @@ def test_an_unknown_workload_is_refused() -> None:
     )
 
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "invalid choice: 'w17'" in ended.stderr
+    assert "'w17' is none of w1, " in ended.stderr
+
+
+def test_without_a_name_the_quick_ones_are_measured() -> None:
+    assert _read([]).workloads == []
+    assert _read(["w1", "soak"]).workloads == ["w1", "soak"]
 
 
 def test_sums_are_right() -> None:

@@ -1,7 +1,7 @@
 """Blocks are found in the index, in other packages, and among those that are only known."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import Any
@@ -13,7 +13,7 @@ from backend.blocks import build_index
 from backend.blocks.known import Known
 from backend.core.errors import NotFound
 from backend.discovery import BlockLoader, Plugins, load_blocks, load_catalog
-from backend.sdk import Block, BlockContext, pin, pins, spec_of
+from backend.sdk import Block, BlockContext, Place, pin, pins, spec_of
 
 STORE_VALUE = "1ff065e9-88e8-4358-9d82-8dc91f622ba9"
 
@@ -116,6 +116,38 @@ def test_a_package_may_name_a_class(monkeypatch: pytest.MonkeyPatch) -> None:
     assert plugins.broken == {}
     assert [spec.name for spec in plugins.specs] == ["SayBlock"]
     assert isinstance(BlockLoader({}, plugins.blocks).get(SayBlock.id), SayBlock)
+
+
+class QuickBlock(SayBlock):
+    """Says that it is quick."""
+
+    id = "6f2b7a52-4b0e-4f0e-9d5c-0c1a0f0b7a12"
+    place = Place.LOOP
+
+
+class WaitsBlock(SayBlock):
+    """Waits, and so holds up nobody."""
+
+    id = "6f2b7a52-4b0e-4f0e-9d5c-0c1a0f0b7a13"
+
+    async def run(  # type: ignore[override] # it shares the pins alone
+        self, inputs: SayBlock.Input, _context: BlockContext
+    ) -> AsyncIterator[tuple[str, str]]:
+        yield "said", inputs.text
+
+
+@pytest.mark.parametrize(
+    ("block", "place"),
+    [(SayBlock, Place.THREAD), (QuickBlock, Place.LOOP), (WaitsBlock, Place.LOOP)],
+)
+def test_a_block_of_others_that_says_nothing_is_kept_off_the_loop(
+    block: type[Block], place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins = Plugins()
+
+    plugins.add(point_to(block, monkeypatch), lambda _: False)
+
+    assert [spec.place for spec in plugins.specs] == [place]
 
 
 def test_a_package_may_name_a_module_with_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
