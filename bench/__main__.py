@@ -17,6 +17,7 @@ from backend import __version__
 from bench import workloads
 from bench.api import api
 from bench.events import events
+from bench.fair import fair, stop
 from bench.growth import growth
 from bench.kill import w5
 from bench.seed import Sizes
@@ -30,7 +31,7 @@ ON_A_SERVER: Final[dict[str, Callable[[Server], Awaitable[Any]]]] = {
     "w3": workloads.w3,
 }
 QUICK: Final = (*ON_A_SERVER, "w4", "w5")
-LARGE: Final = ("growth", "events", "api", "soak")
+LARGE: Final = ("growth", "events", "fair", "stop", "api", "soak")
 
 
 def main(words: Sequence[str]) -> int:
@@ -71,6 +72,8 @@ def _measure(name: str, asked: argparse.Namespace) -> Any:
     large: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
         "w5": w5,
         "growth": growth,
+        "fair": fair,
+        "stop": stop,
         "events": lambda: events(seconds=asked.seconds),
         "api": lambda: api(sizes=Sizes(runs=asked.runs, nodes=asked.nodes)),
         "soak": lambda: soak(runs=asked.runs),

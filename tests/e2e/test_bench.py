@@ -9,6 +9,7 @@ import pytest
 from bench.__main__ import _read
 from bench.api import api, routes
 from bench.events import events
+from bench.fair import fair, stop
 from bench.figures import slope, spread
 from bench.growth import growth
 from bench.kill import w5
@@ -55,6 +56,21 @@ async def test_growth_compares_a_size_with_ten_times_as_much() -> None:
     one = found["history"]
     assert one["size"] == 20
     assert one["ratio"] == pytest.approx(one["cost_of_ten_times_s"] / one["cost_s"], rel=0.05)
+
+
+async def test_fair_measures_waits_beside_a_long_queue() -> None:
+    found = await fair(runs=300, few=5)
+
+    assert found["still_waiting_at_the_end"] >= 0
+    assert (
+        found["alone"].keys()
+        == found["beside"].keys()
+        == {"p50_ms", "p95_ms", "p99_ms", "worst_ms"}
+    )
+
+
+async def test_stop_measures_runs_that_end_as_terminated() -> None:
+    assert (await stop(runs=3))["runs"] == 3
 
 
 async def test_soak_watches_memory_handles_and_threads() -> None:
