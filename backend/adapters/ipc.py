@@ -5,6 +5,7 @@ import hashlib
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,8 @@ LONGEST_PATH_BYTES: Final = 100
 RECONNECT_MS: Final = 50
 
 _SCHEME: Final = "ipc://"
+#: How the directories for sockets begin whose data directory has a long path.
+_SHORT: Final = "agpt-"
 
 
 def socket_path(data_dir: Path, name: str) -> str:
@@ -36,7 +39,7 @@ def socket_path(data_dir: Path, name: str) -> str:
         digest = hashlib.blake2b(os.fsencode(data_dir), digest_size=8).hexdigest()
         # Names of the environment that no setting of ours replaces.
         short = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-        path = short / f"agpt-{digest}" / f"{name}.sock"
+        path = short / f"{_SHORT}{digest}" / f"{name}.sock"
     if len(os.fsencode(path)) > LONGEST_PATH_BYTES:
         raise CannotStart(
             f"the socket path {path} is over {LONGEST_PATH_BYTES} bytes; "
@@ -78,6 +81,20 @@ def bind(socket: zmq.Socket[bytes], address: str) -> None:
     except zmq.ZMQError as exc:
         socket.close(0)
         raise CannotStart(f"cannot listen on {address}: {exc}") from exc
+
+
+def leave(address: str) -> None:
+    """
+    Remove the file of a socket that was bound to *address*, and the short directory made for it.
+
+    ZeroMQ would do so in a thread of its own, which seldom lives long enough in a process that
+    ends. Call it with the lock of the data directory still held. Twice is harmless.
+    """
+    path = Path(address.removeprefix(_SCHEME))
+    path.unlink(missing_ok=True)
+    if path.parent.name.startswith(_SHORT):
+        with suppress(OSError):  # the other socket's file is in it yet
+            path.parent.rmdir()
 
 
 class Inbox:

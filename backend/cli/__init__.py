@@ -35,6 +35,10 @@ COMMANDS: Final = {
     "pause": ("backend.cli.pauses:pause", "Hold a run, a graph or the whole server."),
     "resume": ("backend.cli.pauses:resume", "Let what is paused go on."),
     "pauses": ("backend.cli.pauses:pauses", "List what is paused."),
+    "selfcheck": (
+        "backend.cli.selfcheck:selfcheck",
+        "Kill a private server again and again, and prove it.",
+    ),
     "test": ("backend.cli.testing:test", "Try a running server out."),
     "token": ("backend.cli.server:token", "Print a token for the owner of this server."),
     "gen-encrypt-key": ("backend.cli.server:gen_encrypt_key", "Print a key for ENCRYPTION_KEY."),

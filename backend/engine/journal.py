@@ -181,6 +181,7 @@ class Journal:
             run_id=execution.id,
             attempt=run.attempt,
             claim=not run.claimed,
+            read_at=None if run.claimed else run.stored.record.revision,
             stalls=run.stored.stalls if run.counts_claim and not run.claimed else None,
             values=snapshots.run_values(execution, now_us),
             nodes=nodes,

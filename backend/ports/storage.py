@@ -206,6 +206,8 @@ class RunChange:
 
     Attributes:
         attempt: The owner's. Refused when it is not the stored one, or, with *claim*, the next.
+        read_at: With a claim: the run's revision when it was read. Refused when there is a newer
+            one: the run has moved on, and may have ended, while its owner-to-be looked at it.
     """
 
     run_id: ExecutionId
@@ -214,6 +216,7 @@ class RunChange:
     stalls: int | None  #: with a claim that is to be counted: how often nothing came of one
     values: Mapping[str, Any]  #: columns of the run's row
     nodes: Sequence[NodeExecution]
+    read_at: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -75,6 +75,7 @@ def change(
     status: Status = Status.RUNNING,
     revision: int = 2,
     nodes: Sequence[NodeExecution] = (),
+    read_at: int | None = None,
 ) -> RunChange:
     """Return a change of the run."""
     values = {
@@ -86,7 +87,13 @@ def change(
         "stats": RunStats(node_count=revision),
     }
     return RunChange(
-        run_id=RUN, attempt=attempt, claim=claim, stalls=None, values=values, nodes=nodes
+        run_id=RUN,
+        attempt=attempt,
+        claim=claim,
+        stalls=None,
+        values=values,
+        nodes=nodes,
+        read_at=read_at,
     )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from backend.core.catalog import Catalog
 from backend.core.errors import NotFound
 from backend.core.graph import Graph, Link, Node
 from backend.core.ids import GraphId, LinkId, NodeId, derived_id
@@ -11,7 +12,9 @@ from backend.discovery import load_catalog
 class Drawing:
     """A graph in the making. Its ids are derived from its name: drawn twice, it is the same."""
 
-    def __init__(self, name: str, description: str) -> None:
+    def __init__(self, name: str, description: str, *, catalog: Catalog | None = None) -> None:
+        """Begin a drawing with the blocks of *catalog*, else those of this installation."""
+        self._catalog = catalog or load_catalog()
         self._name = name
         self._description = description
         self._nodes: list[Node] = []
@@ -24,7 +27,7 @@ class Drawing:
         Raises:
             NotFound: If no such block is known.
         """
-        spec = load_catalog().named(block)
+        spec = self._catalog.named(block)
         if spec is None:
             raise NotFound(f"There is no block {block}")
         node = NodeId(derived_id(self._name, "node", len(self._nodes)))
@@ -45,7 +48,7 @@ class Drawing:
 
     def _keeps(self, node: NodeId) -> bool:
         block_id = next(each.block_id for each in self._nodes if each.id == node)
-        spec = load_catalog().get(block_id)
+        spec = self._catalog.get(block_id)
         return spec is not None and spec.static_output
 
     def graph(self) -> Graph:

@@ -10,6 +10,7 @@ ALLOWED = {
     "backend/adapters/mail/": "the operator's own SMTP server, from the settings",
     "backend/adapters/internal_calls.py": "our own services, at the address in the settings",
     "backend/cli/": "the command line asks the server on loopback",
+    "backend/selfcheck/": "a check asks the server that it has started itself, on loopback",
 }
 CLIENTS = [
     "aiohttp",

@@ -7,10 +7,10 @@ import pytest
 
 from backend.adapters.storage import SqlStorage, open_storage
 from backend.adapters.storage.migrate import migrate
-from backend.testing.storage import StorageSpec
+from backend.testing.storage_races import StorageRacesSpec
 
 
-class TestSqliteStorage(StorageSpec):
+class TestSqliteStorage(StorageRacesSpec):
     @pytest.fixture
     async def storage(self, tmp_path: Path) -> AsyncIterator[SqlStorage]:
         migrate(tmp_path / "agpt.db")

@@ -15,7 +15,7 @@ import structlog
 import zmq
 
 from backend.adapters.bus.messages import BadMessage, decode, encode
-from backend.adapters.ipc import Inbox, bind, open_socket
+from backend.adapters.ipc import Inbox, bind, leave, open_socket
 from backend.core.json import NotJson
 from backend.ports.bus import Attached, NodeChanged, RunChanged
 
@@ -80,6 +80,7 @@ class LocalPublisher:
                     self._note(wish[0])
         finally:
             self._inbox.close()
+            leave(self._path)
             self._socket = self._inbox = None
             self._wanted.clear()
             self._lossy.clear()

@@ -5,7 +5,7 @@ from typing import Final
 
 import zmq
 
-from backend.adapters.ipc import Inbox, bind, open_socket
+from backend.adapters.ipc import Inbox, bind, leave, open_socket
 from backend.core.ids import ExecutionId, UserId
 from backend.ports.dispatch import NOBODY, Signal, SignalKind
 
@@ -63,6 +63,7 @@ class LocalSignalSource:
     async def close(self) -> None:
         if self._inbox is not None:
             self._inbox.close()
+            leave(self._path)
 
     async def _read(self, inbox: Inbox) -> AsyncIterator[list[Signal]]:
         while (messages := await inbox.batch()) is not None:

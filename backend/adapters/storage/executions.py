@@ -15,7 +15,7 @@ from sqlalchemy import (
     update,
 )
 
-from backend.adapters.storage import rows
+from backend.adapters.storage import rows, stops
 from backend.adapters.storage.database import Prepared
 from backend.adapters.storage.dialects import insert_for
 from backend.adapters.storage.tables import (
@@ -321,56 +321,9 @@ def streamed_outputs(
     return outputs
 
 
-#: Statuses of runs that no executor holds, but that can be stopped.
-_PAUSED: Final = Status.REVIEW.value
-
-
-def ask_stop(connection: Connection, user_id: UserId, run_id: ExecutionId, now_us: int) -> bool:
-    """Note that a run and those it started must stop; those that wait for people go on for that."""
-    row = connection.execute(_STATUS, {"run": run_id, "user": user_id}).one_or_none()
-    if row is None or row.status not in (*_UNFINISHED, _PAUSED):
-        return False
-    waiting = [run_id]
-    while waiting:
-        go_on_to_stop(connection, waiting, now_us)
-        connection.execute(
-            update(executions)
-            .where(_E.id.in_(waiting), _E.status.in_(_UNFINISHED), _E.stop_us.is_(None))
-            .values(stop_us=now_us)
-        )
-        children = select(_E.id).where(
-            _E.parent_id.in_(waiting),
-            _E.status.in_((*_UNFINISHED, _PAUSED)),
-            _E.stop_us.is_(None),
-        )
-        waiting = [ExecutionId(child.id) for child in connection.execute(children)]
-    return True
-
-
-def go_on_to_stop(
-    connection: Connection, ids: Sequence[ExecutionId], now_us: int, *, asked: bool = False
-) -> None:
-    """
-    Queue those of *ids* that wait for people again, to be stopped; only where *asked*, if so.
-
-    The executor ends them like all others: it tells whoever watches, or runs them, or is to know.
-    """
-    query = update(executions).where(_E.id.in_(ids), _E.status == _PAUSED)
-    if asked:
-        query = query.where(_E.stop_us.is_not(None))
-    connection.execute(
-        query.values(
-            status=Status.QUEUED.value,
-            revision=_E.revision + 1,
-            updated_us=now_us,
-            stop_us=now_us,
-        )
-    )
-
-
 def hide(connection: Connection, user_id: UserId, run_id: ExecutionId, now_us: int) -> bool:
     """Hide a run for ever; what is unfinished is stopped."""
-    ask_stop(connection, user_id, run_id, now_us)
+    stops.ask_stop(connection, user_id, run_id, now_us)
     result = connection.execute(
         update(executions)
         .where(_E.id == run_id, _E.user_id == user_id, _E.is_deleted.is_(False))

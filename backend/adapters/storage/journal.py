@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, func, not_, or_, sele
 from sqlalchemy.sql.expression import ClauseElement
 
 from backend.adapters.storage import executions as runs
-from backend.adapters.storage import notices, reviews, rows
+from backend.adapters.storage import notices, reviews, rows, stops
 from backend.adapters.storage.database import Prepared
 from backend.adapters.storage.dialects import insert_for
 from backend.adapters.storage.holds import is_held
@@ -49,7 +49,12 @@ def _run_update() -> ClauseElement:
     values: dict[str, Any] = {name: bindparam(name) for name in (*RUN_COLUMNS, "attempt", "owner")}
     return (
         update(executions)
-        .where(_E.id == bindparam("run"), _E.attempt == bindparam("expected"))
+        .where(
+            _E.id == bindparam("run"),
+            _E.attempt == bindparam("expected"),
+            # Revisions only grow: a claim of what was read finds the revision that was read.
+            _E.revision <= bindparam("read_at"),
+        )
         .values(values)
     )
 
@@ -68,8 +73,9 @@ def _upsert(table: Table, *keys: str) -> Callable[[str], ClauseElement]:
 
 _UPDATE_RUN: Final = Prepared(
     _run_update(), "status", "attempt", "owner", "revision", "updated_us", "started_us", "ended_us",
-    "stats", "run", "expected",
+    "stats", "run", "expected", "read_at",
 )  # fmt: skip
+_ANY_REVISION: Final = 2**62
 _CUT_SHORT: Final = (Status.FAILED.value, Status.TERMINATED.value)
 #: A run whose graph is gone cannot be read node by node: what was open ends with it all the same.
 _CLOSE_NODES: Final = Prepared(
@@ -116,11 +122,6 @@ def unfinished(
     return [ExecutionId(row.id) for row in found]
 
 
-def stops_asked(connection: Connection) -> list[ExecutionId]:
-    """Return unfinished runs that must stop."""
-    return [ExecutionId(row.id) for row in connection.execute(_STOPS_ASKED)]
-
-
 def load_runs(connection: Connection, ids: Sequence[ExecutionId]) -> list[StoredRun]:
     """Return those of *ids* that are unfinished."""
     return [_stored_run(row) for row in connection.execute(_LOAD_RUNS, {"ids": ids})]
@@ -139,7 +140,6 @@ _LOAD_RUNS: Final = (
     )
     .where(_E.id.in_(bindparam("ids", expanding=True)), _E.status.in_(_UNFINISHED))
 )
-_STOPS_ASKED: Final = select(_E.id).where(is_unfinished, _E.stop_us.is_not(None))
 
 
 def _stored_run(row: Any) -> StoredRun:
@@ -313,10 +313,12 @@ def commit(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]
         held = [run for run in found if run not in refused]
         if status in _UNANSWERED:
             reviews.reject_open(connection, held, _UNANSWERED[status], staged.at_us)
+            # They end before it, unless nobody was there to stop them.
+            stops.stop_children(connection, held, staged.at_us)
         else:
             # It may have been stopped before it came to wait, or be answered since a first try of
             # this very batch.
-            runs.go_on_to_stop(connection, held, staged.at_us, asked=True)
+            stops.go_on_to_stop(connection, held, staged.at_us, asked=True)
             for run_id in held:
                 reviews.release(connection, run_id, staged.at_us)
     if staged.notices:
@@ -352,6 +354,7 @@ def _run_row(change: RunChange, owner: str) -> tuple[Any, ...]:
         rows.stats_text(values["stats"]),
         change.run_id,
         change.attempt - 1 if change.claim else change.attempt,
+        change.read_at if change.claim and change.read_at is not None else _ANY_REVISION,
     )
 
 

@@ -15,6 +15,7 @@ from backend.adapters.storage import (
     retention,
     reviews,
     schedules,
+    stops,
     users,
 )
 from backend.adapters.storage.database import Database
@@ -98,10 +99,10 @@ class SqlStorage:
         return await self.database.read(lambda c: journal.load_nodes(c, run_id, plans))
 
     async def stops_asked(self) -> list[ExecutionId]:
-        return await self.database.read(journal.stops_asked)
+        return await self.database.read(stops.stops_asked)
 
     async def stop_paused(self, run_id: ExecutionId, *, now_us: int) -> None:
-        await self.database.write(lambda c: executions.go_on_to_stop(c, [run_id], now_us))
+        await self.database.write(lambda c: stops.go_on_to_stop(c, [run_id], now_us))
 
     async def decisions(self, run_id: ExecutionId) -> Decisions:
         return await self.database.read(lambda c: reviews.decided(c, run_id))

@@ -10,6 +10,7 @@ from backend.adapters.storage import (
     presets,
     reviews,
     schedules,
+    stops,
     users,
     webhooks,
 )
@@ -121,9 +122,7 @@ class SqlUserStorage:
         )
 
     async def ask_stop(self, run_id: ExecutionId, *, now_us: int) -> bool:
-        return await self._database.write(
-            lambda c: executions.ask_stop(c, self.user_id, run_id, now_us)
-        )
+        return await self._database.write(lambda c: stops.ask_stop(c, self.user_id, run_id, now_us))
 
     async def waiting_reviews(self, *, page: int, page_size: int) -> list[ReviewRecord]:
         return await self._database.read(

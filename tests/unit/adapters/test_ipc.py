@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from backend.adapters.ipc import LONGEST_PATH_BYTES, bind, open_socket, socket_path
+from backend.adapters.ipc import LONGEST_PATH_BYTES, bind, leave, open_socket, socket_path
 from backend.core.errors import CannotStart
 
 
@@ -95,3 +95,29 @@ def test_a_place_that_cannot_be_used_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(CannotStart, match=r"events\.sock"):
         bind(open_socket(zmq.PULL, limit=1), address)
+
+
+def test_a_socket_that_is_left_has_no_file_any_more(tmp_path: Path) -> None:
+    address = socket_path(tmp_path, "events")
+    socket = open_socket(zmq.PULL, limit=1)
+    bind(socket, address)
+    assert (tmp_path / "run" / "events.sock").exists()
+
+    socket.close(0)
+    leave(address)
+    leave(address)
+
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_the_short_folder_goes_with_its_last_socket(tmp_path: Path, runtime_dir: Path) -> None:
+    long = tmp_path / ("d" * LONGEST_PATH_BYTES)
+    addresses = [socket_path(long, name) for name in ("events", "signals")]
+    for address in addresses:
+        Path(address.removeprefix("ipc://")).touch()
+
+    leave(addresses[0])
+    between = len(list(runtime_dir.iterdir()))
+    leave(addresses[1])
+
+    assert (between, list(runtime_dir.iterdir())) == (1, [])

@@ -1,0 +1,164 @@
+"""Does to the private server what the plan says, at the moments that it says, and notes when."""
+
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Final
+
+from backend.core import json
+from backend.selfcheck.history import Interruption, now_us
+from backend.selfcheck.outside import Outside
+from backend.selfcheck.plan import Strike, StrikePlan, Trigger
+from backend.selfcheck.server import ORPHAN_LIMIT_S, PrivateServer
+from backend.selfcheck.witness import Witness
+from backend.util.identity import Identity, send_signal, wait_until_gone
+
+#: A moment that does not come is not waited for: when all is down nobody commits.
+_TRIGGER_LIMIT_S: Final = 2.0
+_VICTIM_LIMIT_S: Final = 15.0
+_DEATH_LIMIT_S: Final = 10.0
+
+
+class Storm:
+    """
+    Strikes one server.
+
+    Attributes:
+        struck: How many strikes of each kind.
+        killed: How many processes were killed, by name.
+        interruptions: When executors died.
+        surprises: What the server did without being told.
+    """
+
+    def __init__(self, server: PrivateServer, witness: Witness, outside: Outside) -> None:
+        """Prepare to strike *server*."""
+        self.struck: Counter[Strike] = Counter()
+        self.triggers: Counter[Trigger] = Counter()
+        self.killed: Counter[str] = Counter()
+        self.interruptions: list[Interruption] = []
+        self.surprises: list[str] = []
+        self._server = server
+        self._witness = witness
+        self._outside = outside
+        self._pause = threading.Event()
+        self._triggers: dict[Trigger, Callable[[int], bool]] = {
+            Trigger.TIME: lambda _: True,
+            Trigger.COMMIT: lambda n: witness.wait_for_commits(n, limit_s=_TRIGGER_LIMIT_S),
+            Trigger.CALL: lambda n: outside.wait_for_calls(n, limit_s=_TRIGGER_LIMIT_S),
+            Trigger.ANSWER: lambda n: outside.wait_for_answers(n, limit_s=_TRIGGER_LIMIT_S),
+        }
+
+    def run(self, plans: Iterable[StrikePlan], struck: Callable[[StrikePlan], None]) -> None:
+        """
+        Strike after strike; after each, tell *struck*.
+
+        Raises:
+            CannotStart: If the server does not come back.
+        """
+        for plan in plans:
+            steps = _Steps()
+            self._pause.wait(plan.pause_s)
+            self._revive()
+            steps.done("paused_s")
+            victims = self._server.wait_for(plan.victims, limit_s=_VICTIM_LIMIT_S)
+            missing = sorted(set(plan.victims) - victims.keys())
+            if missing and not self._server.has_ended:
+                names = ", ".join(missing)
+                self.surprises.append(f"no process of {names} after {_VICTIM_LIMIT_S:.0f} seconds")
+            steps.done("victims_s")
+            hit = self._triggers[plan.trigger](plan.count)
+            self.triggers[plan.trigger] += hit
+            steps.done("moment_s")
+            self._strike(plan, victims, steps)
+            self._diary(plan, steps, hit=hit)
+            self.struck[plan.strike] += 1
+            struck(plan)
+
+    def _revive(self) -> None:
+        """Start a server that has ended by itself, and note that it has."""
+        if self._server.has_ended:
+            self.surprises.append(f"the server ended by itself: {self._server.last_words()}")
+            self._server.start()
+
+    def _diary(self, plan: StrikePlan, steps: "_Steps", *, hit: bool) -> None:
+        """Write down what was done, and how long each part of it took: for who looks for a cause."""
+        line = json.text({"at_us": now_us(), "hit": hit, **asdict(plan), **steps.took_s})
+        with self._server.diary.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+
+    def _strike(self, plan: StrikePlan, victims: dict[str, Identity], steps: "_Steps") -> None:
+        begin_us = now_us()
+        match plan.strike:
+            case Strike.PAUSE:
+                self._freeze(victims, plan.frozen_s)
+            case Strike.SUPERVISOR | Strike.EVERYTHING:
+                self._end_server(plan, begin_us, steps)
+            case _:
+                doomed = self._kill(victims)
+                if plan.hits_executor:
+                    self._note(plan, begin_us, doomed, steps)
+
+    def _freeze(self, victims: dict[str, Identity], frozen_s: float) -> None:
+        for one in victims.values():
+            send_signal(one, signal.SIGSTOP)
+        try:
+            self._pause.wait(frozen_s)
+        finally:
+            for one in victims.values():
+                send_signal(one, signal.SIGCONT)
+
+    def _kill(self, victims: dict[str, Identity]) -> list[Identity]:
+        doomed = []
+        for name, one in victims.items():
+            if send_signal(one, signal.SIGKILL):
+                self.killed[name] += 1
+                doomed.append(one)
+        return doomed
+
+    def _end_server(self, plan: StrikePlan, begin_us: int, steps: "_Steps") -> None:
+        supervisor = self._server.supervisor()
+        family = self._server.everybody()
+        if supervisor is not None:
+            self._kill({"supervisor": supervisor})
+        if plan.strike is Strike.EVERYTHING:
+            for one in family:
+                if one != supervisor and send_signal(one, signal.SIGKILL):
+                    self.killed["with the supervisor"] += 1
+        self._note(plan, begin_us, family, steps)
+        left = wait_until_gone(family, limit_s=0)
+        if left:
+            pids = ", ".join(str(one.pid) for one in left)
+            self.surprises.append(
+                f"{ORPHAN_LIMIT_S:.0f} seconds after its supervisor was killed, {pids} still ran"
+            )
+        self._server.start()
+        steps.done("start_s")
+
+    def _note(
+        self, plan: StrikePlan, begin_us: int, doomed: list[Identity], steps: "_Steps"
+    ) -> None:
+        """Wait until they are gone, and note what was committed by then."""
+        wait_until_gone(doomed, limit_s=ORPHAN_LIMIT_S if plan.ends_server else _DEATH_LIMIT_S)
+        self.interruptions.append(
+            Interruption(strike=plan.strike, begin_us=begin_us, end_us=now_us())
+        )
+        steps.done("death_s")
+        self._witness.look()
+        self._witness.interrupted(begin_us)
+        steps.done("look_s")
+
+
+class _Steps:
+    """How long each part of a strike took, in seconds."""
+
+    def __init__(self) -> None:
+        self.took_s: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def done(self, name: str) -> None:
+        now = time.monotonic()
+        self.took_s[name] = round(now - self._last, 3)
+        self._last = now

@@ -1,0 +1,41 @@
+"""What every storage adapter must do when runs end, stop or begin at the same moment. See storage.py."""
+
+import pytest
+
+from backend.core.status import Status
+from backend.ports.storage import Storage
+from backend.testing.storage import ANN, RUN, StorageSpec, change, commit, new_run
+
+
+class StorageRacesSpec(StorageSpec):
+    """Give a fixture `storage`, migrated and empty; every test must pass."""
+
+    async def test_a_run_that_has_ended_since_it_was_read_is_not_begun_again(
+        self, storage: Storage
+    ) -> None:
+        """Its own executor may have been the one that ended it, while a sweep was reading."""
+        await storage.submit(new_run())
+        await commit(storage, "one", change(claim=True, read_at=1))
+        [read] = await storage.load_runs([RUN])
+        await commit(storage, "one", change(status=Status.COMPLETED, revision=9))
+
+        late = change(claim=True, attempt=2, revision=3, read_at=read.record.revision)
+        assert await commit(storage, "one", late) == {RUN}
+
+        run = await storage.of(ANN).execution(RUN)
+        assert run is not None
+        assert (run.status, run.revision) == (Status.COMPLETED, 9)
+
+    @pytest.mark.parametrize("end", [Status.TERMINATED, Status.FAILED])
+    async def test_what_an_ended_run_left_running_must_stop(
+        self, storage: Storage, end: Status
+    ) -> None:
+        """A run that could not be read any more had nobody to stop its children."""
+        await storage.submit(new_run())
+        await commit(storage, "one", change(claim=True))
+        await storage.submit(new_run("child", parent_id=RUN))
+        await storage.submit(new_run("grandchild", parent_id="child"))
+
+        await commit(storage, "one", change(status=end, revision=3))
+
+        assert sorted(await storage.stops_asked()) == ["child", "grandchild"]

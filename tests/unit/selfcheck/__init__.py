@@ -1,0 +1,1 @@
+"""The parts of `agpt selfcheck` that need no process."""
