@@ -25,6 +25,7 @@ from backend.core.step import (
     NodeCancelled,
     NodeEnded,
     NodePaused,
+    NodeRetried,
     NodeStarted,
     NodeYielded,
     RunEnded,
@@ -212,6 +213,9 @@ class Driver:
             self.work.remove(work)
             self.model.asked(ordinal)
             self.send(NodePaused(ordinal=ordinal, at_us=self.tick()))
+        elif self.choose(8) == 0:
+            # A try fails and there is another: to the run it is all one.
+            self.send(NodeRetried(ordinal=ordinal, error="away", at_us=self.tick()))
         elif work.outputs:
             name, value = work.outputs.pop(0)
             self.model.yielded(ordinal, name, value)

@@ -20,12 +20,19 @@ SINKS = ("a", "b", "pick", "b_#_k")
 SOURCES = ("x", "x", "x", "y", "error", "x_#_k")
 
 
-def effort(examples: int) -> settings:
+def effort(examples: int, *, fresh: bool = False) -> settings:
+    """
+    Return how much is tried.
+
+    Args:
+        fresh: Others each time, and a failure prints how it is had again.
+    """
     return settings(
         max_examples=examples,
+        print_blob=fresh,
         deadline=None,  # a busy machine is no failure
         database=None,
-        derandomize=not os.environ.get("HYPOTHESIS_SEARCH"),
+        derandomize=not (fresh or os.environ.get("HYPOTHESIS_SEARCH")),
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
 
@@ -220,4 +227,28 @@ def test_five_hundred_runs_do_not_depend_on_order_or_crashes(
 @effort(500)
 @given(case=cases(), seed=seeds, after=st.integers(0, 100))
 def test_five_hundred_runs_can_be_stopped(case: Case, seed: int, after: int) -> None:
+    a_stop_ends_it(case, seed, after)
+
+
+@pytest.mark.chaos
+@effort(100_000, fresh=True)
+@given(case=cases(), seed=seeds)
+def test_a_hundred_thousand_runs_follow_the_plain_rules(case: Case, seed: int) -> None:
+    the_core_follows_the_model(case, seed)
+
+
+@pytest.mark.chaos
+@effort(20_000, fresh=True)
+@given(case=cases(orderly=True), first=seeds, second=seeds)
+def test_twenty_thousand_runs_do_not_depend_on_order_or_crashes(
+    case: Case, first: int, second: int
+) -> None:
+    the_order_does_not_matter(case, first, second)
+    a_crash_changes_nothing(case, first, second)
+
+
+@pytest.mark.chaos
+@effort(20_000, fresh=True)
+@given(case=cases(), seed=seeds, after=st.integers(0, 100))
+def test_twenty_thousand_runs_can_be_stopped(case: Case, seed: int, after: int) -> None:
     a_stop_ends_it(case, seed, after)
