@@ -30,6 +30,12 @@ def derived_id(*parts: str | int) -> str:
     return _as_uuid8(_digest("\x1f".join(map(str, parts))))
 
 
+def run_below(parent: ExecutionId, node_exec_id: str, tries: int) -> ExecutionId:
+    """Return the id of the run that a node execution starts, in the try after *tries* of them."""
+    which = f"child{tries}" if tries else "child"
+    return ExecutionId(derived_id(parent, node_exec_id, which))
+
+
 class IdSeries:
     """
     The ids of what belongs to one thing, by number: the same ones whenever they are asked for.

@@ -1,11 +1,12 @@
 """So many runs at once of one user, and of one user and graph; the others wait their turn."""
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
 from backend.core.ids import ExecutionId, GraphId, UserId
 from backend.ports.storage import StoredRun
+from backend.ports.why import AdmissionFacts
 
 Key: TypeAlias = tuple[UserId, GraphId]
 
@@ -66,6 +67,28 @@ class Admission:
             del self._users[user_id]
         next_id = self._next(user_id)
         return [] if next_id is None else [next_id]
+
+    def put_right(self, active: Iterable[StoredRun]) -> bool:
+        """Count *active*, all roots under way, and nobody else; say whether that was wrong."""
+        keys = Counter(map(_key, active))
+        if keys == self._active:
+            return False
+        self._active = keys
+        self._users = Counter()
+        for (user_id, _), count in keys.items():
+            self._users[user_id] += count
+        return True
+
+    def limits(self, *, slots: int, free: int) -> AdmissionFacts:
+        """Return the limits, and who has come to one."""
+        return AdmissionFacts(
+            slots=slots,
+            free=free,
+            per_graph=self._per_graph,
+            per_user=self._per_user,
+            full_graphs=tuple(self.full()),
+            full_users=tuple(self.full_users()),
+        )
 
     def is_full(self, user_id: UserId) -> bool:
         """Say whether no more runs of this user may begin now."""

@@ -1,18 +1,21 @@
 """The engine of one executor: journal, worker and all their tasks, from start to drain."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import structlog
 
 from backend.core.catalog import Catalog
 from backend.core.execution import Execution
+from backend.core.ids import ExecutionId
 from backend.core.records import NoticeRecord
+from backend.engine import explain
 from backend.engine.journal import Journal
 from backend.engine.lag import LoopLag
 from backend.engine.nesting import Nesting
 from backend.engine.places import Rooms
+from backend.engine.progress import ProgressWatch
 from backend.engine.threads import BlockThreads
 from backend.engine.tools import Blocks, EngineTools, Limits
 from backend.engine.worker import Worker
@@ -23,6 +26,7 @@ from backend.ports.memory import Memories
 from backend.ports.processes import Processes
 from backend.ports.storage import EngineStorage, StoredRun
 from backend.ports.web import WebClient
+from backend.ports.why import EngineFacts
 from backend.sdk.files import FileDesk
 
 log = structlog.get_logger()
@@ -36,6 +40,7 @@ class Engine:
 
     Attributes:
         journal, worker, lag: Their figures are for /metrics.
+        watch: Begins runs again that stand still for no reason.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of a machine; wiring names each
@@ -78,6 +83,11 @@ class Engine:
         self.lag = LoopLag()
         self.worker = Worker(storage, signals, tools, slots=slots)
         tools.nesting = Nesting(self.worker, limit=limits.nesting)
+        self.watch = ProgressWatch(self.worker, tools)
+
+    def explain(self, ids: Sequence[ExecutionId]) -> EngineFacts:
+        """Return what is known here of runs that somebody asks about."""
+        return explain.facts(self.worker, self._tools, ids)
 
     @property
     def left_alone(self) -> int:
@@ -96,6 +106,7 @@ class Engine:
             tasks = [
                 group.create_task(self.journal.serve(), name="journal"),
                 group.create_task(self.worker.serve(), name="worker"),
+                group.create_task(self.watch.serve(), name="progress"),
                 group.create_task(self._publisher.serve(lambda: None), name="events"),
                 group.create_task(self.lag.serve(), name="lag"),
             ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from backend.core.block import BlockType
 from backend.core.errors import BadRequest, BlockExecutionError, Unavailable
 from backend.core.execution import NodeExecution, RunStats
-from backend.core.ids import ExecutionId, GraphId, derived_id
+from backend.core.ids import ExecutionId, GraphId, run_below
 from backend.core.records import ExecutionRecord, NewExecution
 from backend.core.status import FINAL, Status
 from backend.engine.context import Usage
@@ -48,8 +48,7 @@ class Children(Protocol):
 
 def child_id(parent: ExecutionId, execution: NodeExecution) -> ExecutionId:
     """Return the id of the run that a node execution starts; each of its tries has its own."""
-    which = f"child{execution.tries}" if execution.tries else "child"
-    return ExecutionId(derived_id(parent, execution.id, which))
+    return run_below(parent, execution.id, execution.tries)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,6 +17,7 @@ from backend.core.reviews import DecisionPending
 from backend.core.step import NodeCancelled, NodeRetried
 from backend.engine.block_run import BlockFailed, BlockRun
 from backend.engine.tools import EngineTools
+from backend.ports.why import NodeWork, WorkState
 
 if TYPE_CHECKING:
     from backend.engine.run_loop import RunLoop
@@ -59,6 +60,8 @@ class NodeTask:
         self._failed = failed
         self._is_late = False
         self._is_left_alone = False
+        self._tried_s: float | None = None  # when the try under way began to work
+        self._again_s: float | None = None  # when the next one begins
 
     def start(self) -> None:
         """Begin; from the event loop's thread."""
@@ -111,7 +114,9 @@ class NodeTask:
             self._loop.happened(
                 NodeRetried(ordinal=execution.ordinal, error=str(failed), at_us=self._loop.now())
             )
+            self._again_s = self._tools.clock.monotonic_s() + wait_s
             await asyncio.sleep(wait_s)
+            self._again_s = None
             self._run.again()
             failed = None
 
@@ -144,13 +149,16 @@ class NodeTask:
 
     async def _in_time(self) -> None:
         limit_s, _ = self._time_limit()
-        if not limit_s:
-            return await self._consume()
-        timer = asyncio.get_running_loop().call_later(limit_s, self._time_is_up)
+        self._tried_s = self._tools.clock.monotonic_s()
+        timer = None
+        if limit_s:
+            timer = asyncio.get_running_loop().call_later(limit_s, self._time_is_up)
         try:
             await self._consume()
         finally:
-            timer.cancel()
+            self._tried_s = None
+            if timer is not None:
+                timer.cancel()
 
     def _after_cancel(self) -> BlockFailed:
         """Return what a cancelled try failed with; raise where all of the node was cancelled."""
@@ -160,6 +168,18 @@ class NodeTask:
         if self.task.cancelling():
             raise asyncio.CancelledError
         return BlockFailed("the block cancelled itself", Failure.UNKNOWN)
+
+    def work(self) -> NodeWork:
+        """Return what it does now."""
+        now_s, node = self._tools.clock.monotonic_s(), self._run.execution.node
+        retries = node.block.retries if node.policy.retries is None else node.policy.retries
+        limit_s, whose = self._time_limit()
+        state, for_s = WorkState.WAITS_FOR_DISK, 0.0
+        if self._again_s is not None:
+            state, for_s = WorkState.WAITS_TO_RETRY, max(0.0, self._again_s - now_s)
+        elif self._tried_s is not None:
+            state, for_s = WorkState.WORKS, now_s - self._tried_s
+        return NodeWork(state=state, for_s=for_s, limit_s=limit_s, whose=whose, tries=retries + 1)
 
     # Time limits.
 

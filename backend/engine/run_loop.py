@@ -8,13 +8,14 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 import structlog
 
 from backend.core.block import Effect
-from backend.core.errors import AgentServerError
+from backend.core.errors import AgentServerError, StaleAttempt
 from backend.core.execution import Execution, NodeExecution
 from backend.core.records import NewExecution, NoticeRecord
 from backend.core.reviews import NONE_YET, DecisionPending, Question, ReviewRecord
@@ -166,6 +167,24 @@ class RunLoop:
         running = self.execution.running
         return any(n in running and not running[n].node.is_agent for n in self._tasks)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has nothing to do by itself: what happens next comes from a node's task."""
+        return not (self._held or self._pumping or self._inline or self._effects)
+
+    def task_of(self, ordinal: int) -> NodeTask | None:
+        """Return what works on a node execution; None if nothing does."""
+        task = self._tasks.get(ordinal)
+        return None if task is None or task.task.done() else task
+
+    async def let_go(self) -> None:
+        """Give it up, and say so: the worker takes it up again from its rows."""
+        await self.give_up()
+        # What it has done so far goes to the disk before anybody else begins with its rows.
+        with suppress(StaleAttempt):
+            await self._tools.journal.saved(self)
+        self._tell_end()
+
     async def give_up(self) -> None:
         """Cancel what runs and forget the run here; its rows say where another may go on."""
         self._over = True
@@ -203,7 +222,8 @@ class RunLoop:
         return self._tools.end_notice(self.stored, self.execution)
 
     def _tell_end(self) -> None:
-        for tell in self.on_end:
+        told, self.on_end = self.on_end, []  # once, also where it was let go and then refused
+        for tell in told:
             tell(self)
 
     # Events in, effects out.

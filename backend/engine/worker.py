@@ -22,6 +22,7 @@ from backend.engine.tools import EngineTools
 from backend.engine.turns import Turns
 from backend.ports.dispatch import Signal, SignalKind, SignalSource
 from backend.ports.storage import EngineStorage, StoredRun
+from backend.ports.why import AdmissionFacts
 
 log = structlog.get_logger()
 
@@ -89,6 +90,25 @@ class Worker:
             for run_id, loop in self.active_runs.items()
             if run_id not in self._children and loop.stored.record.user_id == user_id
         )
+
+    def limits(self) -> AdmissionFacts:
+        """Return what a run may wait for before it begins."""
+        return self._admission.limits(slots=self._slots, free=self.free)
+
+    def is_loading(self, run_id: ExecutionId) -> bool:
+        """Say whether a run is being begun."""
+        return run_id in self._loading
+
+    def count_again(self) -> bool:
+        """Count who is under way anew; say whether the counts were wrong."""
+        if self._loading:  # some of them are counted, and not yet under way
+            return False
+        roots = [loop.stored for loop in self.active_runs.values() if not loop.stored.depth]
+        if not self._admission.put_right(roots):
+            return False
+        self._more = True
+        self._wake.set()
+        return True
 
     async def serve(self) -> None:
         """Pick runs up, until cancelled."""
