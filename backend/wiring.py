@@ -95,6 +95,7 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
     """Run agents."""
     from backend.adapters.lock import ExecutorLock
     from backend.adapters.web import GuardedWebClient
+    from backend.engine.explain import explained
     from backend.engine.figures import watch_engine, watch_processes
     from backend.wiring_files import worker_pool
 
@@ -127,7 +128,14 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
 
         running.add_done_callback(ended)
         await up.wait()
-        await serve_internal(settings, started, drained, health=health, metrics=metrics)
+        await serve_internal(
+            settings,
+            started,
+            drained,
+            health=health,
+            metrics=metrics,
+            calls={"why": lambda body: explained(engine, body)},
+        )
         await running
 
 

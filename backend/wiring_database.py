@@ -51,8 +51,8 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
             health=health,
             metrics=metrics,
             calls={
-                "retention": lambda: retention.work(at_most_s=_RETENTION_S),
-                "file_sweep": lambda: sweep_files(open_files(settings), storage),
+                "retention": lambda _: retention.work(at_most_s=_RETENTION_S),
+                "file_sweep": lambda _: sweep_files(open_files(settings), storage),
             },
         )
 

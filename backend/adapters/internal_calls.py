@@ -1,7 +1,7 @@
 """Calls from one service of the installation to another, over its internal port."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 from backend.core import json
 from backend.core.errors import Unavailable
@@ -18,32 +18,38 @@ class InternalCaller:
         self._port = port
         self._key = key
 
-    async def call(self, name: str) -> str:
+    async def call(self, name: str, said: Any = None, *, limit_s: float = _LIMIT_S) -> Any:
         """
-        Return the result of the call *name*.
+        Return the result of the call *name*, JSON.
+
+        Args:
+            said: What the service is told with it, JSON.
 
         Raises:
             Unavailable: If the service does not answer, or says that it failed.
         """
         try:
-            async with asyncio.timeout(_LIMIT_S):
-                status, body = await self._ask(name)
+            async with asyncio.timeout(limit_s):
+                status, body = await self._ask(name, b"" if said is None else json.dumps(said))
         except (OSError, TimeoutError, asyncio.IncompleteReadError, IndexError, ValueError) as exc:
             raise Unavailable(f"the service on port {self._port} does not answer: {exc}") from exc
-        answer = json.loads(body)
+        try:
+            answer = json.loads(body)
+        except json.NotJson as exc:
+            raise Unavailable(f"the service on port {self._port} answers nonsense") from exc
         if status != 200:  # noqa: PLR2004 - HTTP's word for "done"
             raise Unavailable(f"{name} failed: {answer}")
-        return str(answer.get("result"))
+        return answer.get("result")
 
-    async def _ask(self, name: str) -> tuple[int, bytes]:
+    async def _ask(self, name: str, said: bytes) -> tuple[int, bytes]:
         reader, writer = await asyncio.open_connection(self._host, self._port)
         try:
             head = (
                 f"POST /calls/{name} HTTP/1.1\r\nHost: {self._host}\r\n"
-                f"Authorization: Bearer {self._key}\r\nContent-Length: 0\r\n"
+                f"Authorization: Bearer {self._key}\r\nContent-Length: {len(said)}\r\n"
                 "Connection: close\r\n\r\n"
             )
-            writer.write(head.encode())
+            writer.write(head.encode() + said)
             await writer.drain()
             answer = b""
             while chunk := await reader.read(_MOST_BYTES):

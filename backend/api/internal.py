@@ -2,16 +2,21 @@
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from backend.core.errors import AgentServerError
+from backend.core import json
+from backend.core.errors import AgentServerError, TooLarge
 
 Check = Callable[[], Awaitable[Mapping[str, object]]]
-Call = Callable[[], Awaitable[str]]
+#: Takes the body of the request, which is JSON; None where there is none.
+Call = Callable[[Any], Awaitable[Any]]
+
+_MOST_BYTES: Final = 1024 * 1024
 
 
 def create_internal_app(
@@ -95,7 +100,9 @@ class _Pages:
         if work is None:
             return JSONResponse({"detail": "Not Found"}, 404)
         try:
-            return JSONResponse({"result": await work()})
+            return JSONResponse({"result": await work(await _body(request))})
+        except (json.NotJson, TooLarge) as exc:
+            return _error(exc, 400)
         except AgentServerError as exc:
             return _error(exc, 500)
 
@@ -107,5 +114,14 @@ class _Pages:
 _REFUSED = JSONResponse({"detail": "the instance key is missing or wrong"}, 401)
 
 
-def _error(error: AgentServerError, status: int) -> Response:
+async def _body(request: Request) -> Any:
+    text = b""
+    async for piece in request.stream():
+        text += piece
+        if len(text) > _MOST_BYTES:
+            raise TooLarge(f"the request is over {_MOST_BYTES} bytes")
+    return json.loads(text) if text else None
+
+
+def _error(error: Exception, status: int) -> Response:
     return JSONResponse({"type": type(error).__name__, "args": [str(error)]}, status)

@@ -39,6 +39,7 @@ COMMANDS: Final = {
         "backend.cli.selfcheck:selfcheck",
         "Kill a private server again and again, and prove it.",
     ),
+    "why": ("backend.cli.why:why", "Say why a run does not move."),
     "test": ("backend.cli.testing:test", "Try a running server out."),
     "token": ("backend.cli.server:token", "Print a token for the owner of this server."),
     "gen-encrypt-key": ("backend.cli.server:gen_encrypt_key", "Print a key for ENCRYPTION_KEY."),

@@ -12,7 +12,7 @@ from backend.cli.options import json_option, print_json
 from backend.cli.server import data_dir_option, overrides_of
 
 if TYPE_CHECKING:
-    from backend.services.doctor import Alive, Report
+    from backend.services.doctor import Report
     from backend.settings import Settings
 
 #: Fewer rows are looked at before a bar could be read.
@@ -40,6 +40,7 @@ def doctor(*, as_json: bool, data_dir: Path | None) -> None:
 def _examine(settings: "Settings") -> "Report":
     from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- `agpt --help` does without
     from backend.adapters.storage.doctor import examine as opened  # noqa: PLC0415 -- the same
+    from backend.cli.alive import alive_on  # noqa: PLC0415 -- the same
     from backend.cli.database import require_newest  # noqa: PLC0415 -- the same
     from backend.services.doctor import STEPS, examine  # noqa: PLC0415 -- the same
     from backend.wiring import database_path  # noqa: PLC0415 -- the same
@@ -47,28 +48,7 @@ def _examine(settings: "Settings") -> "Report":
     path = database_path(settings)
     require_newest(path)
     with opened(path) as records, _progress(STEPS, records.rows()) as step:
-        return examine(records, _alive(settings), now_us=SystemClock().now_us(), step=step)
-
-
-def _alive(settings: "Settings") -> "Alive":
-    from backend.core.cron import Dialect  # noqa: PLC0415 -- `agpt --help` does without
-    from backend.services.doctor import Alive  # noqa: PLC0415 -- the same
-    from backend.util.identity import is_alive  # noqa: PLC0415 -- the same
-    from backend.util.record import read_records  # noqa: PLC0415 -- the same
-
-    running = {
-        service.name
-        for record in read_records(settings.agpt_data_dir).values()
-        for service in record.services
-        if is_alive(service.identity)
-    }
-    return Alive(
-        executor="ExecutionManager" in running,
-        scheduler="Scheduler" in running,
-        notifications="NotificationManager" in running,
-        slots=settings.num_graph_workers,
-        dialect=Dialect(settings.cron_dialect),
-    )
+        return examine(records, alive_on(settings), now_us=SystemClock().now_us(), step=step)
 
 
 @contextmanager
@@ -90,7 +70,8 @@ def _show(report: "Report") -> None:
         if finding.count > len(finding.broken):
             click.echo(f"        … and {finding.count - len(finding.broken)} more.")
     for note in report.still:
-        click.echo(f"still   run {note.run.id} ({note.run.status}): {note.reason}")
+        for line in note.lines():
+            click.echo(f"still   run {note.run_id} ({note.status}): {line}")
     if report.more:
         click.echo("still   … and further runs.")
     kept = len(report.findings) - len(report.broken)
@@ -98,6 +79,8 @@ def _show(report: "Report") -> None:
 
 
 def _show_json(report: "Report") -> None:
+    from backend.cli.why import why_as_json  # noqa: PLC0415 -- `agpt --help` does without
+
     found: dict[str, Any] = {
         "ok": not report.broken,
         "rules": [
@@ -108,15 +91,7 @@ def _show_json(report: "Report") -> None:
             }
             for finding in report.findings
         ],
-        "still": [
-            {
-                "execution": note.run.id,
-                "status": note.run.status.value,
-                "reason": note.reason,
-                "wrong": note.is_wrong,
-            }
-            for note in report.still
-        ],
+        "still": [{**why_as_json(note), "reason": " ".join(note.lines())} for note in report.still],
         "more": report.more,
     }
     print_json(found)

@@ -109,15 +109,23 @@ def why_still(loop: RunLoop) -> str | None:
         return "it was taken, and not begun"
     if execution.status is not Status.RUNNING:
         return None  # its end, or its pause, is on its way to the disk
-    for ordinal, running in execution.running.items():
+    unattended = _unattended(loop)
+    if unattended is not None:
+        return unattended
+    if execution.ready and len(execution.running) < execution.parallel:
+        return "nodes of it are queued, and none is started"
+    if not execution.running:
+        return "nothing of it is left to do, and it has not ended"
+    return None
+
+
+def _unattended(loop: RunLoop) -> str | None:
+    """Name a node that is noted as running, and that nothing will end."""
+    for ordinal, running in loop.execution.running.items():
         task = loop.task_of(ordinal)
         if task is None:
             return f"nothing works on node execution {running.id}, which is noted as running"
         work = task.work()
         if work.state is WorkState.WORKS and 0 < work.limit_s < work.for_s - GRACE_S:
             return f"node execution {running.id} is past its time limit, and nobody ended it"
-    if execution.ready and len(execution.running) < execution.parallel:
-        return "nodes of it are queued, and none is started"
-    if not execution.running:
-        return "nothing of it is left to do, and it has not ended"
     return None

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from backend.core.ids import ExecutionId, ScheduleId
-from backend.core.status import Status
+from backend.ports.why import RunRows
 
 
 class Rule(StrEnum):
@@ -46,36 +46,15 @@ class ScheduleRow:
     next_us: int | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StillRun:
+class Records(Protocol):
     """
-    A run that has not ended.
+    A database under examination. Every method reads, and none keeps a transaction open.
 
     Attributes:
-        stalls: How often its executor was lost without anything done in it.
-        has_graph: Whether the version that it runs is there.
-        working: Ids of its nodes that run, the one that runs longest first; a few of them.
-        working_since_us: Since when the first of these runs.
-        child: A run that it waits for.
-        waiting: How many of its node executions are queued.
+        runs: The rows of single runs.
     """
 
-    id: ExecutionId
-    status: Status
-    created_us: int
-    updated_us: int
-    stop_us: int | None
-    stalls: int
-    depth: int
-    has_graph: bool
-    working: tuple[str, ...] = ()
-    working_since_us: int | None = None
-    child: ExecutionId | None = None
-    waiting: int = 0
-
-
-class Records(Protocol):
-    """A database under examination. Every method reads, and none keeps a transaction open."""
+    runs: RunRows
 
     def rows(self) -> int:
         """Return about how many rows there are to look at."""
@@ -86,11 +65,8 @@ class Records(Protocol):
     def schedules(self) -> Iterator[ScheduleRow]:
         """Yield all schedules."""
 
-    def still_runs(self, *, before_us: int, limit: int) -> list[StillRun]:
+    def still_runs(self, *, before_us: int, limit: int) -> list[ExecutionId]:
         """Return runs that have not ended nor changed since *before_us*, oldest first."""
-
-    def runs_at_work(self) -> int:
-        """Return how many slots of the executor are taken."""
 
     def overdue_notices(self, *, before_us: int) -> int:
         """Return how many notices should have left before *before_us*."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId, UserId
@@ -74,6 +74,9 @@ class RunRows(Protocol):
     def run(self, run_id: ExecutionId) -> RunRow | None:
         """Return a run."""
 
+    def family(self, run_id: ExecutionId) -> Sequence[ExecutionId]:
+        """Return a run, and all that it and its nested runs have started and that has not ended."""
+
     def open_nodes(self, run_id: ExecutionId, *, limit: int) -> Sequence[OpenNode]:
         """Return node executions that have not ended; those that only collect inputs last."""
 
@@ -138,10 +141,41 @@ class EngineFacts:
     What the executor knows, in memory, of the runs that it was asked about.
 
     Attributes:
-        runs: Those under way; of each what its nodes do, by ordinal.
+        asked: Those runs.
+        runs: Of those under way, what their nodes do, by ordinal.
         parallel: Nodes of one run that may work at once.
     """
 
     admission: AdmissionFacts
     parallel: int
+    asked: frozenset[ExecutionId] = frozenset()
     runs: Mapping[ExecutionId, Mapping[int, NodeWork]] = field(default_factory=dict)
+
+
+def facts_of(answer: Any) -> EngineFacts:
+    """
+    Return what an executor has answered to the call ``why``.
+
+    Raises:
+        KeyError, TypeError, ValueError: If it is no such answer.
+    """
+    admission = answer["admission"]
+    return EngineFacts(
+        admission=AdmissionFacts(
+            **{
+                **admission,
+                "full_graphs": tuple((user, graph) for user, graph in admission["full_graphs"]),
+                "full_users": tuple(admission["full_users"]),
+            }
+        ),
+        parallel=answer["parallel"],
+        asked=frozenset(answer["asked"]),
+        runs={
+            run_id: {work.pop("ordinal"): _work(work) for work in works}
+            for run_id, works in answer["runs"].items()
+        },
+    )
+
+
+def _work(said: dict[str, Any]) -> NodeWork:
+    return NodeWork(**{**said, "state": WorkState(said["state"])})

@@ -1,14 +1,19 @@
 """The doctor: which rules the rows break, and why runs do not move. Looks only; mends nothing."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
+from backend.core.catalog import Catalog
 from backend.core.cron import Cron, Dialect, zone
 from backend.core.errors import BadRequest
-from backend.core.status import Status
-from backend.ports.doctor import Broken, Records, Rule, StillRun
+from backend.core.ids import ExecutionId
+from backend.core.status import FINAL
+from backend.ports.doctor import Broken, Records, Rule
+from backend.ports.why import EngineFacts
+from backend.services.why import House, Why, explain
+from backend.services.why_nodes import Cause, duration
 
 #: Rows of a rule that are shown; the others are counted.
 MOST_SHOWN: Final = 20
@@ -54,6 +59,9 @@ class Alive:
     notifications: bool
     slots: int
     dialect: Dialect = Dialect.POSIX
+    catalog: Catalog = field(default_factory=lambda: Catalog(()))  #: the blocks, for their names
+    #: Asks the executor what it knows of runs; None where it does not answer.
+    ask: Callable[[Sequence[ExecutionId]], EngineFacts | None] = lambda _: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,20 +80,11 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StillNote:
-    """A run that does not move, and why."""
-
-    run: StillRun
-    reason: str
-    is_wrong: bool  #: nothing that will come by itself moves it
-
-
-@dataclass(frozen=True, kw_only=True)
 class Report:
     """What was found. *more* says that there are further runs that do not move."""
 
     findings: tuple[Finding, ...]
-    still: tuple[StillNote, ...] = ()
+    still: tuple[Why, ...] = ()
     more: bool = False
 
     @property
@@ -115,8 +114,8 @@ def examine(
     look(SCHEDULES_FIRE, _late_schedules(records, alive, now_us))
     look(NOTICES_LEAVE, _late_notices(records, alive, now_us))
     notes, more = _still(records, alive, now_us)
-    look(STOPS_END, (_as_broken(note) for note in notes if note.is_wrong and note.run.stop_us))
-    look(RUNS_MOVE, (_as_broken(note) for note in notes if note.is_wrong and not note.run.stop_us))
+    look(STOPS_END, _wrong(notes, is_stopping=True))
+    look(RUNS_MOVE, _wrong(notes, is_stopping=False))
     return Report(findings=tuple(findings), still=tuple(notes), more=more)
 
 
@@ -130,8 +129,11 @@ def _finding(rule: str, broken: Iterable[Broken]) -> Finding:
     return Finding(rule=rule, broken=shown, count=len(shown) + sum(1 for _ in rows))
 
 
-def _as_broken(note: StillNote) -> Broken:
-    return Broken(row=f"run {note.run.id}", detail=note.reason)
+def _wrong(notes: Iterable[Why], *, is_stopping: bool) -> Iterator[Broken]:
+    for note in notes:
+        for reason in note.reasons:
+            if reason.is_wrong and (reason.cause is Cause.STOPPING) is is_stopping:
+                yield Broken(row=f"run {note.run_id}", detail=reason.text)
 
 
 def _unreadable_schedules(records: Records, dialect: Dialect) -> Iterator[Broken]:
@@ -148,7 +150,7 @@ def _late_schedules(records: Records, alive: Alive, now_us: int) -> Iterator[Bro
         return  # they fire, by their policy, when it is there again
     for schedule in records.schedules():
         if schedule.next_us is not None and schedule.next_us < now_us - LATE_S * _SECOND_US:
-            late = _seconds(now_us - schedule.next_us)
+            late = duration(now_us - schedule.next_us)
             yield Broken(row=f"schedule {schedule.id}", detail=f"it should have fired {late} ago")
 
 
@@ -157,77 +159,24 @@ def _late_notices(records: Records, alive: Alive, now_us: int) -> Iterator[Broke
         return
     count = records.overdue_notices(before_us=now_us - LATE_S * _SECOND_US)
     if count:
-        detail = f"{count} of them should have left over {_seconds(LATE_S * _SECOND_US)} ago"
+        detail = f"{count} of them should have left over {duration(LATE_S * _SECOND_US)} ago"
         yield Broken(row="notices", detail=detail)
 
 
-def _still(records: Records, alive: Alive, now_us: int) -> tuple[list[StillNote], bool]:
+def _still(records: Records, alive: Alive, now_us: int) -> tuple[list[Why], bool]:
     # Without an executor nothing moves, however short it has been so.
     before_us = now_us - STILL_S * _SECOND_US if alive.executor else _ANY_TIME_US
-    runs = records.still_runs(before_us=before_us, limit=MOST_RUNS + 1)
-    taken = records.runs_at_work()
-    notes = [_note(run, alive, taken, now_us) for run in runs[:MOST_RUNS]]
-    return notes, len(runs) > MOST_RUNS
-
-
-def _note(run: StillRun, alive: Alive, taken: int, now_us: int) -> StillNote:
-    reason, is_wrong = _why(run, alive, taken, now_us)
-    return StillNote(run=run, reason=reason, is_wrong=is_wrong)
-
-
-def _why(run: StillRun, alive: Alive, taken: int, now_us: int) -> tuple[str, bool]:
-    """Say why *run* does not move, and whether that is wrong."""
-    if run.status is Status.REVIEW and run.stop_us is None:
-        return "It waits for a person to decide.", False
-    if not alive.executor:
-        what = "stops" if run.stop_us is not None else "goes on"
-        return f"No executor runs; it {what} when the server is started.", False
-    if run.stop_us is not None:
-        return _why_not_stopped(run, now_us)
-    if run.status is Status.QUEUED:
-        return _why_queued(run, alive, taken, now_us)
-    return _why_running(run, now_us)
-
-
-def _why_not_stopped(run: StillRun, now_us: int) -> tuple[str, bool]:
-    since_us = now_us - run.stop_us if run.stop_us is not None else 0
-    reason = f"It was told to stop {_seconds(since_us)} ago"
-    if run.working:
-        reason += f"; its node execution {run.working[0]} does not end"
-    elif run.child is not None:
-        reason += f"; run {run.child}, which it started, has not ended"
-    return f"{reason}.", since_us > STILL_S * _SECOND_US
-
-
-def _why_queued(run: StillRun, alive: Alive, taken: int, now_us: int) -> tuple[str, bool]:
-    since = _seconds(now_us - run.created_us)
-    if not run.has_graph:
-        return f"Its graph is gone, and yet it has been queued for {since}.", True
-    if not run.depth and taken >= alive.slots:
-        return (
-            f"It waits for a slot: all {alive.slots} (setting NUM_GRAPH_WORKERS) are taken.",
-            False,
-        )
-    return f"It has been queued for {since}, though the executor has free slots.", True
-
-
-def _why_running(run: StillRun, now_us: int) -> tuple[str, bool]:
-    if run.working:
-        since = _seconds(now_us - (run.working_since_us or run.updated_us))
-        if run.child is not None:
-            return f"It waits for run {run.child}, which it started {since} ago.", False
-        return f"Its node execution {run.working[0]} has been running for {since}.", False
-    lost = f" Its executor was lost {run.stalls} times at this point." if run.stalls else ""
-    since = _seconds(now_us - run.updated_us)
-    if run.waiting:
-        return f"Nodes of it are queued, and none has run for {since}.{lost}", True
-    return f"It runs, but none of its nodes runs or is queued, for {since}.{lost}", True
-
-
-def _seconds(us: int) -> str:
-    """Return a time as people say it."""
-    seconds = max(0, us) // _SECOND_US
-    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} seconds"
+    ids = records.still_runs(before_us=before_us, limit=MOST_RUNS + 1)
+    shown = ids[:MOST_RUNS]
+    asked = [one for run_id in shown for one in records.runs.family(run_id)]
+    house = House(
+        executor=alive.executor,
+        slots=alive.slots,
+        catalog=alive.catalog,
+        facts=alive.ask(asked) if asked and alive.executor else None,
+        now_us=now_us,
+    )
+    runs = (records.runs.run(run_id) for run_id in shown)
+    # One that has ended since it was found moves all right.
+    notes = [explain(records.runs, run, house) for run in runs if run and run.status not in FINAL]
+    return notes, len(ids) > MOST_RUNS

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Row, Select, create_engine, exists, func, select
+from sqlalchemy import Connection, Select, create_engine, func, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
@@ -21,11 +21,13 @@ from backend.adapters.storage.tables import (
     schedules,
     system_jobs,
 )
+from backend.adapters.storage.why import SqlRunRows
 from backend.core.errors import NotFound, Unavailable
 from backend.core.ids import ExecutionId, ScheduleId
 from backend.core.records import NoticeStatus
 from backend.core.status import FINAL, Status
-from backend.ports.doctor import Broken, Rule, ScheduleRow, StillRun
+from backend.ports.doctor import Broken, Rule, ScheduleRow
+from backend.ports.why import RunRows
 
 _E: Final = executions.c
 _N: Final = node_executions.c
@@ -96,6 +98,7 @@ class SqlRecords:
     """See backend.ports.doctor.Records."""
 
     def __init__(self, connection: Connection) -> None:
+        self.runs: RunRows = SqlRunRows(connection)
         self._connection = connection
 
     def rows(self) -> int:
@@ -119,63 +122,18 @@ class SqlRecords:
                 id=ScheduleId(row.id), cron=row.cron, timezone=row.timezone, next_us=row.next_us
             )
 
-    def still_runs(self, *, before_us: int, limit: int) -> list[StillRun]:
+    def still_runs(self, *, before_us: int, limit: int) -> list[ExecutionId]:
         found = self._connection.execute(
-            select(
-                _E.id,
-                _E.status,
-                _E.created_us,
-                _E.updated_us,
-                _E.stop_us,
-                _E.stalls,
-                _E.depth,
-                exists()
-                .where(_G.id == _E.graph_id, _G.version == _E.graph_version)
-                .label("has_graph"),
-            )
-            .where(_E.status.in_((_QUEUED, _RUNNING, _REVIEW)), _E.updated_us <= before_us)
+            select(_E.id)
+            .where(_E.status.in_(_UNENDED), _E.updated_us <= before_us)
             .order_by(_E.updated_us)
             .limit(limit)
-        ).all()
-        return [self._still_run(row) for row in found]
-
-    def runs_at_work(self) -> int:
-        at_work = (_E.status == _RUNNING, _E.depth == 0)
-        return int(self._one(select(func.count()).select_from(executions).where(*at_work)) or 0)
+        )
+        return [ExecutionId(row.id) for row in found]
 
     def overdue_notices(self, *, before_us: int) -> int:
         overdue = (_M.status == NoticeStatus.QUEUED.value, _M.next_us < before_us)
         return int(self._one(select(func.count()).select_from(notices).where(*overdue)) or 0)
-
-    def _still_run(self, row: Row[Any]) -> StillRun:
-        working = self._connection.execute(
-            select(_N.id, _N.start_us)
-            .where(_N.run_id == row.id, _N.status == _RUNNING)
-            .order_by(_N.start_us)
-            .limit(_NAMED)
-        ).all()
-        waiting = self._one(
-            select(func.count())
-            .select_from(node_executions)
-            .where(_N.run_id == row.id, _N.status == _QUEUED)
-        )
-        child = self._one(
-            select(_E.id).where(_E.parent_id == row.id, _E.status.in_(_UNENDED)).limit(1)
-        )
-        return StillRun(
-            id=ExecutionId(row.id),
-            status=Status(row.status),
-            created_us=row.created_us,
-            updated_us=row.updated_us,
-            stop_us=row.stop_us,
-            stalls=row.stalls,
-            depth=row.depth,
-            has_graph=bool(row.has_graph),
-            working=tuple(node.id for node in working),
-            working_since_us=working[0].start_us if working else None,
-            child=None if child is None else ExecutionId(child),
-            waiting=int(waiting or 0),
-        )
 
     def _one(self, query: Select[Any]) -> Any:
         return self._connection.execute(query).scalar()

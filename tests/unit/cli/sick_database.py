@@ -84,6 +84,24 @@ class SickDatabase:
             "revision": ordinal + 1,
         }
         self.add("node_executions", **{**row, **values})
+        if status == "REVIEW":
+            self.add_review(f"{run_id}-{ordinal}", run_id)
+
+    def add_review(self, node_exec_id: str, run_id: str, status: str = "WAITING") -> None:
+        """Add a question of an hour ago."""
+        self.add(
+            "reviews",
+            node_exec_id=node_exec_id,
+            node_id="node",
+            user_id=USER,
+            run_id=run_id,
+            graph_id="graph",
+            graph_version=2,
+            payload="{}",
+            editable=True,
+            status=status,
+            created_us=NOW_US - 3600 * SECOND_US,
+        )
 
     def _add_graph(self) -> None:
         for version in (1, 2):

@@ -15,6 +15,7 @@ from backend.cli import doctor as command
 from backend.cli import main
 from backend.core.cron import Dialect
 from backend.core.errors import NotFound, Unavailable
+from backend.core.ids import ExecutionId, run_below
 from backend.ports.doctor import Rule
 from backend.services import doctor
 from backend.services.doctor import SENTENCES, STEPS, Alive, Report
@@ -189,27 +190,39 @@ def test_of_many_spoiled_rows_a_few_are_shown_and_all_counted(database: SickData
 
 #: What the run is, its nodes, who is alive, the reason, and the rule that it breaks.
 STILL: list[tuple[dict[str, Any], list[str], Alive, str, str | None]] = [
-    ({"status": "REVIEW"}, ["REVIEW"], ALL_ALIVE, "It waits for a person to decide.", None),
-    ({"status": "QUEUED"}, [], NOBODY, "No executor runs; it goes on when the", None),
+    (
+        {"status": "REVIEW"},
+        ["REVIEW"],
+        ALL_ALIVE,
+        "Node #node waits for a person since 2027-01-15 07:00:00 UTC: GET /api/review/",
+        None,
+    ),
+    (
+        {"status": "QUEUED"},
+        [],
+        NOBODY,
+        "Nobody works on it: the server is down. It goes on when the",
+        None,
+    ),
     (
         {"status": "RUNNING", "stop_us": 1},
         ["RUNNING"],
         NOBODY,
-        "No executor runs; it stops when the server is started.",
+        "Nobody works on it: the server is down. It stops when the server",
         None,
     ),
     (
         {"status": "RUNNING", "stop_us": NOW_US - 300 * SECOND_US},
         ["RUNNING"],
         ALL_ALIVE,
-        "It was told to stop 5 minutes ago; its node execution still-0 does not end.",
+        "It was told to stop 5 minutes ago; node #node is at work, and it does not end.",
         doctor.STOPS_END,
     ),
     (
         {"status": "RUNNING", "stop_us": NOW_US - 3 * SECOND_US},
         ["RUNNING"],
         ALL_ALIVE,
-        "It was told to stop 3 seconds ago; its node",
+        "It was told to stop 3 seconds ago; node",
         None,
     ),
     (
@@ -230,28 +243,28 @@ STILL: list[tuple[dict[str, Any], list[str], Alive, str, str | None]] = [
         {"status": "QUEUED"},
         [],
         Alive(executor=True, scheduler=True, notifications=True, slots=0),
-        "It waits for a slot: all 0 (setting NUM_GRAPH_WORKERS) are taken.",
+        "It waits for a slot: 0 of 0 are taken (setting NUM_GRAPH_WORKERS); 0 of this",
         None,
     ),
     (
         {"status": "RUNNING"},
         ["COMPLETED", "RUNNING"],
         ALL_ALIVE,
-        "Its node execution still-1 has been running for 60 minutes.",
+        "Node #node has been at work since 2027-01-15 07:00:00 UTC.",
         None,
     ),
     (
         {"status": "RUNNING", "stalls": 3},
         ["QUEUED"],
         ALL_ALIVE,
-        "Nodes of it are queued, and none has run for 60 minutes. Its executor was lost 3 times",
+        "Its executor was lost 3 times at this point. Node #node has been queued since",
         doctor.RUNS_MOVE,
     ),
     (
         {"status": "RUNNING"},
         ["COMPLETED"],
         ALL_ALIVE,
-        "It runs, but none of its nodes runs or is queued",
+        "None of its nodes runs or is queued, for 60 minutes.",
         doctor.RUNS_MOVE,
     ),
 ]
@@ -275,21 +288,25 @@ def test_a_run_that_does_not_move_has_its_reason(
     report = examined(database, alive)
 
     [note] = report.still
-    assert note.reason.startswith(reason)
+    assert " ".join(note.lines()).startswith(reason)
     assert broken(report) == ({rule: ["run still"]} if rule else {})
 
 
 def test_a_run_that_waits_for_its_child_says_for_which(database: SickDatabase) -> None:
     database.add_run("outer", "RUNNING", revision=9)
-    database.add_node("outer", 0, "RUNNING")
-    database.add_run("inner", "RUNNING", parent_id="outer", depth=1, revision=9)
-    database.add_node("inner", 0, "RUNNING")
+    database.add_node("outer", 0, "RUNNING", kind="Agent")
+    inner = run_below(ExecutionId("outer"), "outer-0", 0)
+    database.add_run(inner, "RUNNING", parent_id="outer", root_id="outer", depth=1, revision=9)
+    database.add_node(inner, 0, "RUNNING")
 
-    reasons = {note.run.id: note.reason for note in examined(database).still}
+    reasons = {note.run_id: list(note.lines()) for note in examined(database).still}
 
     assert reasons == {
-        "outer": "It waits for run inner, which it started 60 minutes ago.",
-        "inner": "Its node execution inner-0 has been running for 60 minutes.",
+        "outer": [
+            "Node #node waits for its nested run, since 2027-01-15 07:00:00 UTC.",
+            f"nested run #{inner}: Node #node has been at work since 2027-01-15 07:00:00 UTC.",
+        ],
+        inner: ["Node #node has been at work since 2027-01-15 07:00:00 UTC."],
     }
 
 
@@ -343,7 +360,7 @@ def test_the_command_tells_people_and_programs_the_same(
     assert code == as_json[0] == 1
     assert "BROKEN  At most one version of a graph is active.\n" in text
     assert "        graph graph: 2 versions of it are active\n" in text
-    assert "still   run still (QUEUED): No executor runs;" in text
+    assert "still   run still (QUEUED): Nobody works on it:" in text
     assert text.endswith(f"{STEPS - 1} of {STEPS} rules hold.\n")
     found = json.loads(as_json[1])
     assert found["ok"] is False
