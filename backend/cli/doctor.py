@@ -1,4 +1,4 @@
-"""`agpt doctor`: what the rows of the database say about themselves, and about runs that stand still."""
+"""`agpt doctor`: what database and files say about themselves, and about runs that stand still."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -12,43 +12,136 @@ from backend.cli.options import json_option, print_json
 from backend.cli.server import data_dir_option, overrides_of
 
 if TYPE_CHECKING:
+    from backend.adapters.premises import DataPremises
     from backend.services.doctor import Report
+    from backend.services.mending import Mended
     from backend.settings import Settings
 
 #: Fewer rows are looked at before a bar could be read.
 LONG_WORK_ROWS: Final = 200_000
+#: One repair may bring to light what another mends.
+_MOST_ROUNDS: Final = 5
 
 
 @click.command()
+@click.option("--fix", "fixes", is_flag=True, help="Mend what is certainly right to mend.")
+@click.option("--dry-run", "is_trial", is_flag=True, help="With --fix: say what would be done.")
 @json_option
 @data_dir_option
-def doctor(*, as_json: bool, data_dir: Path | None) -> None:
+def doctor(*, fixes: bool, is_trial: bool, as_json: bool, data_dir: Path | None) -> None:
     """
-    Look whether the database holds what cannot be, and say why runs do not move.
+    Look whether database and files hold what cannot be, and say why runs do not move.
 
-    Reads only, beside a running server or without one. Exit code 1: something is wrong.
+    Reads only, unless --fix is given; beside a running server or without one. --fix mends rule by
+    rule, each in a transaction of its own, says what it did, and looks again. Some rules it mends
+    only while no server runs. It deletes nothing: what belongs to nothing goes to the folder
+    `doctor` of the data directory. Exit code 1: something is wrong, and was not mended.
     """
     from backend.settings import load_settings  # noqa: PLC0415 -- `agpt --help` does without
 
+    if is_trial and not fixes:
+        raise click.UsageError("--dry-run goes with --fix.")
     settings, _ = load_settings(overrides_of(data_dir))
-    report = _examine(settings)
-    (_show_json if as_json else _show)(report)
+    mended: list[Mended] = []
+    if fixes:
+        report, mended = _mend(settings, is_trial=is_trial)
+    else:
+        report = _examine(settings)
+    (_show_json if as_json else _show)(report, mended)
     if report.broken:
         sys.exit(1)
 
 
 def _examine(settings: "Settings") -> "Report":
-    from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- `agpt --help` does without
-    from backend.adapters.storage.doctor import examine as opened  # noqa: PLC0415 -- the same
+    from backend.adapters.storage.doctor import examine as opened  # noqa: PLC0415 -- see above
     from backend.cli.alive import alive_on  # noqa: PLC0415 -- the same
-    from backend.cli.database import require_newest  # noqa: PLC0415 -- the same
     from backend.services.doctor import STEPS, examine  # noqa: PLC0415 -- the same
+
+    path = _path(settings)
+    with opened(path) as records, _progress(STEPS, records.rows()) as step:
+        return examine(
+            records,
+            alive_on(settings),
+            now_us=_now_us(),
+            step=step,
+            premises=_premises(settings, _now_us()),
+        )
+
+
+def _mend(settings: "Settings", *, is_trial: bool) -> "tuple[Report, list[Mended]]":
+    """Mend, and look again, until nothing more can be mended; return the last look."""
+    said: list[Mended] = []
+    with _alone(settings) as is_alone:
+        report = _examine(settings)
+        for _ in range(1 if is_trial else _MOST_ROUNDS):
+            mended = _mended(settings, report, is_alone=is_alone, is_trial=is_trial)
+            said += [one for one in mended if one.done]
+            if is_trial or not any(one.done for one in mended):
+                break
+            report = _examine(settings)
+    return report, [*said, *(one for one in mended if not one.done)]
+
+
+def _mended(
+    settings: "Settings", report: "Report", *, is_alone: bool, is_trial: bool
+) -> "list[Mended]":
+    from backend.adapters.storage.doctor import examine as opened  # noqa: PLC0415 -- see above
+    from backend.adapters.storage.repairs import SqlMender  # noqa: PLC0415 -- the same
+    from backend.cli.alive import alive_on  # noqa: PLC0415 -- the same
+    from backend.services.mending import Tools, mend  # noqa: PLC0415 -- the same
+
+    path, now_us = _path(settings), _now_us()
+    aside = settings.agpt_data_dir / "doctor" / f"{now_us}.jsonl"
+    with opened(path) as records:
+        tools = Tools(
+            records=records,
+            mender=SqlMender(path, aside),
+            premises=_premises(settings, now_us),
+            alive=alive_on(settings),
+            is_alone=is_alone,
+            is_trial=is_trial,
+            now_us=now_us,
+        )
+        return mend(report, tools)
+
+
+@contextmanager
+def _alone(settings: "Settings") -> Iterator[bool]:
+    """Keep servers from starting meanwhile; False where one runs already."""
+    from backend.core.errors import CannotStart  # noqa: PLC0415 -- see above
+    from backend.util.locks import take_data_dir_alone  # noqa: PLC0415 -- the same
+
+    try:
+        lock = take_data_dir_alone(settings.agpt_data_dir)
+    except CannotStart:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def _path(settings: "Settings") -> Path:
+    from backend.cli.database import require_newest  # noqa: PLC0415 -- see above
     from backend.wiring import database_path  # noqa: PLC0415 -- the same
 
     path = database_path(settings)
     require_newest(path)
-    with opened(path) as records, _progress(STEPS, records.rows()) as step:
-        return examine(records, alive_on(settings), now_us=SystemClock().now_us(), step=step)
+    return path
+
+
+def _premises(settings: "Settings", now_us: int) -> "DataPremises":
+    from backend.adapters.premises import DataPremises  # noqa: PLC0415 -- see above
+
+    aside = settings.agpt_data_dir / "doctor" / str(now_us)
+    return DataPremises(settings.agpt_data_dir, aside=aside, now_s=lambda: now_us / 1e6)
+
+
+def _now_us() -> int:
+    from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- see above
+
+    return SystemClock().now_us()
 
 
 @contextmanager
@@ -62,7 +155,16 @@ def _progress(steps: int, rows: int) -> Iterator[Callable[[str], None]]:
         yield lambda _: bar.update(1)
 
 
-def _show(report: "Report") -> None:
+def _show_mended(mended: "list[Mended]") -> None:
+    for one in mended:
+        for done in one.done:
+            click.echo(f"mended  {done}.")
+        if one.why_not is not None:
+            click.echo(f"left    {one.rule} ({one.why_not})")
+
+
+def _show(report: "Report", mended: "list[Mended]") -> None:
+    _show_mended(mended)
     for finding in report.broken:
         click.echo(f"BROKEN  {finding.rule}")
         for broken in finding.broken:
@@ -78,11 +180,14 @@ def _show(report: "Report") -> None:
     click.echo(f"{kept} of {len(report.findings)} rules hold.")
 
 
-def _show_json(report: "Report") -> None:
+def _show_json(report: "Report", mended: "list[Mended]") -> None:
     from backend.cli.why import why_as_json  # noqa: PLC0415 -- `agpt --help` does without
 
     found: dict[str, Any] = {
         "ok": not report.broken,
+        "mended": [
+            {"rule": one.rule, "done": list(one.done), "why_not": one.why_not} for one in mended
+        ],
         "rules": [
             {
                 "rule": finding.rule,

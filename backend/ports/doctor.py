@@ -1,4 +1,4 @@
-"""What the doctor reads: rows that break a rule, and runs that do not move. Read-only."""
+"""What the doctor reads, rows and files that break a rule, and what mends some of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,14 +26,35 @@ class Rule(StrEnum):
     SCHEDULE_GRAPH = "schedule_graph"
     PRESET_WEBHOOK = "preset_webhook"
     NOTICES = "notices"
+    WHOLE = "whole"
+    TABLES = "tables"
+    JSON = "json"
+    GRAPH_BODIES = "graph_bodies"
+    PARENTS = "parents"
+    ATTEMPTS = "attempts"
+    QUEUE_NUMBERS = "queue_numbers"
+    QUESTIONS_CLOSED = "questions_closed"
+    QUESTIONS_ASKED = "questions_asked"
+    QUESTION_RUN = "question_run"
+    FIRES = "fires"
+
+
+class PlaceRule(StrEnum):
+    """What must hold of the data directory around the database."""
+
+    MODES = "modes"
+    WAL = "wal"
+    DISK = "disk"
+    FILES = "files"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Broken:
-    """A row that breaks a rule: which one, and what of it."""
+    """A row, or a file, that breaks a rule: which one, what of it, and its id for a repair."""
 
     row: str
     detail: str
+    key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +65,7 @@ class ScheduleRow:
     cron: str
     timezone: str
     next_us: int | None
+    is_paused: bool
 
 
 class Records(Protocol):
@@ -65,8 +87,45 @@ class Records(Protocol):
     def schedules(self) -> Iterator[ScheduleRow]:
         """Yield all schedules."""
 
+    def lost_fires(self, *, since_us: int) -> Iterator[Broken]:
+        """Yield fires since *since_us* whose runs are not there."""
+
     def still_runs(self, *, before_us: int, limit: int) -> list[ExecutionId]:
         """Return runs that have not ended nor changed since *before_us*, oldest first."""
 
     def overdue_notices(self, *, before_us: int) -> int:
         """Return how many notices should have left before *before_us*."""
+
+
+class Premises(Protocol):
+    """The data directory around the database."""
+
+    def broken(self, rule: PlaceRule) -> Iterator[Broken]:
+        """Yield what breaks *rule*."""
+
+    def needs_alone(self, rule: PlaceRule) -> bool | None:
+        """See Mender."""
+
+    def mend(self, rule: PlaceRule, *, is_trial: bool) -> list[str]:
+        """See Mender."""
+
+
+class Mender(Protocol):
+    """Mends rows, a transaction at a time. Deletes nothing that it has not set aside before."""
+
+    def needs_alone(self, rule: Rule) -> bool | None:
+        """Say whether *rule* is mended only where no server runs; None where it never is."""
+
+    def mend(self, rule: Rule, *, now_us: int, is_trial: bool) -> list[str]:
+        """
+        Mend what breaks *rule* and return what was done, a sentence each.
+
+        Args:
+            is_trial: Nothing of it is kept.
+        """
+
+    def pause_schedule(self, schedule_id: str, reason: str, *, is_trial: bool) -> None:
+        """Let a schedule fire no more until its owner has looked."""
+
+    def set_next(self, schedule_id: str, next_us: int, *, is_trial: bool) -> None:
+        """Set when a schedule fires next."""

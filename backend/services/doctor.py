@@ -1,4 +1,4 @@
-"""The doctor: which rules the rows break, and why runs do not move. Looks only; mends nothing."""
+"""The doctor: which rules the rows break, and why runs do not move. Looks only; mending.py mends."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,10 +10,10 @@ from backend.core.cron import Cron, Dialect, zone
 from backend.core.errors import BadRequest
 from backend.core.ids import ExecutionId
 from backend.core.status import FINAL
-from backend.ports.doctor import Broken, Records, Rule
+from backend.ports.doctor import Broken, PlaceRule, Premises, Records, Rule
 from backend.ports.why import EngineFacts
 from backend.services.why import House, Why, explain
-from backend.services.why_nodes import Cause, duration
+from backend.services.why_nodes import Cause, duration, said_time
 
 #: Rows of a rule that are shown; the others are counted.
 MOST_SHOWN: Final = 20
@@ -24,10 +24,13 @@ STILL_S: Final = 60
 #: A notice or a fire that is so late is stuck.
 LATE_S: Final = 600
 _SECOND_US: Final = 1_000_000
+_DAY_US: Final = 86_400 * _SECOND_US
 _ANY_TIME_US: Final = 2**62
 
 #: What each rule says.
 SENTENCES: Final[dict[Rule, str]] = {
+    Rule.WHOLE: "The database file is whole.",
+    Rule.TABLES: "All tables, columns and indexes are there.",
     Rule.RUN_TIMES: "A run's status and its times agree.",
     Rule.NODE_TIMES: "A node execution's status and its times agree.",
     Rule.NODE_HAS_RUN: "Node executions belong to a run that is there.",
@@ -42,7 +45,24 @@ SENTENCES: Final[dict[Rule, str]] = {
     Rule.SCHEDULE_GRAPH: "A schedule's graph is there.",
     Rule.PRESET_WEBHOOK: "A preset's webhook is there, its owner's, and named by a preset.",
     Rule.NOTICES: "A notice's status and its time agree.",
+    Rule.JSON: "What is kept as JSON can be read.",
+    Rule.GRAPH_BODIES: "Graphs can be read, and their links lead from node to node.",
+    Rule.PARENTS: "A nested run's parent is there, and has the same root and owner.",
+    Rule.ATTEMPTS: "A run that has begun has an attempt, and that has an owner.",
+    Rule.QUEUE_NUMBERS: "Node executions of a run that were queued have a number each.",
+    Rule.QUESTIONS_CLOSED: "No question of a run that has ended is open.",
+    Rule.QUESTIONS_ASKED: "Who waits for a person has a question to answer.",
+    Rule.QUESTION_RUN: "Questions and approvals belong to a run that is there.",
+    Rule.FIRES: "Fires belong to a schedule that is there.",
 }
+PLACES: Final[dict[PlaceRule, str]] = {
+    PlaceRule.MODES: "Nobody but its owner may use what is in the data directory.",
+    PlaceRule.WAL: "The database's -wal file is carried over in time.",
+    PlaceRule.DISK: "The disk has room.",
+    PlaceRule.FILES: "Each kept file has its facts beside it.",
+}
+SCHEDULES_NEXT: Final = "A schedule's next fire is a time that it names."
+FIRES_RUN: Final = "What a schedule has started is there."
 SCHEDULES_READABLE: Final = "A schedule's times can be read."
 SCHEDULES_FIRE: Final = "Schedules fire when they should."
 NOTICES_LEAVE: Final = "Notices leave when they should."
@@ -59,6 +79,7 @@ class Alive:
     notifications: bool
     slots: int
     dialect: Dialect = Dialect.POSIX
+    retention_days: int = 0  #: runs that ended before are gone; 0: none is
     catalog: Catalog = field(default_factory=lambda: Catalog(()))  #: the blocks, for their names
     #: Asks the executor what it knows of runs; None where it does not answer.
     ask: Callable[[Sequence[ExecutionId]], EngineFacts | None] = lambda _: None
@@ -94,12 +115,18 @@ class Report:
 
 
 def examine(
-    records: Records, alive: Alive, *, now_us: int, step: Callable[[str], None] = lambda _: None
+    records: Records,
+    alive: Alive,
+    *,
+    now_us: int,
+    step: Callable[[str], None] = lambda _: None,
+    premises: Premises | None = None,
 ) -> Report:
     """
     Look at everything.
 
     Args:
+        premises: The data directory around the rows; not looked at without it.
         step: Told the sentence of each rule before it is looked at; there are `STEPS`.
     """
     findings: list[Finding] = []
@@ -110,7 +137,11 @@ def examine(
 
     for rule, sentence in SENTENCES.items():
         look(sentence, records.broken(rule))
-    look(SCHEDULES_READABLE, _unreadable_schedules(records, alive.dialect))
+    for place, sentence in PLACES.items():
+        look(sentence, () if premises is None else premises.broken(place))
+    look(SCHEDULES_READABLE, unreadable_schedules(records, alive.dialect))
+    look(SCHEDULES_NEXT, wrong_fires(records, alive.dialect))
+    look(FIRES_RUN, records.lost_fires(since_us=_kept_since(alive, now_us)))
     look(SCHEDULES_FIRE, _late_schedules(records, alive, now_us))
     look(NOTICES_LEAVE, _late_notices(records, alive, now_us))
     notes, more = _still(records, alive, now_us)
@@ -120,7 +151,7 @@ def examine(
 
 
 #: How many rules are looked at.
-STEPS: Final = len(SENTENCES) + 5
+STEPS: Final = len(SENTENCES) + len(PLACES) + 7
 
 
 def _finding(rule: str, broken: Iterable[Broken]) -> Finding:
@@ -136,13 +167,36 @@ def _wrong(notes: Iterable[Why], *, is_stopping: bool) -> Iterator[Broken]:
                 yield Broken(row=f"run {note.run_id}", detail=reason.text)
 
 
-def _unreadable_schedules(records: Records, dialect: Dialect) -> Iterator[Broken]:
+def unreadable_schedules(records: Records, dialect: Dialect) -> Iterator[Broken]:
+    """Yield schedules that would fire, and whose times cannot be read."""
     for schedule in records.schedules():
         try:
             zone(schedule.timezone)
             Cron(schedule.cron, dialect)
         except BadRequest as exc:
-            yield Broken(row=f"schedule {schedule.id}", detail=str(exc))
+            if not schedule.is_paused:
+                yield Broken(row=f"schedule {schedule.id}", detail=str(exc), key=schedule.id)
+
+
+def wrong_fires(records: Records, dialect: Dialect) -> Iterator[Broken]:
+    """Yield schedules whose next fire is none of their times, or that have none and should."""
+    for schedule in records.schedules():
+        try:
+            cron, where = Cron(schedule.cron, dialect), zone(schedule.timezone)
+        except BadRequest:
+            continue  # that is another rule's
+        name = f"schedule {schedule.id}"
+        if schedule.next_us is None:
+            if not schedule.is_paused:
+                yield Broken(row=name, detail="it never fires, and is not paused", key=schedule.id)
+        elif cron.next_fire(where, schedule.next_us - _SECOND_US) != schedule.next_us:
+            at = said_time(schedule.next_us)
+            yield Broken(row=name, detail=f"it would fire {at}", key=schedule.id)
+
+
+def _kept_since(alive: Alive, now_us: int) -> int:
+    """Return since when no run that has ended was deleted."""
+    return now_us - alive.retention_days * _DAY_US if alive.retention_days else 0
 
 
 def _late_schedules(records: Records, alive: Alive, now_us: int) -> Iterator[Broken]:

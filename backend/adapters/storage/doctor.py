@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Select, create_engine, func, select
+from sqlalchemy import Connection, Select, create_engine, exists, func, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
+from backend.adapters.storage.doctor_more import MORE_LOOKS, MORE_QUERIES
 from backend.adapters.storage.doctor_rules import LOOKS, QUERIES, stream
 from backend.adapters.storage.tables import (
     executions,
@@ -18,6 +19,7 @@ from backend.adapters.storage.tables import (
     node_executions,
     node_outputs,
     notices,
+    schedule_fires,
     schedules,
     system_jobs,
 )
@@ -34,6 +36,8 @@ _N: Final = node_executions.c
 _G: Final = graphs.c
 _S: Final = schedules.c
 _M: Final = notices.c
+_F: Final = schedule_fires.c
+_SCHEDULES: Final = select(_S.id, _S.cron, _S.timezone, _S.next_us, _S.paused_because)
 _UNENDED: Final = tuple(status.value for status in Status if status not in FINAL)
 _QUEUED: Final = Status.QUEUED.value
 _RUNNING: Final = Status.RUNNING.value
@@ -108,19 +112,31 @@ class SqlRecords:
         return total
 
     def broken(self, rule: Rule) -> Iterator[Broken]:
-        look = LOOKS.get(rule)
+        look = {**LOOKS, **MORE_LOOKS}.get(rule)
         if look is not None:
             yield from look(self._connection)
-        for query, name, detail in QUERIES.get(rule, ()):
+        for query, name, detail in {**QUERIES, **MORE_QUERIES}.get(rule, ()):
             for row in stream(self._connection, query):
                 said = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's public name for it
                 yield Broken(row=name.format(**said), detail=detail.format(**said))
 
     def schedules(self) -> Iterator[ScheduleRow]:
-        for row in stream(self._connection, select(_S.id, _S.cron, _S.timezone, _S.next_us)):
+        for row in stream(self._connection, _SCHEDULES):
             yield ScheduleRow(
-                id=ScheduleId(row.id), cron=row.cron, timezone=row.timezone, next_us=row.next_us
+                id=ScheduleId(row.id),
+                cron=row.cron,
+                timezone=row.timezone,
+                next_us=row.next_us,
+                is_paused=row.paused_because is not None,
             )
+
+    def lost_fires(self, *, since_us: int) -> Iterator[Broken]:
+        query = select(_F.schedule_id, _F.fire_us, _F.run_id).where(
+            _F.fire_us >= since_us, _F.run_id.is_not(None), ~exists().where(_E.id == _F.run_id)
+        )
+        for row in stream(self._connection, query):
+            detail = f"its run {row.run_id}, of the fire at {row.fire_us}, is not there"
+            yield Broken(row=f"schedule {row.schedule_id}", detail=detail)
 
     def still_runs(self, *, before_us: int, limit: int) -> list[ExecutionId]:
         found = self._connection.execute(

@@ -56,6 +56,7 @@ def _on_its_way_out(run_id: ColumnElement[str]) -> ColumnElement[bool]:
 _RUN_TIMES: Final = select(_E.id, _E.status, _E.started_us, _E.ended_us).where(
     or_(
         _E.status.not_in(_ALL),
+        _E.status == Status.INCOMPLETE.value,  # only a node execution collects its inputs
         and_(_E.status.in_(_FINAL), _E.ended_us.is_(None)),
         and_(_E.status.not_in(_FINAL), _E.ended_us.is_not(None)),
         and_(_E.status.in_((_RUNNING, _REVIEW, _COMPLETED)), _E.started_us.is_(None)),
@@ -111,7 +112,11 @@ _PARENTS: Final = executions.alias("parents")
 _CHILDREN: Final = (
     select(_E.id, _E.status, _PARENTS.c.id.label("parent"), _PARENTS.c.status.label("ended_as"))
     .join(_PARENTS, _PARENTS.c.id == _E.parent_id)
-    .where(_E.status.not_in(_FINAL), _PARENTS.c.status.in_(_FINAL))
+    .where(
+        _E.status.not_in(_FINAL),
+        _PARENTS.c.status.in_(_FINAL),
+        _E.stop_us.is_(None),  # else it is on its way to its end
+    )
 )
 _ONE_ACTIVE: Final = (
     select(_G.id, func.count().label("versions"))
@@ -127,7 +132,8 @@ _NO_GRAPH: Final = select(_L.id, _L.graph_id, _L.graph_version).where(
     ~exists().where(_G.id == _L.graph_id, _G.version == _L.graph_version, _G.user_id == _L.user_id),
 )
 _SCHEDULE_GRAPH: Final = select(_S.id, _S.graph_id, _S.graph_version).where(
-    ~exists().where(_G.id == _S.graph_id, _G.version == _S.graph_version, _G.user_id == _S.user_id)
+    _S.next_us.is_not(None),  # else it is paused
+    ~exists().where(_G.id == _S.graph_id, _G.version == _S.graph_version, _G.user_id == _S.user_id),
 )
 _WEBHOOK_OF: Final = exists().where(_W.id == _P.webhook_id, _W.user_id == _P.user_id)
 _NO_WEBHOOK: Final = select(_P.id, _P.webhook_id).where(
@@ -286,7 +292,7 @@ def _stats(connection: Connection) -> Iterator[Broken]:
         else:
             # Of an agent in it, the steps are counted too; its run may have been deleted since.
             continue
-        yield Broken(row=f"run {row.id}", detail=detail)
+        yield Broken(row=f"run {row.id}", detail=detail, key=row.id)
 
 
 def _told(text: str | None) -> int | None:

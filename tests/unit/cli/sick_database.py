@@ -10,6 +10,8 @@ from backend.core import json
 
 SECOND_US: Final = 1_000_000
 NOW_US: Final = 1_800_000_000 * SECOND_US
+#: The Monday after that Friday; the schedule fires at this time of day.
+NEXT_US: Final = NOW_US + 3 * 24 * 3600 * SECOND_US
 USER: Final = "ann"
 
 
@@ -30,7 +32,7 @@ class SickDatabase:
         self.add_run("parent", "FAILED", nodes=2)
         self.do("UPDATE node_executions SET kind = 'Agent' WHERE run_id = 'parent' AND ordinal = 1")
         self.do("UPDATE executions SET stats = ? WHERE id = 'parent'", json.text({"node_count": 4}))
-        self.add_run("child", "COMPLETED", nodes=2, parent_id="parent", depth=1)
+        self.add_run("child", "COMPLETED", nodes=2, parent_id="parent", root_id="parent", depth=1)
 
     def do(self, statement: str, *values: Any) -> None:
         with closing(sqlite3.connect(self.path)) as connection, connection:
@@ -52,7 +54,8 @@ class SickDatabase:
             "depth": 0,
             "trigger": "api",
             "status": status,
-            "attempt": 1,
+            "attempt": 0 if status == "QUEUED" else 1,
+            "owner": None if status == "QUEUED" else "executor",
             "revision": nodes + 1,
             "created_us": NOW_US - 3600 * SECOND_US,
             "updated_us": NOW_US - 3600 * SECOND_US,
@@ -79,6 +82,7 @@ class SickDatabase:
             "saved_outputs": 0,
             "add_us": hour_ago,
             "queue_us": None if status == "INCOMPLETE" else hour_ago,
+            "queue_no": None if status == "INCOMPLETE" else ordinal,
             "start_us": None if status in ("INCOMPLETE", "QUEUED") else hour_ago,
             "end_us": hour_ago if status in ("COMPLETED", "FAILED", "TERMINATED") else None,
             "revision": ordinal + 1,
@@ -139,7 +143,7 @@ class SickDatabase:
             credentials="{}",
             missed="last",
             created_us=NOW_US,
-            next_us=NOW_US + SECOND_US,
+            next_us=NEXT_US,
         )
         self.add(
             "notices",
