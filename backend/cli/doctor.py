@@ -47,7 +47,7 @@ def doctor(*, fixes: bool, is_trial: bool, as_json: bool, data_dir: Path | None)
         report, mended = _mend(settings, is_trial=is_trial)
     else:
         report = _examine(settings)
-    (_show_json if as_json else _show)(report, mended)
+    (_show_json if as_json else _show)(report, mended, is_trial=is_trial)
     if report.broken:
         sys.exit(1)
 
@@ -155,16 +155,16 @@ def _progress(steps: int, rows: int) -> Iterator[Callable[[str], None]]:
         yield lambda _: bar.update(1)
 
 
-def _show_mended(mended: "list[Mended]") -> None:
+def _show_mended(mended: "list[Mended]", *, is_trial: bool) -> None:
     for one in mended:
         for done in one.done:
-            click.echo(f"mended  {done}.")
+            click.echo(f"trial   {done} (not kept)." if is_trial else f"mended  {done}.")
         if one.why_not is not None:
             click.echo(f"left    {one.rule} ({one.why_not})")
 
 
-def _show(report: "Report", mended: "list[Mended]") -> None:
-    _show_mended(mended)
+def _show(report: "Report", mended: "list[Mended]", *, is_trial: bool) -> None:
+    _show_mended(mended, is_trial=is_trial)
     for finding in report.broken:
         click.echo(f"BROKEN  {finding.rule}")
         for broken in finding.broken:
@@ -180,11 +180,12 @@ def _show(report: "Report", mended: "list[Mended]") -> None:
     click.echo(f"{kept} of {len(report.findings)} rules hold.")
 
 
-def _show_json(report: "Report", mended: "list[Mended]") -> None:
+def _show_json(report: "Report", mended: "list[Mended]", *, is_trial: bool) -> None:
     from backend.cli.why import why_as_json  # noqa: PLC0415 -- `agpt --help` does without
 
     found: dict[str, Any] = {
         "ok": not report.broken,
+        "kept": not is_trial,
         "mended": [
             {"rule": one.rule, "done": list(one.done), "why_not": one.why_not} for one in mended
         ],

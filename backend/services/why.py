@@ -173,6 +173,8 @@ class _Explanation:
         run, facts = self._run, self._house.facts
         before = self._rows.before(run)
         line = f"{before} of this user's runs {'is' if before == 1 else 'are'} before it"
+        if not before:
+            line = "it is the next of this user's"
         if facts is None:
             taken, slots = self._rows.at_work(), self._house.slots
             if taken < slots:

@@ -88,6 +88,9 @@ WRONG: list[tuple[str, int, str]] = [
     ("selfcheck --kills 0", 2, "0 is not in the range"),
     ("selfcheck --kills 500 --minutes 1", 2, "500 kills do not fit into 1 minutes"),
     ("selfcheck --data-dir nowhere", 2, "Directory 'nowhere' does not exist"),
+    ("doctor --dry-run", 2, "--dry-run goes with --fix."),
+    ("why", 2, "Missing argument 'RUN_ID'"),
+    ("why it", 1, "no server has been started on it yet"),
     ("config", 2, " config [OPTIONS] COMMAND [ARGS]..."),
     ("config set", 2, "No such command 'set'"),
     ("config show --data-dir bad.json/d", 1, "cannot be made: Not a directory"),
@@ -287,7 +290,7 @@ def test_after_a_power_cut_the_doctor_says_why_a_run_stands_still(
         spoiled = agpt("doctor")
 
     assert (code, errors) == (0, "")
-    said = f"still   run {run_id} (RUNNING): No executor runs; it goes on when the server is started.\n"
+    said = f"still   run {run_id} (RUNNING): Nobody works on it: the server is down. It goes on when the server is started.\n"
     assert said in printed
     assert spoiled[0] == 1
     assert f"BROKEN  A run's status and its times agree.\n        run {run_id}: " in spoiled[1]

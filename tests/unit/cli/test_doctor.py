@@ -251,7 +251,7 @@ STILL: list[tuple[dict[str, Any], list[str], Alive, str, str | None]] = [
         {"status": "QUEUED"},
         [],
         Alive(executor=True, scheduler=True, notifications=True, slots=0),
-        "It waits for a slot: 0 of 0 are taken (setting NUM_GRAPH_WORKERS); 0 of this",
+        "It waits for a slot: 0 of 0 are taken (setting NUM_GRAPH_WORKERS); it is the next of",
         None,
     ),
     (
