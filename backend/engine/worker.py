@@ -1,7 +1,6 @@
 """Picks runs up, gives each a loop, and lets go of them. One per data directory (decision 5)."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
@@ -14,6 +13,7 @@ from backend.core.ids import ExecutionId, UserId
 from backend.core.records import ExecutionRecord
 from backend.core.status import Status
 from backend.engine.admission import Admission
+from backend.engine.attempts import Attempts
 from backend.engine.holds import Holds, let_go
 from backend.engine.loading import RunLoader
 from backend.engine.rest import Rest
@@ -29,8 +29,6 @@ log = structlog.get_logger()
 SWEEP_S: Final = 1.0
 _LOOK_AGAIN_S: Final = 0.05
 _LOADED_AT_ONCE: Final = 64
-#: Runs whose newest attempt here is remembered.
-_MOST_KNOWN: Final = 10_000
 #: A run that stopped its executor this often at the same point is not tried again: it would take
 #: the whole server down each time.
 MOST_STALLS: Final = 6
@@ -62,7 +60,7 @@ class Worker:
         self._full = False
         self._looks_soon = False
         self._held = False
-        self._attempts: OrderedDict[ExecutionId, int] = OrderedDict()
+        self._attempts = Attempts()
         self._loader = RunLoader(storage, tools)
         self.picked_up = 0
 
@@ -106,8 +104,7 @@ class Worker:
         roots = [loop.stored for loop in self.active_runs.values() if not loop.stored.depth]
         if not self._admission.put_right(roots):
             return False
-        self._more = True
-        self._wake.set()
+        self.look()
         return True
 
     async def serve(self) -> None:
@@ -277,9 +274,9 @@ class Worker:
         known = self.active_runs.get(record.id)
         if known is not None:
             return known  # somebody else began it while we were reading
-        if self._attempts.get(record.id, 0) > record.attempt:
+        if self._attempts.newer_than(record):
             return None  # … and it has ended: our own next attempt would look like that one's
-        self._note_attempt(record)
+        self._attempts.note(record)
         loop = RunLoop(stored, restored.execution, self._tools, attempt=record.attempt + 1)
         loop.decisions = restored.decisions
         if stored.depth:
@@ -297,12 +294,6 @@ class Worker:
             problem = await self._claim(loop) or problem
         self._start(loop, restored.interrupted, problem)
         return loop
-
-    def _note_attempt(self, record: ExecutionRecord) -> None:
-        self._attempts[record.id] = record.attempt + 1
-        self._attempts.move_to_end(record.id)
-        if len(self._attempts) > _MOST_KNOWN:
-            self._attempts.popitem(last=False)
 
     async def _claim(self, loop: RunLoop) -> str | None:
         """Put the attempt on disk; return why the run must not go on, if so."""
@@ -334,8 +325,8 @@ class Worker:
         if self.active_runs.get(loop.stored.record.id) is loop:
             del self.active_runs[loop.stored.record.id]
         self._children.discard(loop.stored.record.id)
-        if not loop.claimed:  # nothing of this attempt reached the disk: the next has its number
-            self._attempts.pop(loop.stored.record.id, None)
+        if not loop.claimed:
+            self._attempts.forget(loop.stored.record.id)
         self._let_in(loop.stored)
         self._note_rest(loop.stored.record.id, loop.execution.status)
         self._look_again()
