@@ -42,6 +42,7 @@ from backend.engine.nesting import Emitted
 from backend.engine.node_task import GRACE_S, NodeTask
 from backend.engine.recovery import question_of, unknown_outcome
 from backend.engine.reviews import review_of
+from backend.engine.run_time import watch_time
 from backend.engine.tools import EngineTools
 from backend.ports.storage import StoredRun
 
@@ -104,7 +105,7 @@ class RunLoop:
         for one in interrupted:
             if reason := unknown_outcome(one):
                 self._after_unknown_outcome(one, reason)
-        self._watch_time()
+        watch_time(self, self._tools.limits.run_s)
         self.pump()
 
     def _after_unknown_outcome(self, one: NodeExecution, reason: str) -> None:
@@ -113,23 +114,6 @@ class RunLoop:
             self._apply(NodeEnded(ordinal=one.ordinal, at_us=self.now(), error=reason))
         else:
             self.ask(question, one.ordinal)
-
-    def _watch_time(self) -> None:
-        """End the run when it has moved for as long as a run may; what it waits does not count."""
-        limit_s = self._tools.limits.run_s
-        execution = self.execution
-        if not limit_s or self.stored.depth or execution.phase_us is None:
-            return
-        spent_s = execution.stats.duration_s + (self.now() - execution.phase_us) / 1e6
-        reason = f"the run took longer than {limit_s:g} s (setting MAX_RUN_TIME_S)"
-        timer = asyncio.get_running_loop().call_later(
-            max(0.0, limit_s - spent_s), self._out_of_time, reason
-        )
-        self.on_end.append(lambda _: timer.cancel())
-
-    def _out_of_time(self, reason: str) -> None:
-        if not self._over:
-            self.fail(reason)
 
     def stop(self) -> None:
         """End the run as TERMINATED; its nodes are cancelled and awaited."""
