@@ -142,6 +142,7 @@ class Work:
     started: bool = False
     cancelled: bool = False
     asks: bool = False
+    tries: int = 0  #: that have failed
 
 
 class Driver:
@@ -213,8 +214,9 @@ class Driver:
             self.work.remove(work)
             self.model.asked(ordinal)
             self.send(NodePaused(ordinal=ordinal, at_us=self.tick()))
-        elif self.choose(8) == 0:
+        elif work.tries < 2 and self.choose(8) == 0:
             # A try fails and there is another: to the run it is all one.
+            work.tries += 1
             self.send(NodeRetried(ordinal=ordinal, error="away", at_us=self.tick()))
         elif work.outputs:
             name, value = work.outputs.pop(0)
