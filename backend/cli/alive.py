@@ -38,7 +38,6 @@ def alive_on(settings: "Settings") -> "Alive":
         scheduler="Scheduler" in running,
         notifications="NotificationManager" in running,
         slots=settings.num_graph_workers,
-        retention_days=settings.retention_days,
         dialect=Dialect(settings.cron_dialect),
         catalog=load_catalog(),
         ask=ask,

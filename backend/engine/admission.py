@@ -69,8 +69,8 @@ class Admission:
         return [] if next_id is None else [next_id]
 
     def put_right(self, active: Iterable[StoredRun]) -> bool:
-        """Count *active*, all roots under way, and nobody else; say whether that was wrong."""
-        keys = Counter(map(_key, active))
+        """Count *active*, all runs under way, and nobody else; say whether that was wrong."""
+        keys = Counter(_key(stored) for stored in active if not stored.depth)
         if keys == self._active:
             return False
         self._active = keys

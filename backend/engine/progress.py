@@ -7,11 +7,13 @@ from its rows, as after a crash; where that helps nothing, it fails after a few 
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
+from backend.core.errors import StaleAttempt
 from backend.core.ids import ExecutionId
 from backend.core.status import Status
 from backend.engine.node_task import GRACE_S
@@ -86,7 +88,11 @@ class ProgressWatch:
         self._times[execution.id] = (times, execution.stats.node_count)
         if len(self._times) > _MOST_KNOWN:
             self._times.popitem(last=False)
-        await loop.let_go()
+        await loop.give_up()
+        # What it has done so far goes to the disk before anybody begins with its rows.
+        with suppress(StaleAttempt):
+            await self._tools.journal.saved(loop)
+        loop.tell_end()
 
     def _noted(
         self, run_id: ExecutionId, loop: RunLoop, reason: str, before: _Sight | None

@@ -8,14 +8,13 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
 import structlog
 
 from backend.core.block import Effect
-from backend.core.errors import AgentServerError, StaleAttempt
+from backend.core.errors import AgentServerError
 from backend.core.execution import Execution, NodeExecution
 from backend.core.records import NewExecution, NoticeRecord
 from backend.core.reviews import NONE_YET, DecisionPending, Question, ReviewRecord
@@ -161,14 +160,6 @@ class RunLoop:
         task = self._tasks.get(ordinal)
         return None if task is None or task.task.done() else task
 
-    async def let_go(self) -> None:
-        """Give it up, and say so: the worker takes it up again from its rows."""
-        await self.give_up()
-        # What it has done so far goes to the disk before anybody else begins with its rows.
-        with suppress(StaleAttempt):
-            await self._tools.journal.saved(self)
-        self._tell_end()
-
     async def give_up(self) -> None:
         """Cancel what runs and forget the run here; its rows say where another may go on."""
         self._over = True
@@ -184,7 +175,7 @@ class RunLoop:
         """See Journaled."""
         if over and not self._over:
             self._over = True
-            self._tell_end()
+            self.tell_end()
 
     def taken(self) -> None:
         """See Journaled."""
@@ -199,13 +190,14 @@ class RunLoop:
         self._effects.clear()
         for node in self._tasks.values():
             node.task.cancel()
-        self._tell_end()
+        self.tell_end()
 
     def end_notice(self) -> NoticeRecord | None:
         """See Journaled."""
         return self._tools.end_notice(self.stored, self.execution)
 
-    def _tell_end(self) -> None:
+    def tell_end(self) -> None:
+        """Tell, once, that nothing more happens to the run here."""
         told, self.on_end = self.on_end, []  # once, also where it was let go and then refused
         for tell in told:
             tell(self)
@@ -271,7 +263,7 @@ class RunLoop:
             # The next sweep takes it up from its rows; if that goes wrong too often, it fails.
             log.exception("run_given_up", execution=self.execution.id)
             self._over = True
-            self._tell_end()
+            self.tell_end()
 
     def _do(self, effect: StepEffect) -> None:
         match effect:

@@ -99,12 +99,11 @@ class Worker:
 
     def count_again(self) -> bool:
         """Count who is under way anew; say whether the counts were wrong."""
-        if self._loading:  # some of them are counted, and not yet under way
+        active = (loop.stored for loop in self.active_runs.values())
+        # Of those that are being begun, some are counted and not yet under way.
+        if self._loading or not self._admission.put_right(active):
             return False
-        roots = [loop.stored for loop in self.active_runs.values() if not loop.stored.depth]
-        if not self._admission.put_right(roots):
-            return False
-        self.look()
+        self._look_now()
         return True
 
     async def serve(self) -> None:

@@ -87,9 +87,6 @@ class Records(Protocol):
     def schedules(self) -> Iterator[ScheduleRow]:
         """Yield all schedules."""
 
-    def lost_fires(self, *, since_us: int) -> Iterator[Broken]:
-        """Yield fires since *since_us* whose runs are not there."""
-
     def still_runs(self, *, before_us: int, limit: int) -> list[ExecutionId]:
         """Return runs that have not ended nor changed since *before_us*, oldest first."""
 

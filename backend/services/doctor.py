@@ -24,7 +24,6 @@ STILL_S: Final = 60
 #: A notice or a fire that is so late is stuck.
 LATE_S: Final = 600
 _SECOND_US: Final = 1_000_000
-_DAY_US: Final = 86_400 * _SECOND_US
 _ANY_TIME_US: Final = 2**62
 
 #: What each rule says.
@@ -62,7 +61,6 @@ PLACES: Final[dict[PlaceRule, str]] = {
     PlaceRule.FILES: "Each kept file has its facts beside it.",
 }
 SCHEDULES_NEXT: Final = "A schedule's next fire is a time that it names."
-FIRES_RUN: Final = "What a schedule has started is there."
 SCHEDULES_READABLE: Final = "A schedule's times can be read."
 SCHEDULES_FIRE: Final = "Schedules fire when they should."
 NOTICES_LEAVE: Final = "Notices leave when they should."
@@ -79,7 +77,6 @@ class Alive:
     notifications: bool
     slots: int
     dialect: Dialect = Dialect.POSIX
-    retention_days: int = 0  #: runs that ended before are gone; 0: none is
     catalog: Catalog = field(default_factory=lambda: Catalog(()))  #: the blocks, for their names
     #: Asks the executor what it knows of runs; None where it does not answer.
     ask: Callable[[Sequence[ExecutionId]], EngineFacts | None] = lambda _: None
@@ -141,7 +138,6 @@ def examine(
         look(sentence, () if premises is None else premises.broken(place))
     look(SCHEDULES_READABLE, unreadable_schedules(records, alive.dialect))
     look(SCHEDULES_NEXT, wrong_fires(records, alive.dialect))
-    look(FIRES_RUN, records.lost_fires(since_us=_kept_since(alive, now_us)))
     look(SCHEDULES_FIRE, _late_schedules(records, alive, now_us))
     look(NOTICES_LEAVE, _late_notices(records, alive, now_us))
     notes, more = _still(records, alive, now_us)
@@ -151,7 +147,7 @@ def examine(
 
 
 #: How many rules are looked at.
-STEPS: Final = len(SENTENCES) + len(PLACES) + 7
+STEPS: Final = len(SENTENCES) + len(PLACES) + 6
 
 
 def _finding(rule: str, broken: Iterable[Broken]) -> Finding:
@@ -192,11 +188,6 @@ def wrong_fires(records: Records, dialect: Dialect) -> Iterator[Broken]:
         elif cron.next_fire(where, schedule.next_us - _SECOND_US) != schedule.next_us:
             at = said_time(schedule.next_us)
             yield Broken(row=name, detail=f"it would fire {at}", key=schedule.id)
-
-
-def _kept_since(alive: Alive, now_us: int) -> int:
-    """Return since when no run that has ended was deleted."""
-    return now_us - alive.retention_days * _DAY_US if alive.retention_days else 0
 
 
 def _late_schedules(records: Records, alive: Alive, now_us: int) -> Iterator[Broken]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Select, create_engine, exists, func, select
+from sqlalchemy import Connection, Select, create_engine, func, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
@@ -19,7 +19,6 @@ from backend.adapters.storage.tables import (
     node_executions,
     node_outputs,
     notices,
-    schedule_fires,
     schedules,
     system_jobs,
 )
@@ -36,7 +35,6 @@ _N: Final = node_executions.c
 _G: Final = graphs.c
 _S: Final = schedules.c
 _M: Final = notices.c
-_F: Final = schedule_fires.c
 _SCHEDULES: Final = select(_S.id, _S.cron, _S.timezone, _S.next_us, _S.paused_because)
 _UNENDED: Final = tuple(status.value for status in Status if status not in FINAL)
 _QUEUED: Final = Status.QUEUED.value
@@ -129,14 +127,6 @@ class SqlRecords:
                 next_us=row.next_us,
                 is_paused=row.paused_because is not None,
             )
-
-    def lost_fires(self, *, since_us: int) -> Iterator[Broken]:
-        query = select(_F.schedule_id, _F.fire_us, _F.run_id).where(
-            _F.fire_us >= since_us, _F.run_id.is_not(None), ~exists().where(_E.id == _F.run_id)
-        )
-        for row in stream(self._connection, query):
-            detail = f"its run {row.run_id}, of the fire at {row.fire_us}, is not there"
-            yield Broken(row=f"schedule {row.schedule_id}", detail=detail)
 
     def still_runs(self, *, before_us: int, limit: int) -> list[ExecutionId]:
         found = self._connection.execute(

@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, and_, exists, func, inspect, or_, select, text
 
 from backend.adapters.storage import rows
+from backend.adapters.storage.doctor_rules import on_its_way_out
 from backend.adapters.storage.tables import (
     approved_nodes,
     executions,
@@ -39,7 +40,8 @@ _PARENTS: Final = (
     .where(
         or_(
             and_(_E.parent_id.is_(None), or_(_E.depth != 0, _E.root_id != _E.id)),
-            and_(_E.parent_id.is_not(None), _UP.c.id.is_(None)),
+            # Of two that have ended, retention may take the parent first.
+            and_(_E.parent_id.is_not(None), _UP.c.id.is_(None), _E.status.not_in(_FINAL)),
             _E.depth != _UP.c.depth + 1,
             _E.root_id != _UP.c.root_id,
             _E.user_id != _UP.c.user_id,
@@ -81,9 +83,11 @@ _NO_QUESTION: Final = (
     )
 )
 _LONE_QUESTIONS: Final = select(_R.node_exec_id, _R.run_id).where(
-    ~exists().where(_E.id == _R.run_id)
+    ~exists().where(_E.id == _R.run_id), ~on_its_way_out(_R.run_id)
 )
-_LONE_APPROVALS: Final = select(_A.run_id, _A.node_id).where(~exists().where(_E.id == _A.run_id))
+_LONE_APPROVALS: Final = select(_A.run_id, _A.node_id).where(
+    ~exists().where(_E.id == _A.run_id), ~on_its_way_out(_A.run_id)
+)
 _LONE_FIRES: Final = (
     select(_F.schedule_id, func.count().label("fires"))
     .where(~exists().where(schedules.c.id == _F.schedule_id))

@@ -48,7 +48,7 @@ def stream(connection: Connection, query: Select[Any]) -> Iterator[Row[Any]]:
     yield from connection.execute(query).yield_per(_AT_ONCE)
 
 
-def _on_its_way_out(run_id: ColumnElement[str]) -> ColumnElement[bool]:
+def on_its_way_out(run_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Say of a row's run that retention has deleted it, and clears its rows step by step."""
     return exists().where(deleted_runs.c.run_id == run_id)
 
@@ -76,7 +76,7 @@ _NODE_TIMES: Final = select(
 )
 _NODE_HAS_RUN: Final = (
     select(_N.run_id, func.count().label("executions"))
-    .where(~exists().where(_E.id == _N.run_id), ~_on_its_way_out(_N.run_id))
+    .where(~exists().where(_E.id == _N.run_id), ~on_its_way_out(_N.run_id))
     .group_by(_N.run_id)
 )
 _ORDINALS: Final = (
@@ -87,7 +87,7 @@ _ORDINALS: Final = (
         func.max(_N.ordinal).label("high"),
         func.count(_N.id.distinct()).label("ids"),
     )
-    .where(~_on_its_way_out(_N.run_id))
+    .where(~on_its_way_out(_N.run_id))
     .group_by(_N.run_id)
     .having(
         or_(
@@ -155,7 +155,7 @@ _SAVED: Final = (
         _N.run_id, _N.ordinal, _N.saved_outputs.label("saved"), _O.first, _O["items"].label("text")
     )
     .join(node_outputs, and_(_O.run_id == _N.run_id, _O.ordinal == _N.ordinal), isouter=True)
-    .where(or_(_N.saved_outputs > 0, _O.first.is_not(None)), ~_on_its_way_out(_N.run_id))
+    .where(or_(_N.saved_outputs > 0, _O.first.is_not(None)), ~on_its_way_out(_N.run_id))
     .order_by(_N.run_id, _N.ordinal, _O.first)
 )
 _OUTPUTS_ALONE: Final = (
@@ -163,7 +163,7 @@ _OUTPUTS_ALONE: Final = (
     .distinct()
     .where(
         ~exists().where(_N.run_id == _O.run_id, _N.ordinal == _O.ordinal),
-        ~_on_its_way_out(_O.run_id),
+        ~on_its_way_out(_O.run_id),
     )
 )
 #: What counts in the statistics of a run: what came to its own end. What waited when a run failed

@@ -28,7 +28,11 @@ class Aside:
 AnyStep: TypeAlias = Step | Aside
 
 _FINAL: Final = "('COMPLETED', 'FAILED', 'TERMINATED')"
-_NO_RUN: Final = "NOT EXISTS (SELECT 1 FROM executions WHERE id = run_id)"
+#: What retention is about to delete is none of our business.
+_NO_RUN: Final = (
+    "NOT EXISTS (SELECT 1 FROM executions WHERE id = run_id)"
+    " AND NOT EXISTS (SELECT 1 FROM deleted_runs d WHERE d.run_id = {table}.run_id)"
+)
 _NO_GRAPH: Final = (
     "NOT EXISTS (SELECT 1 FROM graphs g WHERE g.id = graph_id AND g.version = graph_version"
     " AND g.user_id = {table}.user_id)"
@@ -98,8 +102,16 @@ STEPS: Final[Mapping[Rule, tuple[AnyStep, ...]]] = {
         ),
     ),
     Rule.NODE_HAS_RUN: (
-        Aside("node_outputs", _NO_RUN, "{n} rows of outputs of runs that are gone were set aside"),
-        Aside("node_executions", _NO_RUN, "{n} node executions of runs that are gone, too"),
+        Aside(
+            "node_outputs",
+            _NO_RUN.format(table="node_outputs"),
+            "{n} rows of outputs of runs that are gone were set aside",
+        ),
+        Aside(
+            "node_executions",
+            _NO_RUN.format(table="node_executions"),
+            "{n} node executions of runs that are gone, too",
+        ),
     ),
     Rule.OPEN_NODES: (
         Step(
@@ -130,7 +142,8 @@ STEPS: Final[Mapping[Rule, tuple[AnyStep, ...]]] = {
         Aside(
             "node_outputs",
             "NOT EXISTS (SELECT 1 FROM node_executions n WHERE n.run_id = node_outputs.run_id"
-            " AND n.ordinal = node_outputs.ordinal)",
+            " AND n.ordinal = node_outputs.ordinal)"
+            " AND NOT EXISTS (SELECT 1 FROM deleted_runs d WHERE d.run_id = node_outputs.run_id)",
             "{n} rows of outputs of node executions that are not there were set aside",
         ),
     ),
@@ -187,8 +200,16 @@ STEPS: Final[Mapping[Rule, tuple[AnyStep, ...]]] = {
         ),
     ),
     Rule.QUESTION_RUN: (
-        Aside("reviews", _NO_RUN, "{n} questions of runs that are gone were set aside"),
-        Aside("approved_nodes", _NO_RUN, "{n} approvals of runs that are gone were set aside"),
+        Aside(
+            "reviews",
+            _NO_RUN.format(table="reviews"),
+            "{n} questions of runs that are gone were set aside",
+        ),
+        Aside(
+            "approved_nodes",
+            _NO_RUN.format(table="approved_nodes"),
+            "{n} approvals of runs that are gone were set aside",
+        ),
     ),
     Rule.ONE_ACTIVE: (
         Step(

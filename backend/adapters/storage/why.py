@@ -63,11 +63,13 @@ class SqlRunRows:
         return journal.graph_for_run(self._connection, run.graph_id, run.graph_version)
 
     def holds(self, run: RunRow) -> Sequence[Hold]:
+        # What is started is paused with what started it.
+        root = select(_E.root_id).where(_E.id == run.id)
         found = self._connection.execute(
             select(holds)
             .where(
                 or_(
-                    and_(_H.kind == "run", _H.id == run.id),
+                    and_(_H.kind == "run", or_(_H.id == run.id, _H.id.in_(root))),
                     and_(_H.kind == "graph", _H.id == run.graph_id),
                     _H.kind == "server",
                 )

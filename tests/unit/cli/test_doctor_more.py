@@ -32,7 +32,6 @@ MORE: list[tuple[Rule | str, str, str]] = [
      " WHERE id = 'done'")),
     (Rule.PARENTS, "run child", "UPDATE executions SET depth = 2 WHERE id = 'child'"),
     (Rule.PARENTS, "run child", "UPDATE executions SET root_id = 'child' WHERE id = 'child'"),
-    (Rule.PARENTS, "run child", "UPDATE executions SET parent_id = 'gone' WHERE id = 'child'"),
     (Rule.PARENTS, "run child", "UPDATE executions SET user_id = 'bob' WHERE id = 'child'"),
     (Rule.PARENTS, "run done", "UPDATE executions SET depth = 1 WHERE id = 'done'"),
     (Rule.PARENTS, "run done", "UPDATE executions SET root_id = 'parent' WHERE id = 'done'"),
@@ -49,7 +48,6 @@ MORE: list[tuple[Rule | str, str, str]] = [
     (Rule.QUESTION_RUN, "approval of node node", ("INSERT INTO approved_nodes VALUES ('gone',"
      " 'node')")),
     (Rule.FIRES, "schedule gone", "INSERT INTO schedule_fires VALUES ('gone', 1, NULL)"),
-    (doctor.FIRES_RUN, "schedule daily", "INSERT INTO schedule_fires VALUES ('daily', 1, 'gone')"),
     (doctor.SCHEDULES_NEXT, "schedule daily", "UPDATE schedules SET next_us = next_us + 60000000"),
     (doctor.SCHEDULES_NEXT, "schedule daily", "UPDATE schedules SET next_us = NULL"),
     (Rule.JSON, "executions done", "UPDATE executions SET inputs = '{' WHERE id = 'done'"),
@@ -65,12 +63,10 @@ MORE: list[tuple[Rule | str, str, str]] = [
 #: What has no repair that is certainly right.
 LEFT = {
     *(statement for rule, _, statement in (*SPOILED, *MORE)
-      if rule in (Rule.ORDINALS, Rule.QUEUE_NUMBERS, Rule.JSON, Rule.GRAPH_BODIES,
-                  doctor.FIRES_RUN)),
+      if rule in (Rule.ORDINALS, Rule.QUEUE_NUMBERS, Rule.JSON, Rule.GRAPH_BODIES)),
     *(statement for rule, row, statement in SPOILED
       if rule is Rule.OUTPUT_ROWS and row == "node execution 1 of run done"),
     *(statement for _, row, statement in MORE if row == "table holds"),
-    "UPDATE executions SET parent_id = 'gone' WHERE id = 'child'",
     "UPDATE executions SET user_id = 'bob' WHERE id = 'child'",
     MORE[0][2],
 }  # fmt: skip
@@ -90,6 +86,26 @@ def test_each_spoiled_row_breaks_its_rule_and_no_other(
 
     sentence = SENTENCES[rule] if isinstance(rule, Rule) else rule
     assert broken(examined(database)) == {sentence: [row]}
+
+
+def test_a_nested_run_does_not_work_for_nobody(database: SickDatabase) -> None:
+    database.add_run("alone", "REVIEW", parent_id="gone", root_id="gone", depth=1, revision=9)
+    database.add_node("alone", 0, "REVIEW")
+
+    assert broken(examined(database)) == {SENTENCES[Rule.PARENTS]: ["run alone"]}
+
+
+def test_what_retention_has_begun_to_delete_breaks_no_rule(
+    database: SickDatabase, tmp_path: Path
+) -> None:
+    database.do("INSERT INTO deleted_runs VALUES ('done')")
+    database.do("DELETE FROM executions WHERE id IN ('done', 'parent')")
+    database.do("INSERT INTO deleted_runs VALUES ('parent')")
+    database.do(QUESTION.format(run="done"))
+    before = dump(database)
+
+    assert run_doctor(tmp_path, "--fix")[0] == 0
+    assert dump(database) == before
 
 
 def test_a_run_that_waits_for_nobody_is_told(database: SickDatabase) -> None:

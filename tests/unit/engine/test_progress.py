@@ -161,6 +161,21 @@ async def test_runs_that_wait_for_something_are_left_alone(house: House) -> None
         assert (await house.run(queued)).status is Status.QUEUED
 
 
+async def test_a_run_that_is_held_is_left_alone(house: House) -> None:
+    async with at_work(house) as (engine, run_id, loop):
+        loop.hold()
+        assert house.notes.hold is not None
+        house.notes.hold.set()
+        await until(lambda: not loop._tasks)
+        watch = impatient(engine)
+
+        # What comes next is noted as running, and nothing works on it yet.
+        assert [await watch.look(), await watch.look()] == [[], []]
+
+        loop.go_on()
+        assert (await house.ended(run_id)).status is Status.COMPLETED
+
+
 async def open_reviews_of(house: House) -> None:
     """Wait until both graphs that ask have asked."""
     await until(lambda: house.rows("SELECT count(*) FROM reviews") == [(2,)])
