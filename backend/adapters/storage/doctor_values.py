@@ -94,5 +94,6 @@ def _is_swept(connection: Connection, root: str) -> bool:
 
 def _folder(connection: Connection) -> Path:
     """Return the folder of values: that beside the file of this database."""
-    file = connection.exec_driver_sql("PRAGMA database_list").one().file
-    return Path(file).parent / FILES
+    # The first is the database itself; there may be one for what is temporary.
+    files = [row.file for row in connection.exec_driver_sql("PRAGMA database_list")]
+    return Path(files[0]).parent / FILES
