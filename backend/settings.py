@@ -140,6 +140,15 @@ class Settings(BaseModel):
     max_inline_file_mb: int = Field(
         10, ge=1, le=12, description="Megabytes of a file that may travel inside a value."
     )
+    max_inline_value_kb: int = Field(
+        256,
+        ge=16,
+        le=16_384,
+        description="Kilobytes of a value in a row; a larger one goes to a file of its run.",
+    )
+    max_value_mb: int = Field(
+        16, ge=1, le=1024, description="Megabytes of one value that a run is given or makes."
+    )
     max_webhook_body_kb: int = Field(
         1024, ge=1, le=10_240, description="Kilobytes of what is sent to a webhook at once."
     )

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from backend.adapters.clock import SystemClock
 from backend.adapters.ipc import socket_path
-from backend.adapters.storage import SqlStorage, open_storage
+from backend.adapters.storage import SqlStorage
 from backend.core.errors import CannotStart
 from backend.settings import Settings
 from backend.telemetry import Metrics
+from backend.wiring_files import open_rows
 
 if TYPE_CHECKING:
     from backend.adapters.web import GuardedWebClient
@@ -53,7 +54,7 @@ def database_path(settings: Settings) -> Path:
 
 def open_database(settings: Settings) -> SqlStorage:
     """Return the storage; its tables must be there."""
-    return open_storage(database_path(settings), synchronous=settings.sqlite_synchronous)
+    return open_rows(settings, database_path(settings))
 
 
 def _listener(started: Started) -> socket.socket:
@@ -188,6 +189,7 @@ def _limits(settings: Settings) -> "Limits":
         parallel_nodes=settings.max_parallel_nodes_per_run,
         node_executions=settings.max_node_executions_per_run,
         outputs_per_node=settings.max_outputs_per_node,
+        value_bytes=settings.max_value_mb * 1024 * 1024,
         nesting=settings.max_agent_nesting,
         node_s=settings.max_node_time_s,
         run_s=settings.max_run_time_s,

@@ -140,7 +140,7 @@ def _blocks(
         blocks=load_blocks(),
         web=web,
         clock=clock,
-        limits=Limits(),
+        limits=Limits(value_bytes=settings.max_value_mb * 1024 * 1024),
         files=file_desk(settings, web),
         memory=memories_of(settings, storage),
         rooms=Rooms(threads=BlockThreads(settings.block_threads), processes=processes),

@@ -1,22 +1,33 @@
-"""Files, memory and worker processes behind their ports. Part of wiring.py, apart because servers and lone runs share it."""
+"""Rows, files, memory and worker processes behind their ports. Part of wiring.py: servers and lone runs share it."""
 
 import os
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.adapters.files import FolderFiles
-from backend.adapters.storage import SqlStorage
+from backend.adapters.storage import SqlStorage, open_storage
 from backend.adapters.storage.memory import SqlMemories
 from backend.ports.files import FileLimits
 from backend.ports.processes import ProcessLimits
 from backend.ports.web import WebDownloads
-from backend.sdk.files import FileDesk
 from backend.settings import Settings
 
 if TYPE_CHECKING:
     from backend.adapters.processes import WorkerPool
+    from backend.sdk.files import FileDesk
 
 _MEGABYTE = 1024 * 1024
+
+
+def open_rows(settings: Settings, path: Path, *, durable: bool = True) -> SqlStorage:
+    """Return the storage in the SQLite file at *path*; its tables must be there."""
+    return open_storage(
+        path,
+        synchronous=settings.sqlite_synchronous if durable else "OFF",
+        inline_bytes=settings.max_inline_value_kb * 1024,
+        value_bytes=settings.max_value_mb * _MEGABYTE,
+    )
 
 
 def open_files(settings: Settings, *, durable: bool = True) -> FolderFiles:
@@ -29,8 +40,10 @@ def open_files(settings: Settings, *, durable: bool = True) -> FolderFiles:
     return FolderFiles(settings.agpt_data_dir / "files", limits, durable=durable)
 
 
-def file_desk(settings: Settings, web: WebDownloads, *, durable: bool = True) -> FileDesk:
+def file_desk(settings: Settings, web: WebDownloads, *, durable: bool = True) -> "FileDesk":
     """Return what blocks reach files through."""
+    from backend.sdk.files import FileDesk  # services without blocks do without
+
     inline_bytes = settings.max_inline_file_mb * _MEGABYTE
     return FileDesk(
         open_files(settings, durable=durable),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from backend.adapters.clock import SystemClock
-from backend.adapters.storage import SqlStorage, open_storage
+from backend.adapters.storage import SqlStorage
 from backend.core.errors import AgentServerError, CannotStart, GraphInvalid
 from backend.core.graph import Graph
 from backend.core.ids import (
@@ -30,6 +30,7 @@ from backend.ports.dispatch import NOBODY, Signal, SignalKind
 from backend.services.portable import file_ids
 from backend.setting_sources import data_dir_from, gather, gather_config_file
 from backend.settings import Settings, load_settings
+from backend.wiring_files import open_rows
 
 if TYPE_CHECKING:
     from backend.engine.engine import Engine
@@ -153,7 +154,7 @@ async def _open(settings: Settings, stack: AsyncExitStack, *, durable: bool) -> 
         await asyncio.to_thread(migrate, path)
     else:
         await asyncio.to_thread(make_tables, path)
-    storage = open_storage(path, synchronous=settings.sqlite_synchronous if durable else "OFF")
+    storage = open_rows(settings, path, durable=durable)
     stack.push_async_callback(storage.close)
     await storage.of(DEFAULT_USER_ID).save_user(
         email=DEFAULT_USER_EMAIL, name=DEFAULT_USER_NAME, now_us=SystemClock().now_us()
@@ -213,6 +214,7 @@ async def _engine(
             parallel_nodes=settings.max_parallel_nodes_per_run,
             node_executions=settings.max_node_executions_per_run,
             outputs_per_node=settings.max_outputs_per_node,
+            value_bytes=settings.max_value_mb * 1024 * 1024,
             nesting=settings.max_agent_nesting,
             node_s=settings.max_node_time_s,
             run_s=settings.max_run_time_s,

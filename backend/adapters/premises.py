@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from backend.adapters.files.draft import DRAFT, VALUE
 from backend.ports.doctor import Broken, PlaceRule
 
 #: A log of the database that is longer is not carried over into it any more.
@@ -115,8 +116,8 @@ class DataPremises:
             names = {entry.name for entry in os.scandir(folder)}
             for name in sorted(names):
                 other = name.removesuffix(".json") if name.endswith(".json") else f"{name}.json"
-                if other in names or name.endswith(".part"):
-                    continue  # what is being written is swept after a day
+                if other in names or name.endswith((DRAFT, VALUE)):
+                    continue  # what is being written is swept after a day; values have no facts
                 path = folder / name
                 if path.stat().st_mtime <= self._now_s() - HALF_AGE_S:
                     key = str(path.relative_to(self._data_dir))

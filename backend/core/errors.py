@@ -117,6 +117,10 @@ class Unavailable(AgentServerError):
     """A part of the server that is needed for this does not answer now."""
 
 
+class ValueLost(AgentServerError):
+    """A large value of a run has its own file, and that is missing or damaged."""
+
+
 class NotConfigured(AgentServerError):
     """The server lacks a setting that is needed for this."""
 

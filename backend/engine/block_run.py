@@ -21,10 +21,10 @@ from backend.core.execution import NodeExecution
 from backend.core.policy import Failure
 from backend.core.reviews import DecisionPending
 from backend.engine.context import Usage, context_for
+from backend.engine.handed_on import HandedOn
 from backend.engine.places import Outputs, Rooms, in_process, in_thread, place_of
 from backend.engine.recovery import check_answer
 from backend.engine.reviews import ReviewDesk, reviewed_inputs
-from backend.engine.snapshots import plain
 from backend.engine.tools import Blocks, EngineTools, Limits
 from backend.ports.storage import StoredRun
 from backend.sdk import Block, BlockContext, accept, failure_of, make_inputs
@@ -55,6 +55,7 @@ class BlockRun:
         "_away",
         "_block",
         "_count",
+        "_handed_on",
         "_inputs",
         "_limits",
         "ahead",
@@ -76,6 +77,7 @@ class BlockRun:
         usage: Usage,
         limits: Limits,
         away: Outputs | None = None,
+        handed_on: HandedOn | None = None,
     ) -> None:
         """
         Take all that a block needs.
@@ -89,6 +91,7 @@ class BlockRun:
         self._inputs = inputs
         self._limits = limits
         self._count = 0
+        self._handed_on = handed_on or HandedOn(limits.value_bytes)
         self.context = context
         self.execution = execution
         self.effect = execution.node.block.effect_with(execution.input or {})
@@ -121,7 +124,9 @@ class BlockRun:
             if self._away is not None:
                 async with aclosing(self._away(self)) as outputs:
                     async for name, value in outputs:
-                        yield self._accepted(name, value)
+                        # A thread has made it plain already.
+                        is_plain = self._block is not None
+                        yield self._accepted(name, value if is_plain else self._plain(name, value))
                 return
             async for name, value in self._block.run(self._inputs, self.context):
                 yield self._checked(name, value)
@@ -146,7 +151,7 @@ class BlockRun:
 
     def _plain(self, name: str, value: Any) -> Any:
         try:
-            return plain(value)
+            return self._handed_on.plain(value)
         except json.NotJson as exc:
             spec = self.execution.node.block
             raise BlockOutputError(
@@ -209,8 +214,19 @@ def prepare(tools: EngineTools, loop: "RunLoop", execution: NodeExecution) -> Bl
         desk = ReviewDesk(loop.stored, loop.decisions, execution)
         check_answer(desk, execution)
         own = _own_inputs(desk, loop.stored, execution)
+        if execution.node.dynamic:  # put together here: none of its parts was too large
+            loop.handed_on.require_within(own)
         context = context_for(tools, loop, execution, usage, desk)
-        return placed(tools.blocks, tools.rooms, tools.limits, own, execution, context, usage)
+        return placed(
+            tools.blocks,
+            tools.rooms,
+            tools.limits,
+            own,
+            execution,
+            context,
+            usage,
+            loop.handed_on,
+        )
     except (BlockError, DecisionPending):
         raise
     except Exception as exc:  # border: the loading of a plugin
@@ -225,17 +241,18 @@ def placed(
     execution: NodeExecution,
     context: BlockContext,
     usage: Usage,
+    handed_on: HandedOn | None = None,
 ) -> BlockRun:
     """Return the run of *execution*'s block in its place, with *inputs* as core has prepared them."""
     spec = execution.node.block
     place = place_of(spec, inputs)
     if place is Place.PROCESS:  # its module is imported there, and not here
         away = in_process(rooms.processes, blocks.address(spec.id), inputs, context)
-        return BlockRun(None, inputs, execution, context, usage, limits, away)
+        return BlockRun(None, inputs, execution, context, usage, limits, away, handed_on)
     block = blocks.get(spec.id)
     made = make_inputs(type(block), inputs)
     away_or_not = in_thread(rooms.threads) if place is Place.THREAD else None
-    return BlockRun(block, made, execution, context, usage, limits, away_or_not)
+    return BlockRun(block, made, execution, context, usage, limits, away_or_not, handed_on)
 
 
 def _own_inputs(desk: ReviewDesk, stored: StoredRun, execution: NodeExecution) -> dict[str, Any]:

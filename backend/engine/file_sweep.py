@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from backend.core.ids import ExecutionId
 from backend.ports.files import Files
 
-#: A run's row is there before its first file, so this is only for clocks and slow disks.
+#: A run's row is there before its first file, but for a large input: that is written first.
 _UNTOUCHED_S: Final = 600.0
 _AT_ONCE: Final = 500
 
@@ -30,7 +30,8 @@ async def sweep_files(files: Files, rows: RunRows, *, untouched_s: float = _UNTO
     for start in range(0, len(found), _AT_ONCE):
         some = found[start : start + _AT_ONCE]
         for run_id in sorted(set(some) - await rows.runs_kept(some)):
-            deleted += await files.delete_run(run_id)
+            # A run that is asked for again may have begun to use its folder meanwhile.
+            deleted += await files.delete_run(run_id, untouched_s=untouched_s)
         await asyncio.sleep(0)
     expired = await files.delete_expired()
     return f"files of {deleted} runs deleted, {expired} expired files"

@@ -185,6 +185,7 @@ class Journal:
             stalls=run.stored.stalls if run.counts_claim and not run.claimed else None,
             values=snapshots.run_values(execution, now_us),
             nodes=nodes,
+            root_id=run.stored.root_id,
         )
         run.taken()
         waiters, run.waiters = run.waiters, []

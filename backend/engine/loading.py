@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from backend.core.catalog import Catalog
-from backend.core.errors import GraphInvalid, Unavailable
+from backend.core.errors import GraphInvalid, Unavailable, ValueLost
 from backend.core.execution import Execution, NodeExecution, RunStats
 from backend.core.graph import Graph
 from backend.core.ids import GraphId
@@ -48,6 +48,8 @@ class RunLoader:
         try:
             plan = await self.plan(record.graph_id, record.graph_version)
             execution = self._execution(stored, plan)
+            if stored.problem is not None:
+                return Restored(execution=execution, problem=stored.problem)
             if not record.attempt:
                 return Restored(execution=execution)
             before = await self._storage.load_nodes(record.id, plan.nodes_by_id)
@@ -59,7 +61,8 @@ class RunLoader:
             raise  # the run is all right: the next sweep takes it
         except Exception as exc:  # border: a run that cannot be read fails; the others go on
             log.exception("run_not_read", execution=record.id)
-            return Restored(execution=self._execution(stored, _NO_PLAN), problem=str(exc))
+            problem = f"ValueLost: {exc}" if isinstance(exc, ValueLost) else str(exc)
+            return Restored(execution=self._execution(stored, _NO_PLAN), problem=problem)
         return Restored(
             execution=execution, before=before, interrupted=interrupted, decisions=decisions
         )

@@ -37,6 +37,7 @@ from backend.core.step import (
 from backend.core.step import Effect as StepEffect
 from backend.engine import block_run
 from backend.engine.block_run import BlockRun
+from backend.engine.handed_on import HandedOn
 from backend.engine.nesting import Emitted
 from backend.engine.node_task import GRACE_S, NodeTask
 from backend.engine.recovery import question_of, unknown_outcome
@@ -85,6 +86,7 @@ class RunLoop:
         self.waiters: list[asyncio.Future[None]] = []
         self.on_end: list[Callable[[RunLoop], None]] = []
         self.emitted: Emitted | None = None
+        self.handed_on = HandedOn(tools.limits.value_bytes)
         self._tools = tools
         self._effects: deque[StepEffect] = deque()
         self._inline: deque[_Inline] = deque()

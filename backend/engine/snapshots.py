@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from backend.core import json
 from backend.core.execution import Execution, NodeExecution, RunStats
 from backend.core.ids import NodeExecutionId
 from backend.core.records import ExecutionRecord, NodeRecord
@@ -64,23 +63,3 @@ def node_record(execution: Execution, node: NodeExecution) -> NodeRecord:
         error=node.error,
         revision=node.revision,
     )
-
-
-def plain(value: Any) -> Any:
-    """
-    Return *value* as its JSON form reads back.
-
-    What a block yields is kept apart from the block: it may go on changing its own copy. And what
-    runs on in memory is what a restart would find on disk.
-
-    Raises:
-        NotJson: If it has no JSON form.
-    """
-    if value is None or value is True or value is False:
-        return value
-    kind = type(value)
-    if kind is str and value.isascii():
-        return value
-    if kind is int and -(2**63) <= value < 2**64:
-        return value
-    return json.loads(json.dumps(value))

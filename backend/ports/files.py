@@ -85,6 +85,13 @@ class UserFiles(Protocol):
             Unavailable: If the place cannot be written.
         """
 
+    async def keep(self, file_id: FileId, new: NewFile) -> StoredFile:
+        """
+        Store the content of a file of this user once more, as *new*; see `save`.
+
+        The two live and go apart, but may be one on the disk. Raises NotFound like `find`.
+        """
+
     async def find(self, file_id: FileId) -> StoredFile:
         """Return a file. Raises NotFound if there is none, or it is not this user's."""
 
@@ -108,8 +115,13 @@ class Files(Protocol):
         Raises Unavailable if the place cannot be written.
         """
 
-    async def delete_run(self, run_id: ExecutionId) -> bool:
-        """Delete all files of a run; say whether there were any. Twice is harmless."""
+    async def delete_run(self, run_id: ExecutionId, *, untouched_s: float = 0.0) -> bool:
+        """
+        Delete all files of a run, unless it got some in the last *untouched_s*.
+
+        Returns:
+            Whether any were deleted. Twice is harmless.
+        """
 
     async def delete_expired(self) -> int:
         """Delete the files whose time has passed, and what crashes left; return how many files."""

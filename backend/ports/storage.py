@@ -197,6 +197,7 @@ class StoredRun:
     asks_people: bool = True  #: blocks that ask a person do so; else all is approved
     asks_before_sensitive: bool = False  #: sensitive blocks ask a person first
     stalls: int = 0  #: attempts in a row, up to the last, in which nothing was committed
+    problem: str | None = None  #: why it cannot go on: what it was given is lost
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -217,6 +218,7 @@ class RunChange:
     values: Mapping[str, Any]  #: columns of the run's row
     nodes: Sequence[NodeExecution]
     read_at: int | None = None
+    root_id: ExecutionId | None = None  #: the run above all others; None: this one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -269,7 +271,7 @@ class EngineStorage(Protocol):
     async def load_nodes(
         self, run_id: ExecutionId, plans: Mapping[str, NodePlan]
     ) -> list[NodeExecution]:
-        """Return all node executions of a run, by ordinal, with their outputs."""
+        """Return all of a run's, by ordinal, with what is still needed; raises ValueLost."""
 
     async def stops_asked(self) -> list[ExecutionId]:
         """Return unfinished runs that somebody asked to stop."""
@@ -314,6 +316,7 @@ class SystemStorage(Protocol):
 
         Raises:
             NotFound: If the graph version does not exist or is not the user's.
+            TooLarge: If one of its inputs is over the limit of values.
         """
 
     async def hold(self, new: Hold) -> bool:

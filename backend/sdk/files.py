@@ -175,9 +175,8 @@ class RunFiles:
     async def _lasting(self, stored: StoredFile) -> StoredFile:
         if not stored.expires or self._run_id is None:
             return stored
-        with closing(await self._files.open(stored.id)) as content:
-            key = f"copy {stored.id}"
-            return await self._save(stored.name, stored.media_type, key, pieces_of(content))
+        new = self._new(stored.name, stored.media_type, f"copy {stored.id}")
+        return await self._files.keep(stored.id, new)
 
     async def _in_memory(self, source: str) -> OpenFile:
         """Outside of a run nothing is kept, so there is only the memory, and little of it."""
@@ -189,11 +188,13 @@ class RunFiles:
     async def _save(
         self, name: str, media_type: str, key: str, content: AsyncIterable[bytes]
     ) -> StoredFile:
+        return await self._files.save(self._new(name, media_type, key), content)
+
+    def _new(self, name: str, media_type: str, key: str) -> NewFile:
         if self._run_id is None:
             raise NotConfigured("files are kept with a run: use this block in a graph")
         whole_key = f"{self._key} {key}" if self._key else ""
-        new = NewFile(run_id=self._run_id, name=name, media_type=media_type, key=whole_key)
-        return await self._files.save(new, content)
+        return NewFile(run_id=self._run_id, name=name, media_type=media_type, key=whole_key)
 
     @asynccontextmanager
     async def _download(self, source: str, max_bytes: int) -> AsyncIterator[WebDownload]:

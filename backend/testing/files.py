@@ -38,8 +38,10 @@ class TransientFiles:
         with tempfile.TemporaryDirectory(prefix="agpt-scratch-") as folder:
             yield Path(folder)
 
-    async def delete_run(self, run_id: ExecutionId) -> bool:
-        """See the port."""
+    async def delete_run(self, run_id: ExecutionId, *, untouched_s: float = 0.0) -> bool:
+        """See the port; of the age see `runs`."""
+        if untouched_s > 0:
+            return False
         gone = [file_id for file_id, (_, run, _, _) in self.kept.items() if run == run_id]
         for file_id in gone:
             del self.kept[file_id]
@@ -103,6 +105,15 @@ class TransientUserFiles:
             self._files.expires_us[file_id] = new.expires_us
         self._files.kept[file_id] = (self._user_id, run, stored, bytes(whole))
         return stored
+
+    async def keep(self, file_id: FileId, new: NewFile) -> StoredFile:
+        """See the port."""
+        content = self._mine(file_id)[1]
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield content
+
+        return await self.save(new, pieces())
 
     async def find(self, file_id: FileId) -> StoredFile:
         """See the port."""

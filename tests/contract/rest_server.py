@@ -175,8 +175,10 @@ class RestServer:
         )
         self.clock.pass_time(seconds=1)
 
+        row = reviews.new_row(asked, run["id"], self.storage.values.staging())
+
         def write(connection: Connection) -> None:
-            reviews.add(connection, [asked])
+            reviews.add(connection, [row])
             connection.execute(
                 update(tables.executions)
                 .where(tables.executions.c.id == run["id"])

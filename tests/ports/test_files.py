@@ -55,6 +55,29 @@ class FilesSpec:
         assert await files.of(ANN).find(stored.id) == stored
         assert await read(files, stored.id) == b"hello"
 
+    async def test_a_file_kept_once_more_lives_on_when_the_first_is_gone(
+        self, files: Files
+    ) -> None:
+        first = await keep(files, b"hello")
+
+        second = await files.of(ANN).keep(first.id, NewFile(run_id=OTHER, name="b", key="k"))
+        again = await files.of(ANN).keep(first.id, NewFile(run_id=OTHER, name="b", key="k"))
+        await files.delete_run(RUN)
+
+        assert (second.size_bytes, second.id) == (5, again.id)
+        assert await read(files, second.id) == b"hello"
+
+    async def test_a_file_kept_once_more_counts_where_it_is_kept(self, files: Files) -> None:
+        first = await keep(files, b"x" * 90)
+
+        for name in ("a", "b"):
+            await files.of(ANN).keep(first.id, NewFile(run_id=OTHER, name=name))
+
+        with pytest.raises(TooLarge, match="MAX_RUN_FILES_MB"):
+            await files.of(ANN).keep(first.id, NewFile(run_id=OTHER, name="c"))
+        with pytest.raises(NotFound):
+            await files.of(BOB).keep(first.id, NewFile(run_id=OTHER, name="c"))
+
     async def test_an_empty_file_is_a_file(self, files: Files) -> None:
         stored = await files.of(ANN).save(NewFile(run_id=RUN, name="a"), pieces())
 

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from backend.adapters.storage.reviews import add as reviews_add
+from backend.adapters.storage.reviews import new_row
 from backend.core import json
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId, NodeExecutionId, NodeId, UserId
@@ -132,9 +133,9 @@ async def test_open_questions_are_listed_with_one_statement(house: House) -> Non
     )
     await house.add(asking)
     run_id = await house.submit("asking", run=[])
-    await house.storage.database.write(
-        lambda connection: reviews_add(connection, [question(run_id, n) for n in range(20)])
-    )
+    staging = house.storage.values.staging()
+    rows = [new_row(question(run_id, n), run_id, staging) for n in range(20)]
+    await house.storage.database.write(lambda connection: reviews_add(connection, rows))
 
     with counted(house) as cost:
         found = await house.user.waiting_reviews(page=1, page_size=100)

@@ -12,6 +12,8 @@ NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 DRAFT: Final = ".part"
 FACTS: Final = ".json"
+#: Ends the names of large values of rows, which lie beside the files of their run.
+VALUE: Final = ".value"
 
 
 class Draft:
@@ -29,6 +31,7 @@ class Draft:
         self._lock = threading.Lock()
         self._part = place.with_name(f"{place.name}.{secrets.token_hex(8)}{DRAFT}")
         self._file: BinaryIO | None = None
+        self._is_linked = False
         self._is_over = False
 
     def write(self, piece: bytes) -> None:
@@ -37,14 +40,34 @@ class Draft:
             if not self._is_over:
                 self._opened().write(piece)
 
+    def link(self, source: Path) -> bool:
+        """
+        Take the content of *source*, which nobody changes any more, without copying it.
+
+        Returns:
+            False where the file system cannot do that; nothing has happened then.
+        """
+        with self._lock:
+            if self._is_over:
+                return True
+            try:
+                os.link(source, self._part, follow_symlinks=False)
+            except (OSError, NotImplementedError):
+                return False
+            self._is_linked = True
+            return True
+
     def finish(self, facts: bytes) -> int | None:
         """Give the file its place, with *facts* beside it; return how large the one before was."""
         with self._lock:
             if self._is_over:
                 return None
-            self._close(self._opened())
+            if not self._is_linked:  # else it is on disk already
+                self._close(self._opened())
             before = _size(self._place)
             self._part.replace(self._place)
+            # Two names of one file: to give one the place of the other does nothing.
+            self._part.unlink(missing_ok=True)
             self._is_over = True
             # The facts come last: a file is there when they are.
             beside = self._place.with_name(self._place.name + FACTS)
@@ -67,6 +90,7 @@ class Draft:
             if file is not None:
                 with suppress(OSError):  # a full disk may refuse the last bytes: they go anyway
                     file.close()
+            if file is not None or self._is_linked:
                 self._part.unlink(missing_ok=True)
 
     def _opened(self) -> BinaryIO:

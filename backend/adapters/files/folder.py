@@ -6,23 +6,24 @@ file's id is the name of its folder and its own, so that no index is needed to f
 
 import asyncio
 import hashlib
+import math
 import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 
-from backend.adapters.files.draft import DRAFT, FACTS, NO_LINKS, Draft, sync_folder
-from backend.adapters.files.quota import Quota, Used
+from backend.adapters.files.draft import DRAFT, FACTS, NO_LINKS, VALUE, Draft, sync_folder
+from backend.adapters.files.quota import Quota, Share, Used
 from backend.core import json
 from backend.core.errors import BadRequest, NotFound, Unavailable
 from backend.core.ids import ExecutionId, UserId, derived_id
-from backend.ports.files import FileId, FileLimits, NewFile, StoredFile, shown_name
+from backend.ports.files import PIECE_BYTES, FileId, FileLimits, NewFile, StoredFile, shown_name
 
 T = TypeVar("T")
 
@@ -71,10 +72,13 @@ class FolderFiles:
         finally:
             await _in_thread(lambda: _remove(folder))
 
-    async def delete_run(self, run_id: ExecutionId) -> bool:
+    async def delete_run(self, run_id: ExecutionId, *, untouched_s: float = 0.0) -> bool:
         folder = self.folder(run_id)
-        self.quota.forget(folder.name)
-        return await _in_thread(lambda: _remove(folder))
+        before_s = self.now_s() - untouched_s if untouched_s else math.inf
+        is_gone = await _in_thread(lambda: _remove(folder, before_s))
+        if is_gone:
+            self.quota.forget(folder.name)
+        return is_gone
 
     async def delete_expired(self) -> int:
         return await _in_thread(lambda: _delete_expired(self.root, self.now_s()))
@@ -98,6 +102,23 @@ class FolderUserFiles:
         self._user_id = user_id
 
     async def save(self, new: NewFile, content: AsyncIterable[bytes]) -> StoredFile:
+        return await self._fill(new, partial(_write_all, content))
+
+    async def keep(self, file_id: FileId, new: NewFile) -> StoredFile:
+        stored, place = await self._find(file_id)
+
+        async def fill(draft: Draft, share: Share) -> None:
+            share.take(stored.size_bytes)
+            if not await _in_thread(partial(draft.link, place)):
+                with closing(await _in_thread(lambda: _opened(place))) as content:
+                    while piece := await _in_thread(partial(content.read, PIECE_BYTES)):
+                        await _in_thread(partial(draft.write, piece))
+
+        return await self._fill(new, fill)
+
+    async def _fill(
+        self, new: NewFile, fill: Callable[[Draft, Share], Awaitable[None]]
+    ) -> StoredFile:
         folder = self._files.folder(new.run_id or self._own_folder())
         await _in_thread(lambda: _make_folder(self._files.root, folder))
         quota = self._files.quota
@@ -109,9 +130,7 @@ class FolderUserFiles:
         draft = Draft(folder / name, durable=self._files.durable)
         share = quota.share(folder.name)
         try:
-            async for piece in content:
-                share.take(len(piece))
-                await _in_thread(partial(draft.write, piece))
+            await fill(draft, share)
             stored = StoredFile(
                 id=FileId(f"{folder.name}_{name}"),
                 name=shown_name(new.name),
@@ -176,6 +195,12 @@ class FolderUserFiles:
         )
 
 
+async def _write_all(content: AsyncIterable[bytes], draft: Draft, share: Share) -> None:
+    async for piece in content:
+        share.take(len(piece))
+        await _in_thread(partial(draft.write, piece))
+
+
 async def _in_thread(work: Callable[[], T]) -> T:
     try:
         return await asyncio.to_thread(work)
@@ -198,7 +223,7 @@ def _count(folder: Path) -> Used:
         for entry in entries:
             if entry.name.endswith(FACTS):
                 used.files += 1
-            else:
+            elif not entry.name.endswith(VALUE):  # which is of the rows: files have a limit apart
                 with suppress(FileNotFoundError):  # another writer's draft may just have gone
                     used.size_bytes += entry.stat(follow_symlinks=False).st_size
     return used
@@ -223,8 +248,9 @@ def _read_facts(place: Path) -> dict[str, Any]:
     return facts
 
 
-def _remove(folder: Path) -> bool:
-    if not folder.exists():
+def _remove(folder: Path, before_s: float = math.inf) -> bool:
+    """Remove *folder* if nothing came into it after *before_s*; say whether it was there."""
+    if not folder.exists() or folder.stat().st_mtime > before_s:
         return False
     shutil.rmtree(folder)
     return True

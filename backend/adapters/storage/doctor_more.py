@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, and_, exists, func, inspect, or_, select, text
 
-from backend.adapters.storage import rows
+from backend.adapters.storage import packed, rows
 from backend.adapters.storage.doctor_rules import on_its_way_out
 from backend.adapters.storage.tables import (
     approved_nodes,
@@ -148,7 +148,7 @@ def _unreadable_json(connection: Connection) -> Iterator[Broken]:
         for column in columns:
             query = (
                 f"SELECT {key} FROM {table}"  # noqa: S608 - names of ours
-                f" WHERE {column} IS NOT NULL AND NOT json_valid({column})"
+                f" WHERE {column} IS NOT NULL AND NOT json_valid(ltrim({column}, '{packed.MARK}'))"
             )
             for row in connection.execute(text(query)):
                 yield Broken(row=f"{table} {row[0]}", detail=f"{column} is no JSON")

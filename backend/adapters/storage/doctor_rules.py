@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, or_, select
 
+from backend.adapters.storage import packed
+from backend.adapters.storage.doctor_values import lost_values
 from backend.adapters.storage.tables import (
     deleted_runs,
     executions,
@@ -275,8 +277,8 @@ def _output_rows(connection: Connection) -> Iterator[Broken]:
 
 def _length(text: str) -> int:
     try:
-        items = json.loads(text)
-    except json.NotJson:
+        items = packed.shape_of(text)
+    except (json.NotJson, TypeError, ValueError):
         return 0
     return len(items) if isinstance(items, list) else 0
 
@@ -307,4 +309,5 @@ def _told(text: str | None) -> int | None:
 LOOKS: Final[Mapping[Rule, Callable[[Connection], Iterator[Broken]]]] = {
     Rule.OUTPUT_ROWS: _output_rows,
     Rule.STATS: _stats,
+    Rule.VALUES: lost_values,
 }

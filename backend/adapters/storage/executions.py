@@ -1,151 +1,31 @@
-"""Runs: added, read, stopped, deleted. Functions over a connection; owners are always named."""
+"""Runs: read, hidden. Functions over a connection; owners are always named."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
-    ClauseElement,
     Connection,
     Row,
     bindparam,
-    exists,
     func,
-    insert,
     select,
     update,
 )
 
 from backend.adapters.storage import rows, stops
-from backend.adapters.storage.database import Prepared
-from backend.adapters.storage.dialects import insert_for
 from backend.adapters.storage.tables import (
     executions,
-    graphs,
     is_unfinished,
     node_executions,
     node_outputs,
 )
-from backend.core import json
-from backend.core.errors import NotFound
+from backend.adapters.storage.values import Reader
 from backend.core.ids import ExecutionId, GraphId, UserId
-from backend.core.records import ExecutionRecord, NewExecution, NodeRecord
-from backend.core.status import Status
+from backend.core.records import ExecutionRecord, NodeRecord
 
 _E: Final = executions.c
 _N: Final = node_executions.c
 _UNFINISHED: Final = ("QUEUED", "RUNNING")
-
-_ADD_COLUMNS: Final = (
-    "id",
-    "user_id",
-    "graph_id",
-    "graph_version",
-    "preset_id",
-    "parent_id",
-    "root_id",
-    "depth",
-    "trigger",
-    "status",
-    "attempt",
-    "revision",
-    "created_us",
-    "updated_us",
-    "inputs",
-    "credential_inputs",
-    "masks",
-    "skipped",
-)
-_ADD: Final = Prepared(
-    insert(executions).values({name: bindparam(name) for name in _ADD_COLUMNS}), *_ADD_COLUMNS
-)
-
-
-def _insert_if_owned(dialect: str) -> ClauseElement:
-    """Add a run if its graph is its user's, and if it is not there yet: one statement a run."""
-    owned = exists().where(
-        graphs.c.id == bindparam("owned_graph"),
-        graphs.c.version == bindparam("owned_version"),
-        graphs.c.user_id == bindparam("owner_id"),
-    )
-    values = select(*(bindparam(name, type_=_E[name].type) for name in _ADD_COLUMNS)).where(owned)
-    statement: ClauseElement = (
-        insert_for(dialect, executions)
-        .from_select(list(_ADD_COLUMNS), values)
-        .on_conflict_do_nothing()
-    )
-    return statement
-
-
-_SUBMIT: Final = Prepared(
-    _insert_if_owned, *_ADD_COLUMNS, "owned_graph", "owned_version", "owner_id"
-)
-
-
-def submit(connection: Connection, run: NewExecution) -> ExecutionRecord:
-    """Add *run*; see SystemStorage.submit."""
-    owned = (run.graph_id, run.graph_version, run.user_id)
-    if _SUBMIT.run(connection, [(*_new_row(run), *owned)]):
-        return as_record(run)
-    known = connection.execute(
-        select(executions).where(_E.id == run.id, _E.user_id == run.user_id)
-    ).one_or_none()
-    if known is None:
-        raise NotFound(f"Graph #{run.graph_id} version {run.graph_version} not found.")
-    return rows.execution_record(known)
-
-
-def add(connection: Connection, new: Sequence[NewExecution]) -> None:
-    """Add runs, QUEUED."""
-    _ADD.run(connection, [_new_row(run) for run in new])
-
-
-def add_missing(connection: Connection, new: Sequence[NewExecution]) -> None:
-    """Add those of *new* that are not there yet: a child run is asked for again after a crash."""
-    for run in new:
-        if connection.execute(select(_E.id).where(_E.id == run.id)).first() is None:
-            add(connection, [run])
-
-
-def _new_row(run: NewExecution) -> tuple[Any, ...]:
-    return (
-        run.id,
-        run.user_id,
-        run.graph_id,
-        run.graph_version,
-        run.preset_id,
-        run.parent_id,
-        run.root_id or run.id,
-        run.depth,
-        run.trigger,
-        Status.QUEUED.value,
-        0,
-        1,
-        run.created_us,
-        run.created_us,
-        json.text(run.inputs),
-        rows.optional_json(run.credential_inputs),
-        rows.optional_json(run.masks),
-        rows.optional_json(run.skipped),
-    )
-
-
-def as_record(run: NewExecution) -> ExecutionRecord:
-    """Return *run* as it is right after it was added."""
-    return ExecutionRecord(
-        id=run.id,
-        user_id=run.user_id,
-        graph_id=run.graph_id,
-        graph_version=run.graph_version,
-        status=Status.QUEUED,
-        inputs=run.inputs,
-        credential_inputs=run.credential_inputs,
-        masks=run.masks,
-        preset_id=run.preset_id,
-        parent_id=run.parent_id,
-        created_us=run.created_us,
-        revision=1,
-    )
-
 
 # Made once: to build a statement costs more than to run it.
 _MINE: Final = (
@@ -181,27 +61,33 @@ _MOST_NAMED: Final = 500
 
 
 def get(
-    connection: Connection, user_id: UserId, run_id: ExecutionId, *, with_outputs: bool
+    connection: Connection,
+    reader: Reader,
+    user_id: UserId,
+    run_id: ExecutionId,
+    *,
+    with_outputs: bool,
 ) -> ExecutionRecord | None:
     """Return a run of this user."""
     row = connection.execute(_ONE, {"run": run_id, "user": user_id}).one_or_none()
     if row is None:
         return None
-    return rows.execution_record(row, outputs_of(connection, run_id) if with_outputs else None)
+    outputs = outputs_of(connection, reader, run_id) if with_outputs else None
+    return rows.execution_record(row, reader, outputs)
 
 
 def get_with_nodes(
-    connection: Connection, user_id: UserId, run_id: ExecutionId, limit: int
+    connection: Connection, reader: Reader, user_id: UserId, run_id: ExecutionId, limit: int
 ) -> tuple[ExecutionRecord, list[NodeRecord]] | None:
     """Return a run of this user with its outputs and its newest node executions."""
-    record = get(connection, user_id, run_id, with_outputs=True)
+    record = get(connection, reader, user_id, run_id, with_outputs=True)
     if record is None:
         return None
     found = list(connection.execute(_NEWEST_NODES, {"run": run_id, "most": limit}))[::-1]
-    return record, _node_records(connection, run_id, found)
+    return record, _node_records(connection, reader, run_id, found)
 
 
-def outputs_of(connection: Connection, run_id: ExecutionId) -> dict[str, list[Any]]:
+def outputs_of(connection: Connection, reader: Reader, run_id: ExecutionId) -> dict[str, list[Any]]:
     """
     Return a run's outputs: what its output blocks were given, by their names, in order.
 
@@ -209,7 +95,7 @@ def outputs_of(connection: Connection, run_id: ExecutionId) -> dict[str, list[An
     """
     outputs: dict[str, list[Any]] = {}
     for (text,) in connection.execute(_OUTPUT_INPUTS, {"run": run_id}):
-        data = json.loads(text)
+        data = reader.loaded(text)
         outputs.setdefault(str(data.get("name")), []).append(data.get("value"))
     return outputs
 
@@ -227,10 +113,12 @@ _OF_GRAPH: Final = (
 )
 
 
-def newest(connection: Connection, user_id: UserId, limit: int) -> list[ExecutionRecord]:
+def newest(
+    connection: Connection, reader: Reader, user_id: UserId, limit: int
+) -> list[ExecutionRecord]:
     """Return the newest runs of a user that no other run started."""
     found = connection.execute(_NEWEST, {"user": user_id, "most": limit})
-    return [rows.execution_record(row) for row in found]
+    return [rows.execution_record(row, reader) for row in found]
 
 
 _PAGE_COUNT: Final = select(func.count()).select_from(executions).where(*_OF_GRAPH)
@@ -251,7 +139,12 @@ _PAGE_FROM_END: Final = (
 
 
 def page(
-    connection: Connection, user_id: UserId, graph_id: GraphId, number: int, size: int
+    connection: Connection,
+    reader: Reader,
+    user_id: UserId,
+    graph_id: GraphId,
+    number: int,
+    size: int,
 ) -> tuple[list[ExecutionRecord], int]:
     """Return a page of a graph's runs, and how many there are."""
     mine = {"graph": graph_id, "user": user_id}
@@ -267,19 +160,21 @@ def page(
     else:
         wanted = {**mine, "skipped": after, "most": most}
         found = list(connection.execute(_PAGE_FROM_END, wanted))[::-1]
-    return [rows.execution_record(row) for row in found], total
+    return [rows.execution_record(row, reader) for row in found], total
 
 
 def newest_of_graph(
-    connection: Connection, user_id: UserId, graph_id: GraphId, limit: int
+    connection: Connection, reader: Reader, user_id: UserId, graph_id: GraphId, limit: int
 ) -> list[ExecutionRecord]:
     """Return the newest runs of a graph; unlike a page, without counting all of them."""
     wanted = {"graph": graph_id, "user": user_id, "skipped": 0, "most": limit}
-    return [rows.execution_record(row) for row in connection.execute(_PAGE, wanted)]
+    found = connection.execute(_PAGE, wanted)
+    return [rows.execution_record(row, reader) for row in found]
 
 
 def nodes(
     connection: Connection,
+    reader: Reader,
     user_id: UserId,
     run_id: ExecutionId,
     *,
@@ -295,18 +190,19 @@ def nodes(
         found = list(connection.execute(_CHANGED_NODES, wanted))
     else:
         found = list(connection.execute(_NEWEST_NODES, wanted))[::-1]
-    return _node_records(connection, run_id, found)
+    return _node_records(connection, reader, run_id, found)
 
 
 def _node_records(
-    connection: Connection, run_id: ExecutionId, found: Sequence[Row[Any]]
+    connection: Connection, reader: Reader, run_id: ExecutionId, found: Sequence[Row[Any]]
 ) -> list[NodeRecord]:
-    streamed = streamed_outputs(connection, run_id, [row for row in found if row.saved_outputs])
-    return [rows.node_record(row, streamed.get(row.ordinal, ())) for row in found]
+    saved = [row for row in found if row.saved_outputs]
+    streamed = streamed_outputs(connection, reader, run_id, saved)
+    return [rows.node_record(row, reader, streamed.get(row.ordinal, ())) for row in found]
 
 
 def streamed_outputs(
-    connection: Connection, run_id: ExecutionId, found: Sequence[Row[Any]]
+    connection: Connection, reader: Reader, run_id: ExecutionId, found: Sequence[Row[Any]]
 ) -> dict[int, list[Any]]:
     """Return the outputs in node_outputs of the node executions *found*, by ordinal."""
     outputs: dict[int, list[Any]] = {}
@@ -317,7 +213,7 @@ def streamed_outputs(
     if len(found) <= _MOST_NAMED:
         query, wanted["ordinals"] = _STREAMED_OF, [row.ordinal for row in found]
     for chunk in connection.execute(query, wanted):
-        outputs.setdefault(chunk.ordinal, []).extend(json.loads(chunk.items))
+        outputs.setdefault(chunk.ordinal, []).extend(reader.loaded(chunk.items))
     return outputs
 
 
@@ -332,7 +228,9 @@ def hide(connection: Connection, user_id: UserId, run_id: ExecutionId, now_us: i
     return result.rowcount > 0
 
 
-def stuck(connection: Connection, before_us: int, limit: int) -> list[ExecutionRecord]:
+def stuck(
+    connection: Connection, reader: Reader, before_us: int, limit: int
+) -> list[ExecutionRecord]:
     """Return unfinished runs that have not changed since *before_us*."""
     found = connection.execute(
         select(executions)
@@ -340,4 +238,4 @@ def stuck(connection: Connection, before_us: int, limit: int) -> list[ExecutionR
         .order_by(_E.created_us)
         .limit(limit)
     )
-    return [rows.execution_record(row) for row in found]
+    return [rows.execution_record(row, reader) for row in found]

@@ -1,43 +1,31 @@
-"""The engine's side: unfinished runs are loaded, and batches of their changes are committed."""
+"""The engine's side of writing: batches of its changes become rows, and are committed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, and_, bindparam, func, not_, or_, select, text, update
+from sqlalchemy import Connection, Table, bindparam, select, text, update
 from sqlalchemy.sql.expression import ClauseElement
 
-from backend.adapters.storage import executions as runs
-from backend.adapters.storage import notices, reviews, rows, stops
+from backend.adapters.storage import new_runs, notices, packed, reviews, rows, stops
 from backend.adapters.storage.database import Prepared
 from backend.adapters.storage.dialects import insert_for
-from backend.adapters.storage.holds import is_held
+from backend.adapters.storage.new_runs import NewRow as NewRunRow
 from backend.adapters.storage.tables import (
     executions,
-    graphs,
-    is_unfinished,
-    library_agents,
     node_executions,
     node_outputs,
-    users,
 )
-from backend.core import json
-from backend.core.errors import NotFound
+from backend.adapters.storage.values import Staging
 from backend.core.execution import NodeExecution
-from backend.core.graph import Graph
-from backend.core.ids import ExecutionId, GraphId, UserId
-from backend.core.plan import NodePlan
-from backend.core.records import ExecutionRecord, NewExecution, NoticeRecord
-from backend.core.reviews import BROKEN, STOPPED, ReviewRecord
+from backend.core.ids import ExecutionId
+from backend.core.records import NoticeRecord
+from backend.core.reviews import BROKEN, STOPPED
 from backend.core.status import FINAL, Status
-from backend.ports.storage import JournalBatch, RunChange, StoredRun
+from backend.ports.storage import JournalBatch, RunChange
 
 _E: Final = executions.c
 _N: Final = node_executions.c
-_UNFINISHED: Final = ("QUEUED", "RUNNING")
-#: Of the runs that wait, the oldest so many take turns. Who has more of them is full soon, and is
-#: then left out.
-_MOST_LOOKED_AT: Final = 10_000
 
 #: What of a run's row changes while it runs.
 RUN_COLUMNS: Final = ("status", "revision", "updated_us", "started_us", "ended_us", "stats")
@@ -99,118 +87,6 @@ _ADD_OUTPUTS: Final = Prepared(
 )
 
 
-def unfinished(
-    connection: Connection,
-    limit: int,
-    exclude: Sequence[ExecutionId],
-    full: Sequence[tuple[UserId, GraphId]] = (),
-    full_users: Sequence[UserId] = (),
-) -> list[ExecutionId]:
-    """Return unfinished runs, users in turn; see EngineStorage.unfinished."""
-    query = select(_E.id, _E.user_id, _E.created_us).where(is_unfinished, not_(is_held()))
-    if exclude:
-        query = query.where(_E.id.not_in(exclude))
-    if full_users:
-        query = query.where(or_(_E.user_id.not_in(full_users), _E.parent_id.is_not(None)))
-    for user_id, graph_id in full:
-        query = query.where(
-            or_(_E.user_id != user_id, _E.graph_id != graph_id, _E.parent_id.is_not(None))
-        )
-    waiting = query.order_by(_E.created_us).limit(_MOST_LOOKED_AT).subquery().c
-    turn = func.row_number().over(partition_by=waiting.user_id, order_by=waiting.created_us)
-    found = connection.execute(select(waiting.id).order_by(turn, waiting.created_us).limit(limit))
-    return [ExecutionId(row.id) for row in found]
-
-
-def load_runs(connection: Connection, ids: Sequence[ExecutionId]) -> list[StoredRun]:
-    """Return those of *ids* that are unfinished."""
-    return [_stored_run(row) for row in connection.execute(_LOAD_RUNS, {"ids": ids})]
-
-
-_ROOT: Final = executions.alias("root")
-# Made once: to build a statement costs more than to run it.
-_LOAD_RUNS: Final = (
-    select(executions, users.c.timezone, library_agents.c.settings)
-    .outerjoin(users, users.c.id == _E.user_id)
-    # What its owner has set for the agent that was started holds for all that this one runs.
-    .outerjoin(_ROOT, _ROOT.c.id == _E.root_id)
-    .outerjoin(
-        library_agents,
-        and_(library_agents.c.user_id == _E.user_id, library_agents.c.graph_id == _ROOT.c.graph_id),
-    )
-    .where(_E.id.in_(bindparam("ids", expanding=True)), _E.status.in_(_UNFINISHED))
-)
-
-
-def _stored_run(row: Any) -> StoredRun:
-    no_progress = row.claim_revision is not None and row.revision <= row.claim_revision
-    settings = rows.loaded(row.settings) or {}
-    return StoredRun(
-        record=rows.execution_record(row),
-        skipped=frozenset(rows.loaded(row.skipped) or ()),
-        root_id=ExecutionId(row.root_id),
-        depth=row.depth,
-        trigger=row.trigger,
-        timezone="UTC" if row.timezone in (None, "not-set") else row.timezone,
-        asks_people=settings.get("human_in_the_loop_safe_mode") is not False,
-        asks_before_sensitive=settings.get("sensitive_action_safe_mode") is True,
-        stalls=row.stalls + 1 if no_progress else 0,
-    )
-
-
-def finished_run(connection: Connection, run_id: ExecutionId) -> ExecutionRecord | None:
-    """Return a run that has ended."""
-    row = connection.execute(
-        select(executions).where(_E.id == run_id, _E.status.not_in(_UNFINISHED))
-    ).one_or_none()
-    return None if row is None else rows.execution_record(row)
-
-
-def load_nodes(
-    connection: Connection, run_id: ExecutionId, plans: Mapping[str, NodePlan]
-) -> list[NodeExecution]:
-    """Return all node executions of a run, as the engine left them."""
-    found = list(
-        connection.execute(select(node_executions).where(_N.run_id == run_id).order_by(_N.ordinal))
-    )
-    # Outputs matter only for what goes on: what runs, what is not routed yet, and what a run hands
-    # to the run that started it.
-    open_rows = [
-        row
-        for row in found
-        if row.saved_outputs
-        and (row.routed is not None or row.kind == "Output" or Status(row.status) not in FINAL)
-    ]
-    streamed = runs.streamed_outputs(connection, run_id, open_rows)
-    return [_node_execution(row, plans, streamed.get(row.ordinal, [])) for row in found]
-
-
-def _node_execution(row: Any, plans: Mapping[str, NodePlan], streamed: list[Any]) -> NodeExecution:
-    node = plans.get(row.node_id)
-    if node is None:
-        raise NotFound(f"node #{row.node_id} of run #{row.run_id} is not in its graph")
-    made = NodeExecution(row.ordinal, row.id, node, row.add_us)
-    made.status = Status(row.status)
-    made.received = rows.loaded(row.received) or {}
-    made.input = rows.loaded(row.input)
-    made.saved_outputs = row.saved_outputs
-    made.outputs = [(pin, value) for pin, value in [*streamed, *(rows.loaded(row.outputs) or ())]]
-    made.routed = len(made.outputs) if row.routed is None else row.routed
-    made.queue_no, made.queue_us = row.queue_no, row.queue_us
-    made.start_us, made.end_us = row.start_us, row.end_us
-    made.error, made.revision, made.tries = row.error, row.revision, row.tries
-    made.changed = False
-    return made
-
-
-def graph_for_run(connection: Connection, graph_id: GraphId, version: int) -> Graph | None:
-    """Return a saved version of a graph, whoever owns it: its run has been admitted."""
-    row = connection.execute(
-        select(graphs).where(graphs.c.id == graph_id, graphs.c.version == version)
-    ).one_or_none()
-    return None if row is None else rows.graph_record(row)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StagedRows:
     """A journal batch as rows. Made by `stage`."""
@@ -222,11 +98,13 @@ class StagedRows:
     output_rows: Sequence[tuple[Any, ...]]
     claim_rows: Sequence[tuple[Any, ...]]
     closing_rows: Sequence[tuple[Any, ...]]  #: runs that end before their time
-    new_runs: Sequence[NewExecution]
-    questions: Sequence[ReviewRecord]
+    new_runs: Sequence[tuple[ExecutionId | None, NewRunRow]]  #: with the parent of each
+    questions: Sequence[reviews.NewRow]
     notices: Mapping[ExecutionId, NoticeRecord]
     held_up: Mapping[str, Sequence[ExecutionId]]  #: runs that wait, or were ended, by status
     at_us: int
+    staging: Staging  #: the files that must be there before these rows
+    ended: frozenset[ExecutionId]
 
 
 #: What becomes of questions that are open when their run ends: only these ends leave any.
@@ -234,16 +112,18 @@ _UNANSWERED: Final = {Status.TERMINATED.value: STOPPED, Status.FAILED.value: BRO
 _HELD_UP: Final = {*_UNANSWERED, Status.REVIEW.value}
 
 
-def stage(batch: JournalBatch) -> StagedRows:
-    """Return the rows of *batch*; see EngineStorage.stage."""
+def stage(batch: JournalBatch, staging: Staging) -> StagedRows:
+    """Return the rows of *batch*, whose large values are in *staging*; see EngineStorage.stage."""
     output_rows: list[tuple[Any, ...]] = []
+    roots = {change.run_id: change.root_id or change.run_id for change in batch.changes}
     return StagedRows(
         owner=batch.owner,
         runs=[(change.run_id, change.attempt) for change in batch.changes],
         run_rows=[_run_row(change, batch.owner) for change in batch.changes],
         node_rows=[
-            _node_row(change.run_id, execution, output_rows)
+            _node_row(change.run_id, execution, output_rows, text_of)
             for change in batch.changes
+            for text_of in (staging.below(roots[change.run_id]),)
             for execution in change.nodes
         ],
         output_rows=output_rows,
@@ -257,11 +137,18 @@ def stage(batch: JournalBatch) -> StagedRows:
             for change in batch.changes
             if change.stalls is not None
         ],
-        new_runs=batch.new_runs,
-        questions=batch.questions,
+        new_runs=[(run.parent_id, new_runs.new_row(run, staging)) for run in batch.new_runs],
+        questions=[
+            reviews.new_row(one, roots.get(one.run_id, one.run_id), staging)
+            for one in batch.questions
+        ],
         notices=batch.notices or {},
         held_up=_held_up(batch),
         at_us=batch.at_us,
+        staging=staging,
+        ended=frozenset(
+            change.run_id for change in batch.changes if change.values["ended_us"] is not None
+        ),
     )
 
 
@@ -284,8 +171,8 @@ def split(staged: StagedRows) -> list[StagedRows]:
             output_rows=[row for row in staged.output_rows if row[0] == run_id],
             claim_rows=[row for row in staged.claim_rows if run_id in row],
             closing_rows=[row for row in staged.closing_rows if run_id in row],
-            new_runs=[run for run in staged.new_runs if run.parent_id == run_id],
-            questions=[one for one in staged.questions if one.run_id == run_id],
+            new_runs=[one for one in staged.new_runs if one[0] == run_id],
+            questions=[one for one in staged.questions if one[reviews.RUN_ID] == run_id],
             notices={run: one for run, one in staged.notices.items() if run == run_id},
             held_up={status: [run_id] for status, held in staged.held_up.items() if run_id in held},
         )
@@ -305,9 +192,9 @@ def commit(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]
     _ADD_OUTPUTS.run(connection, output_rows)
     _CLOSE_NODES.run(connection, [row for row in staged.closing_rows if row[2] not in refused])
     if staged.new_runs:
-        runs.add_missing(connection, [r for r in staged.new_runs if r.parent_id not in refused])
+        new_runs.add_missing(connection, [row for up, row in staged.new_runs if up not in refused])
     if staged.questions:
-        asked = [one for one in staged.questions if one.run_id not in refused]
+        asked = [one for one in staged.questions if one[reviews.RUN_ID] not in refused]
         reviews.add(connection, asked)
     for status, found in staged.held_up.items():
         held = [run for run in found if run not in refused]
@@ -359,13 +246,17 @@ def _run_row(change: RunChange, owner: str) -> tuple[Any, ...]:
 
 
 def _node_row(
-    run_id: ExecutionId, execution: NodeExecution, output_rows: list[tuple[Any, ...]]
+    run_id: ExecutionId,
+    execution: NodeExecution,
+    output_rows: list[tuple[Any, ...]],
+    text_of: Callable[..., str],
 ) -> tuple[Any, ...]:
     first = execution.saved_outputs
     fresh = execution.outputs[first:]
     ended = execution.status in FINAL
     if fresh and not ended:
-        output_rows.append((run_id, execution.ordinal, first, json.text(fresh)))
+        text_of_fresh = text_of(fresh, packed.outputs)
+        output_rows.append((run_id, execution.ordinal, first, text_of_fresh))
         execution.saved_outputs = len(execution.outputs)
         fresh = []
     node = execution.node
@@ -377,9 +268,9 @@ def _node_row(
         node.block_id,
         node.block.block_type.value,
         execution.status.value,
-        json.text(execution.received) if execution.input is None else None,
-        None if execution.input is None else json.text(execution.input),
-        json.text(fresh) if fresh else None,
+        text_of(execution.received) if execution.input is None else None,
+        None if execution.input is None else text_of(execution.input),
+        text_of(fresh, packed.outputs) if fresh else None,
         execution.saved_outputs,
         None if execution.routed == len(execution.outputs) else execution.routed,
         execution.queue_no,

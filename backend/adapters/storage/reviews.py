@@ -1,15 +1,15 @@
 """Questions to people and their answers."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
-from backend.adapters.storage import rows
+from backend.adapters.storage import packed
 from backend.adapters.storage.database import Prepared
 from backend.adapters.storage.dialects import insert_for, insert_on
 from backend.adapters.storage.tables import approved_nodes, executions, reviews
-from backend.core import json
+from backend.adapters.storage.values import Reader, Staging
 from backend.core.errors import BadRequest, Conflict, NotFound
 from backend.core.ids import ExecutionId, GraphId, NodeExecutionId, NodeId, UserId
 from backend.core.reviews import Answer, Decision, Decisions, ReviewRecord, ReviewStatus, same
@@ -40,30 +40,45 @@ _ADD: Final = Prepared(
 )
 
 
-def add(connection: Connection, new: Sequence[ReviewRecord]) -> None:
-    """Save questions."""
-    _ADD.run(
-        connection,
-        [
-            (
-                review.node_exec_id,
-                review.node_id,
-                review.user_id,
-                review.run_id,
-                review.graph_id,
-                review.graph_version,
-                json.text(review.payload),
-                review.instructions,
-                review.editable,
-                review.status.value,
-                review.created_us,
-            )
-            for review in new
-        ],
+#: Values of `_COLUMNS`.
+NewRow: TypeAlias = tuple[Any, ...]
+#: Of a question's row, which value is its run's id.
+RUN_ID: Final = _COLUMNS.index("run_id")
+
+
+def new_row(review: ReviewRecord, root: str, staging: Staging) -> NewRow:
+    """Return the row of a question of a run below *root*."""
+    return (
+        review.node_exec_id,
+        review.node_id,
+        review.user_id,
+        review.run_id,
+        review.graph_id,
+        review.graph_version,
+        staging.text(root, review.payload, packed.whole),
+        review.instructions,
+        review.editable,
+        review.status.value,
+        review.created_us,
     )
 
 
-def decided(connection: Connection, run_id: ExecutionId) -> Decisions:
+def add(connection: Connection, new: Sequence[NewRow]) -> None:
+    """Save questions."""
+    _ADD.run(connection, new)
+
+
+def root_of(connection: Connection, user_id: UserId, node_exec_id: str) -> str | None:
+    """Return the root of the run that asks; None if this user has no such question."""
+    found = connection.execute(
+        select(executions.c.root_id)
+        .join(reviews, executions.c.id == _R.run_id)
+        .where(_R.node_exec_id == node_exec_id, _R.user_id == user_id)
+    ).scalar()
+    return None if found is None else str(found)
+
+
+def decided(connection: Connection, reader: Reader, run_id: ExecutionId) -> Decisions:
     """Return what was decided in a run."""
     found = connection.execute(
         select(reviews).where(_R.run_id == run_id, _R.status != ReviewStatus.WAITING.value)
@@ -71,7 +86,7 @@ def decided(connection: Connection, run_id: ExecutionId) -> Decisions:
     answers = {
         row.node_exec_id: Decision(
             approved=row.status == ReviewStatus.APPROVED.value,
-            payload=json.loads(row.payload),
+            payload=reader.loaded(row.payload),
             message=row.message,
         )
         for row in found
@@ -82,7 +97,9 @@ def decided(connection: Connection, run_id: ExecutionId) -> Decisions:
     return Decisions(by_execution=answers, approved_nodes=frozenset(row.node_id for row in nodes))
 
 
-def waiting(connection: Connection, user_id: UserId, number: int, size: int) -> list[ReviewRecord]:
+def waiting(
+    connection: Connection, reader: Reader, user_id: UserId, number: int, size: int
+) -> list[ReviewRecord]:
     """Return a page of a user's open questions, newest first."""
     found = connection.execute(
         select(reviews)
@@ -91,10 +108,12 @@ def waiting(connection: Connection, user_id: UserId, number: int, size: int) -> 
         .offset((number - 1) * size)
         .limit(size)
     )
-    return [_record(row) for row in found]
+    return [_record(row, reader) for row in found]
 
 
-def of_run(connection: Connection, user_id: UserId, run_id: ExecutionId) -> list[ReviewRecord]:
+def of_run(
+    connection: Connection, reader: Reader, user_id: UserId, run_id: ExecutionId
+) -> list[ReviewRecord]:
     """Return the open questions of a run, oldest first."""
     found = connection.execute(
         select(reviews)
@@ -105,14 +124,22 @@ def of_run(connection: Connection, user_id: UserId, run_id: ExecutionId) -> list
         )
         .order_by(_R.created_us, _R.node_exec_id)
     )
-    return [_record(row) for row in found]
+    return [_record(row, reader) for row in found]
 
 
 def answer(
-    connection: Connection, user_id: UserId, answers: Sequence[Answer], now_us: int
+    connection: Connection,
+    reader: Reader,
+    user_id: UserId,
+    answers: Sequence[Answer],
+    payloads: Mapping[str, str],
+    now_us: int,
 ) -> tuple[ExecutionId, bool]:
     """
     Save *answers*, all or none; return their run, and whether it may go on now.
+
+    Args:
+        payloads: The text of what stands in place of what was asked, by node execution.
 
     Raises:
         NotFound: If there is no such question of this user's.
@@ -137,7 +164,8 @@ def answer(
     run_id = ExecutionId(runs.pop())
     _require_waiting(connection, run_id, found.values())
     for one in answers:
-        _answer_one(connection, found[one.node_exec_id], one, now_us)
+        row = found[one.node_exec_id]
+        _answer_one(connection, reader, row, one, payloads, now_us)
     return run_id, release(connection, run_id, now_us)
 
 
@@ -151,7 +179,14 @@ def _require_waiting(connection: Connection, run_id: ExecutionId, found: Any) ->
         raise Conflict(f"The run is {status}; reviews are taken while it is REVIEW")
 
 
-def _answer_one(connection: Connection, row: Row[Any], given: Answer, now_us: int) -> None:
+def _answer_one(
+    connection: Connection,
+    reader: Reader,
+    row: Row[Any],
+    given: Answer,
+    payloads: Mapping[str, str],
+    now_us: int,
+) -> None:
     wanted = ReviewStatus.APPROVED if given.approved else ReviewStatus.REJECTED
     if row.status != ReviewStatus.WAITING.value:
         if row.status != wanted.value:
@@ -161,7 +196,7 @@ def _answer_one(connection: Connection, row: Row[Any], given: Answer, now_us: in
         given.edited
         and given.approved
         and not given.approve_further
-        and not same(given.payload, json.loads(row.payload))
+        and not same(given.payload, reader.loaded(row.payload))
     )
     if edited and not row.editable:
         raise BadRequest(f"Review of #{row.node_exec_id} is not editable")
@@ -171,7 +206,7 @@ def _answer_one(connection: Connection, row: Row[Any], given: Answer, now_us: in
         .values(
             status=wanted.value,
             message=given.message,
-            payload=json.text(given.payload) if edited else row.payload,
+            payload=payloads[row.node_exec_id] if edited else row.payload,
             was_edited=edited,
             reviewed_us=now_us,
             updated_us=now_us,
@@ -228,7 +263,7 @@ def delete_of(connection: Connection, run_ids: Sequence[ExecutionId]) -> None:
     connection.execute(delete(approved_nodes).where(approved_nodes.c.run_id.in_(run_ids)))
 
 
-def _record(row: Row[Any]) -> ReviewRecord:
+def _record(row: Row[Any], reader: Reader) -> ReviewRecord:
     return ReviewRecord(
         node_exec_id=NodeExecutionId(row.node_exec_id),
         node_id=NodeId(row.node_id),
@@ -236,7 +271,7 @@ def _record(row: Row[Any]) -> ReviewRecord:
         run_id=ExecutionId(row.run_id),
         graph_id=GraphId(row.graph_id),
         graph_version=row.graph_version,
-        payload=rows.loaded(row.payload),
+        payload=reader.loaded(row.payload),
         instructions=row.instructions,
         editable=bool(row.editable),
         status=ReviewStatus(row.status),

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from backend.adapters.storage.values import Reader
 from backend.core import json
 from backend.core.execution import RunStats
 from backend.core.graph import Graph, Link, Node
@@ -130,18 +131,18 @@ def stats_text(stats: RunStats) -> str:
 
 
 def execution_record(
-    row: Row[Any], outputs: Mapping[str, list[Any]] | None = None
+    row: Row[Any], reader: Reader, outputs: Mapping[str, list[Any]] | None = None
 ) -> ExecutionRecord:
-    """Return the run of *row*."""
+    """Return the run of *row*, whose large values *reader* reads."""
     return ExecutionRecord(
         id=ExecutionId(row.id),
         user_id=UserId(row.user_id),
         graph_id=GraphId(row.graph_id),
         graph_version=row.graph_version,
         status=Status(row.status),
-        inputs=json.loads(row.inputs),
+        inputs=reader.loaded(row.inputs),
         credential_inputs=loaded(row.credential_inputs),
-        masks=loaded(row.masks),
+        masks=reader.loaded(row.masks),
         preset_id=row.preset_id,
         parent_id=row.parent_id,
         created_us=row.created_us,
@@ -165,9 +166,9 @@ def by_pin(outputs: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
     return grouped
 
 
-def node_record(row: Row[Any], streamed: Sequence[Sequence[Any]]) -> NodeRecord:
+def node_record(row: Row[Any], reader: Reader, streamed: Sequence[Sequence[Any]]) -> NodeRecord:
     """Return the node execution of *row*; *streamed* are its outputs from node_outputs."""
-    outputs = [*streamed, *(loaded(row.outputs) or ())]
+    outputs = [*streamed, *(reader.loaded(row.outputs) or ())]
     return NodeRecord(
         run_id=ExecutionId(row.run_id),
         ordinal=row.ordinal,
@@ -175,7 +176,7 @@ def node_record(row: Row[Any], streamed: Sequence[Sequence[Any]]) -> NodeRecord:
         node_id=NodeId(row.node_id),
         block_id=BlockId(row.block_id),
         status=Status(row.status),
-        inputs=loaded(row.input) or loaded(row.received) or {},
+        inputs=reader.loaded(row.input) or reader.loaded(row.received) or {},
         outputs=by_pin(outputs),
         add_us=row.add_us,
         queue_us=row.queue_us,

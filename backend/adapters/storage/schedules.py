@@ -4,9 +4,10 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from backend.adapters.storage import executions, rows
+from backend.adapters.storage import new_runs, rows
 from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.tables import schedule_fires, schedules
+from backend.adapters.storage.values import Reader
 from backend.core import json
 from backend.core.ids import GraphId, ScheduleId, UserId
 from backend.core.records import NewExecution, ScheduleRecord
@@ -78,8 +79,10 @@ def fire(
     fire_us: int,
     next_us: int | None,
     run: NewExecution | None,
+    row: new_runs.NewRow | None,
+    reader: Reader,
 ) -> bool:
-    """Take the fire at *fire_us*; see SystemStorage.fire."""
+    """Take the fire at *fire_us* with the *row* of its run; see SystemStorage.fire."""
     here = connection.execute(select(_S.id).where(_S.id == schedule.id)).first()
     if here is None:
         return False
@@ -100,8 +103,8 @@ def fire(
             schedule_fires.c.fire_us < fire_us - _KEEP_FIRES_US,
         )
     )
-    if run is not None:
-        executions.submit(connection, run)
+    if run is not None and row is not None:
+        new_runs.submit(connection, run, row, reader)
     return True
 
 

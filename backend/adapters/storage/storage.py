@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from sqlalchemy import Connection
 
@@ -10,18 +10,22 @@ from backend.adapters.storage import (
     executions,
     holds,
     journal,
+    new_runs,
     notices,
     presets,
     retention,
     reviews,
     schedules,
     stops,
+    unfinished,
     users,
 )
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.tables import system_jobs
 from backend.adapters.storage.user_storage import SqlUserStorage
+from backend.adapters.storage.value_files import FILES, ValueFiles
+from backend.adapters.storage.values import Values
 from backend.core.execution import NodeExecution
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId, ScheduleId, UserId, WebhookId
@@ -41,25 +45,40 @@ from backend.core.records import (
 from backend.core.reviews import Decisions
 from backend.ports.storage import JournalBatch, StagedBatch, StoredRun
 
+_KILOBYTE: Final = 1024
+_MEGABYTE: Final = 1024 * 1024
 
-def open_storage(path: Path | str, *, synchronous: str = "FULL") -> "SqlStorage":
+
+def open_storage(
+    path: Path | str,
+    *,
+    synchronous: str = "FULL",
+    inline_bytes: int = 256 * _KILOBYTE,
+    value_bytes: int = 16 * _MEGABYTE,
+) -> "SqlStorage":
     """
     Return the storage in the SQLite file at *path*, which must have its tables already.
 
     Args:
-        synchronous: SQLite's setting; FULL survives a power cut, NORMAL may lose the last commits.
+        synchronous: SQLite's setting; FULL survives a power cut, NORMAL may lose the last commits,
+            OFF is for what nobody will look at again.
+        inline_bytes: A value whose JSON text is longer goes to a file of its run.
+        value_bytes: The longest that a new run may be given.
     """
-    return SqlStorage(Database(path, synchronous=synchronous))
+    files = ValueFiles(Path(path).parent / FILES, durable=synchronous != "OFF")
+    values = Values(files, inline_bytes=inline_bytes, value_bytes=value_bytes)
+    return SqlStorage(Database(path, synchronous=synchronous), values)
 
 
 class SqlStorage:
     """See backend.ports.storage.Storage."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, values: Values) -> None:
         self.database = database
+        self.values = values
 
     def of(self, user_id: UserId) -> SqlUserStorage:
-        return SqlUserStorage(self.database, user_id)
+        return SqlUserStorage(self.database, self.values, user_id)
 
     async def close(self) -> None:
         await self.database.close()
@@ -75,7 +94,7 @@ class SqlStorage:
         full_users: Sequence[UserId] = (),
     ) -> list[ExecutionId]:
         return await self.database.read(
-            lambda c: journal.unfinished(c, limit, exclude, full, full_users)
+            lambda c: unfinished.unfinished(c, limit, exclude, full, full_users)
         )
 
     async def holds(self) -> list[Hold]:
@@ -88,15 +107,18 @@ class SqlStorage:
         return await self.database.write(lambda c: holds.remove(c, kind, id_))
 
     async def load_runs(self, ids: Sequence[ExecutionId]) -> list[StoredRun]:
-        return await self.database.read(lambda c: journal.load_runs(c, ids))
+        return await self.database.read(lambda c: unfinished.load_runs(c, self.values, ids))
 
     async def finished_run(self, run_id: ExecutionId) -> ExecutionRecord | None:
-        return await self.database.read(lambda c: journal.finished_run(c, run_id))
+        return await self.database.read(
+            lambda c: unfinished.finished_run(c, self.values.brief(), run_id)
+        )
 
     async def load_nodes(
         self, run_id: ExecutionId, plans: Mapping[str, NodePlan]
     ) -> list[NodeExecution]:
-        return await self.database.read(lambda c: journal.load_nodes(c, run_id, plans))
+        reader = self.values.strict()
+        return await self.database.read(lambda c: unfinished.load_nodes(c, reader, run_id, plans))
 
     async def stops_asked(self) -> list[ExecutionId]:
         return await self.database.read(stops.stops_asked)
@@ -105,13 +127,13 @@ class SqlStorage:
         await self.database.write(lambda c: stops.go_on_to_stop(c, [run_id], now_us))
 
     async def decisions(self, run_id: ExecutionId) -> Decisions:
-        return await self.database.read(lambda c: reviews.decided(c, run_id))
+        return await self.database.read(lambda c: reviews.decided(c, self.values.strict(), run_id))
 
     async def graph_for_run(self, graph_id: GraphId, version: int) -> Graph | None:
-        return await self.database.read(lambda c: journal.graph_for_run(c, graph_id, version))
+        return await self.database.read(lambda c: unfinished.graph_for_run(c, graph_id, version))
 
     def stage(self, batch: JournalBatch) -> journal.StagedRows:
-        return journal.stage(batch)
+        return journal.stage(batch, self.values.staging())
 
     def split(self, staged: StagedBatch) -> list[StagedBatch]:
         return list(journal.split(cast("journal.StagedRows", staged)))
@@ -122,12 +144,19 @@ class SqlStorage:
 
     async def commit(self, staged: StagedBatch) -> frozenset[ExecutionId]:
         rows = cast("journal.StagedRows", staged)
-        return await self.database.write(lambda c: journal.commit(c, rows))
+        await self.values.write(rows.staging)
+        refused = await self.database.write(lambda c: journal.commit(c, rows))
+        self.values.forget(rows.ended)
+        return refused
 
     # Everybody's part.
 
     async def submit(self, run: NewExecution) -> ExecutionRecord:
-        return await self.database.write_grouped(lambda c: executions.submit(c, run))
+        staging = self.values.staging()
+        row = new_runs.new_row(run, staging, limited=True)
+        await self.values.write(staging)
+        reader = self.values.shown()
+        return await self.database.write_grouped(lambda c: new_runs.submit(c, run, row, reader))
 
     async def user_exists(self, user_id: UserId) -> bool:
         return await self.database.read(lambda c: users.get(c, user_id) is not None)
@@ -149,8 +178,11 @@ class SqlStorage:
         next_us: int | None,
         run: NewExecution | None,
     ) -> bool:
+        staging, reader = self.values.staging(), self.values.shown()
+        row = None if run is None else new_runs.new_row(run, staging)
+        await self.values.write(staging)
         return await self.database.write(
-            lambda c: schedules.fire(c, schedule, fire_us, next_us, run)
+            lambda c: schedules.fire(c, schedule, fire_us, next_us, run, row, reader)
         )
 
     async def pause_schedule(self, schedule_id: ScheduleId, *, reason: str) -> None:
@@ -181,7 +213,9 @@ class SqlStorage:
         return await self.database.read(lambda c: retention.kept(c, ids))
 
     async def stuck_runs(self, *, before_us: int, limit: int) -> list[ExecutionRecord]:
-        return await self.database.read(lambda c: executions.stuck(c, before_us, limit))
+        return await self.database.read(
+            lambda c: executions.stuck(c, self.values.brief(), before_us, limit)
+        )
 
     async def note_job(self, name: str, *, started_us: int, ended_us: int, result: str) -> None:
         values = {"name": name, "started_us": started_us, "ended_us": ended_us, "result": result}

@@ -1,12 +1,14 @@
 """What one user owns, on one `Database`. The owner's id goes into every query here."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from sqlalchemy import Connection
 
 from backend.adapters.storage import (
     executions,
     graphs,
+    packed,
     presets,
     reviews,
     schedules,
@@ -15,6 +17,8 @@ from backend.adapters.storage import (
     webhooks,
 )
 from backend.adapters.storage.database import Database
+from backend.adapters.storage.values import Values
+from backend.core import json
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId, PresetId, ScheduleId, UserId, WebhookId
 from backend.core.records import (
@@ -32,9 +36,10 @@ from backend.core.reviews import Answer, ReviewRecord
 class SqlUserStorage:
     """See backend.ports.storage.UserStorage."""
 
-    def __init__(self, database: Database, user_id: UserId) -> None:
+    def __init__(self, database: Database, values: Values, user_id: UserId) -> None:
         self.user_id = user_id
         self._database = database
+        self._values = values
 
     async def user(self) -> UserRecord | None:
         return await self._database.read(lambda c: users.get(c, self.user_id))
@@ -82,29 +87,39 @@ class SqlUserStorage:
         self, run_id: ExecutionId, *, with_outputs: bool = False
     ) -> ExecutionRecord | None:
         return await self._database.read(
-            lambda c: executions.get(c, self.user_id, run_id, with_outputs=with_outputs)
+            lambda c: executions.get(
+                c, self._values.shown(), self.user_id, run_id, with_outputs=with_outputs
+            )
         )
 
     async def execution_with_nodes(
         self, run_id: ExecutionId, *, limit: int
     ) -> tuple[ExecutionRecord, list[NodeRecord]] | None:
         return await self._database.read(
-            lambda c: executions.get_with_nodes(c, self.user_id, run_id, limit)
+            lambda c: executions.get_with_nodes(
+                c, self._values.shown(), self.user_id, run_id, limit
+            )
         )
 
     async def executions(self, *, limit: int) -> list[ExecutionRecord]:
-        return await self._database.read(lambda c: executions.newest(c, self.user_id, limit))
+        return await self._database.read(
+            lambda c: executions.newest(c, self._values.brief(), self.user_id, limit)
+        )
 
     async def executions_page(
         self, graph_id: GraphId, *, page: int, page_size: int
     ) -> tuple[list[ExecutionRecord], int]:
         return await self._database.read(
-            lambda c: executions.page(c, self.user_id, graph_id, page, page_size)
+            lambda c: executions.page(
+                c, self._values.brief(), self.user_id, graph_id, page, page_size
+            )
         )
 
     async def newest_executions(self, graph_id: GraphId, *, limit: int) -> list[ExecutionRecord]:
         return await self._database.read(
-            lambda c: executions.newest_of_graph(c, self.user_id, graph_id, limit)
+            lambda c: executions.newest_of_graph(
+                c, self._values.brief(), self.user_id, graph_id, limit
+            )
         )
 
     async def node_executions(
@@ -112,7 +127,12 @@ class SqlUserStorage:
     ) -> list[NodeRecord]:
         return await self._database.read(
             lambda c: executions.nodes(
-                c, self.user_id, run_id, limit=limit, after_revision=after_revision
+                c,
+                self._values.shown(),
+                self.user_id,
+                run_id,
+                limit=limit,
+                after_revision=after_revision,
             )
         )
 
@@ -126,22 +146,47 @@ class SqlUserStorage:
 
     async def waiting_reviews(self, *, page: int, page_size: int) -> list[ReviewRecord]:
         return await self._database.read(
-            lambda c: reviews.waiting(c, self.user_id, page, page_size)
+            lambda c: reviews.waiting(c, self._values.shown(), self.user_id, page, page_size)
         )
 
     async def reviews_of(self, run_id: ExecutionId) -> list[ReviewRecord] | None:
         def read(connection: Connection) -> list[ReviewRecord] | None:
-            known = executions.get(connection, self.user_id, run_id, with_outputs=False)
-            return None if known is None else reviews.of_run(connection, self.user_id, run_id)
+            brief, whole = self._values.brief(), self._values.shown()
+            known = executions.get(connection, brief, self.user_id, run_id, with_outputs=False)
+            if known is None:
+                return None
+            return reviews.of_run(connection, whole, self.user_id, run_id)
 
         return await self._database.read(read)
 
     async def answer_reviews(
         self, answers: Sequence[Answer], *, now_us: int
     ) -> tuple[ExecutionId, bool]:
+        payloads = await self._payloads(answers)
         return await self._database.write(
-            lambda c: reviews.answer(c, self.user_id, answers, now_us)
+            lambda c: reviews.answer(
+                c, self._values.shown(), self.user_id, answers, payloads, now_us
+            )
         )
+
+    async def _payloads(self, answers: Sequence[Answer]) -> dict[str, str]:
+        """Return the texts of what people have put in place of what was asked."""
+        staging = self._values.staging()
+        texts: dict[str, str] = {}
+        for answer in answers:
+            if not answer.edited:
+                continue
+            root = await self._database.read(
+                partial(reviews.root_of, user_id=self.user_id, node_exec_id=answer.node_exec_id)
+            )
+            # Where there is no such question, the answer is refused in a moment.
+            texts[answer.node_exec_id] = (
+                json.text(answer.payload)
+                if root is None
+                else staging.text(root, answer.payload, packed.whole)
+            )
+        await self._values.write(staging)
+        return texts
 
     async def graph_settings(self, graph_id: GraphId) -> Mapping[str, bool] | None:
         return await self._database.read(lambda c: graphs.settings(c, self.user_id, graph_id))

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, and_, case, func, or_, select
 
-from backend.adapters.storage import journal
+from backend.adapters.storage import packed, unfinished
 from backend.adapters.storage.tables import executions, holds, node_executions, reviews
 from backend.core import json
 from backend.core.block import BlockType
@@ -60,7 +60,7 @@ class SqlRunRows:
         return frozenset(row.node_id for row in found)
 
     def graph(self, run: RunRow) -> Graph | None:
-        return journal.graph_for_run(self._connection, run.graph_id, run.graph_version)
+        return unfinished.graph_for_run(self._connection, run.graph_id, run.graph_version)
 
     def holds(self, run: RunRow) -> Sequence[Hold]:
         # What is started is paused with what started it.
@@ -134,7 +134,7 @@ def _open_node(row: Row[Any]) -> OpenNode:
 def _in_json(text: str | None) -> dict[str, Any]:
     """Return the object in a column; an empty one where it cannot be read: a rule says so."""
     try:
-        found = json.loads(text or "{}")
-    except json.NotJson:
+        found = packed.shape_of(text or "{}")
+    except (json.NotJson, TypeError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -150,3 +150,31 @@ async def test_old_drafts_of_no_run_are_swept(files: FolderFiles) -> None:
 
     assert (draft.exists(), fresh.exists()) == (False, True)
     assert (await files.of(ANN).find(FileId(stored.id))).size_bytes == 2
+
+
+async def test_what_is_kept_once_more_is_one_file_on_the_disk(files: FolderFiles) -> None:
+    first = await keep(files, b"hello")
+    new = NewFile(run_id=ExecutionId("other"), name="b", key="k")
+
+    second = await files.of(ANN).keep(first.id, new)
+    await files.of(ANN).keep(first.id, new)
+
+    places = [files.root / RUN / first.id[-32:], files.root / "other" / second.id[-32:]]
+    assert places[0].samefile(places[1])
+    assert list(files.root.rglob("*.part")) == []
+
+
+async def test_where_no_links_can_be_made_it_is_copied(
+    files: FolderFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    first = await keep(files, b"hello")
+
+    second = await files.of(ANN).keep(first.id, NewFile(run_id=ExecutionId("other"), name="b"))
+    await files.delete_run(RUN)
+
+    with await files.of(ANN).open(second.id) as content:
+        assert content.read() == b"hello"
