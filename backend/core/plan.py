@@ -50,6 +50,7 @@ class NodePlan:
         linked: Sink names of the links into it, those with a dynamic path last: all of them must
             have a value before it runs.
         static: Those of them that keep their value.
+        parts: How many pins with a dynamic path are put together into others.
     """
 
     __slots__ = (
@@ -65,6 +66,7 @@ class NodePlan:
         "metadata",
         "out_links",
         "own",
+        "parts",
         "policy",
         "schema",
         "static",
@@ -82,7 +84,8 @@ class NodePlan:
         self.defaults, self.schema = _inputs_of(node, block)
         self.linked: tuple[str, ...] = ()
         self.static: tuple[str, ...] = ()
-        self.dynamic = any(map(pins.is_dynamic, self.defaults))
+        self.parts = sum(map(pins.is_dynamic, self.defaults))
+        self.dynamic = self.parts > 0
         self.out_links: list[tuple[Link, NodePlan]] = []
         self._routes: dict[str, tuple[Route, ...]] = {}
 
@@ -176,6 +179,7 @@ class GraphPlan:
         source.out_links.append((link, sink))
         if link.sink_name not in sink.linked:
             sink.linked = tuple(sorted((*sink.linked, link.sink_name), key=pins.is_dynamic))
+            sink.parts += pins.is_dynamic(link.sink_name)
         if link.is_static and link.sink_name not in sink.static:
             sink.static = (*sink.static, link.sink_name)
         sink.dynamic = sink.dynamic or pins.is_dynamic(link.sink_name)

@@ -343,7 +343,7 @@ def _follow_up(run: Execution, at_us: int) -> list[Effect]:
     """Start what is ready; end the run when nothing is left."""
     effects: list[Effect] = []
     if run.stop_as is None:
-        problem = _refuse_all(run, at_us) or run.broken
+        problem = (_refuse_all(run, at_us) if run.refused else None) or run.broken
         if run.next_ordinal > run.max_executions:
             problem = (
                 f"the run reached its limit of {run.max_executions} node executions "
@@ -352,7 +352,8 @@ def _follow_up(run: Execution, at_us: int) -> list[Effect]:
         if problem is not None:
             run.stats.error = problem
             return _stop(run, at_us, Status.FAILED)
-        effects += start_ready(run)
+        if run.ready and len(run.running) < run.parallel:  # mostly there is nothing to start
+            effects += start_ready(run)
     if run.running:
         return effects
     if run.paused and run.stop_as is None:

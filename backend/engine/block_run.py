@@ -19,7 +19,7 @@ from backend.core.errors import (
 )
 from backend.core.execution import NodeExecution
 from backend.core.policy import Failure
-from backend.core.reviews import DecisionPending
+from backend.core.reviews import NONE_YET, DecisionPending
 from backend.engine.context import Usage, context_for
 from backend.engine.handed_on import HandedOn
 from backend.engine.places import Outputs, Rooms, in_process, in_thread, place_of
@@ -147,23 +147,36 @@ class BlockRun:
         self.cpu_s += seconds
 
     def _checked(self, name: str, value: Any) -> tuple[str, Any]:
-        return self._accepted(name, self._plain(name, value))
+        """Return an output, plain and accepted. In one piece: a stream comes here often."""
+        self._count += 1
+        if self._count > self._limits.outputs_per_node:
+            raise self._too_many()
+        try:
+            value = self._handed_on.plain(value)
+        except json.NotJson as exc:
+            raise self._not_json(name, exc) from exc
+        accept(self.execution.node.block, name, value)
+        return name, value
 
     def _plain(self, name: str, value: Any) -> Any:
         try:
             return self._handed_on.plain(value)
         except json.NotJson as exc:
-            spec = self.execution.node.block
-            raise BlockOutputError(
-                f"{name}: {exc}", block_name=spec.name, block_id=spec.id
-            ) from exc
+            raise self._not_json(name, exc) from exc
+
+    def _not_json(self, name: str, error: json.NotJson) -> BlockOutputError:
+        spec = self.execution.node.block
+        return BlockOutputError(f"{name}: {error}", block_name=spec.name, block_id=spec.id)
+
+    def _too_many(self) -> TooLarge:
+        return TooLarge(
+            f"more than {self._limits.outputs_per_node} outputs (setting MAX_OUTPUTS_PER_NODE)"
+        )
 
     def _accepted(self, name: str, value: Any) -> tuple[str, Any]:
         self._count += 1
         if self._count > self._limits.outputs_per_node:
-            raise TooLarge(
-                f"more than {self._limits.outputs_per_node} outputs (setting MAX_OUTPUTS_PER_NODE)"
-            )
+            raise self._too_many()
         accept(self.execution.node.block, name, value)
         return name, value
 
@@ -212,9 +225,10 @@ def prepare(tools: EngineTools, loop: "RunLoop", execution: NodeExecution) -> Bl
     usage = Usage()
     try:
         desk = ReviewDesk(loop.stored, loop.decisions, execution)
-        check_answer(desk, execution)
+        if loop.decisions is not NONE_YET:
+            check_answer(desk, execution)
         own = _own_inputs(desk, loop.stored, execution)
-        if execution.node.dynamic:  # put together here: none of its parts was too large
+        if execution.node.parts > 1:  # none of what was put together was too large; all may be
             loop.handed_on.require_within(own)
         context = context_for(tools, loop, execution, usage, desk)
         return placed(

@@ -74,7 +74,7 @@ def context_for(
         processes=tools.rooms.processes,
         now=lambda: moment(tools.clock.now_us()),
         # The loop has noted its start before it asks for a context; add_us only calms the types.
-        started=moment(execution.start_us or execution.add_us),
+        started_us=execution.start_us or execution.add_us,
     )
 
 

@@ -66,7 +66,7 @@ def in_process(
         inputs=inputs,
         facts={name: getattr(context, name) for name in _FACTS},
         now_us=int(context.now().timestamp() * 1e6),
-        started_us=int(context.started.timestamp() * 1e6),
+        started_us=context.started_us,
     )
 
     def outputs(run: "BlockRun") -> AsyncGenerator[tuple[str, Any], None]:

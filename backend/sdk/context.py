@@ -5,7 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from backend.core.errors import NotConfigured
 from backend.core.ids import UserId
@@ -57,10 +57,6 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-#: Stands for the time that `now` gives when the context is made.
-_NOT_YET: Final = datetime.min.replace(tzinfo=UTC)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockContext:
     """
@@ -74,8 +70,8 @@ class BlockContext:
         timezone: The user's, an IANA name.
         address: Where the block is: ``module:Class``.
         now: The time, aware; passed in, so that tests decide.
-        started: When this node execution began to run, aware; the same for every attempt at it. If
-            it asked a person, when it began again with the answer. Not given: now.
+        started_us: When this node execution began to run, microseconds since the epoch. Not given:
+            now.
     """
 
     user_id: str
@@ -96,11 +92,20 @@ class BlockContext:
     threads: Threads | None = None
     processes: Processes | None = None
     now: Callable[[], datetime] = _now
-    started: datetime = _NOT_YET
+    started_us: int = 0
 
     def __post_init__(self) -> None:
-        if self.started is _NOT_YET:
-            object.__setattr__(self, "started", self.now())
+        if not self.started_us:
+            object.__setattr__(self, "started_us", int(self.now().timestamp() * 1e6))
+
+    @property
+    def started(self) -> datetime:
+        """
+        Return when this node execution began to run, aware; the same for every attempt at it.
+
+        If it asked a person, when it began again with the answer.
+        """
+        return datetime.fromtimestamp(self.started_us / 1e6, UTC)
 
     def guarded_web(self) -> WebClient:
         """

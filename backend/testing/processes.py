@@ -27,12 +27,10 @@ class NoProcesses:
         kind = _named(call.block)
         facts: dict[str, Any] = dict(call.facts)
         now = datetime.fromtimestamp(call.now_us / 1e6, UTC)
-        started = datetime.fromtimestamp(call.started_us / 1e6, UTC)
         try:
             inputs = make_inputs(kind, _travelled(dict(call.inputs)))
-            outputs = list(
-                kind().run(inputs, BlockContext(**facts, now=lambda: now, started=started))
-            )
+            context = BlockContext(**facts, now=lambda: now, started_us=call.started_us)
+            outputs = list(kind().run(inputs, context))
         except BaseException as exc:
             raise _told(exc) from exc
         for name, value in outputs:

@@ -50,7 +50,7 @@ class Waits:
         self.clock.pass_time(seconds=delay_s)
 
     def context(self) -> BlockContext:
-        return replace(CONTEXT, now=self.now, started=self.now())
+        return replace(CONTEXT, now=self.now, started_us=self.clock.now_us())
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.now_us() / 1e6, UTC)

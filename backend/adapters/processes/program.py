@@ -130,7 +130,7 @@ def _run_block(call: Mapping[str, Any], put: Callable[[Any], None]) -> None:
     context = BlockContext(
         **call["facts"],
         now=lambda: began + timedelta(seconds=time.monotonic() - began_s),
-        started=datetime.fromtimestamp(call["started_us"] / 1e6, UTC),
+        started_us=call["started_us"],
     )
     for name, value in kind().run(make_inputs(kind, call["inputs"]), context):
         try:

@@ -194,11 +194,9 @@ node_executions: Final = Table(
     Column("error", Text),  # of the last failed try too, while there will be another
     Column("revision", Integer, nullable=False),
     Column("tries", Integer, nullable=False, server_default=text("0")),  # that have failed
-    # Clustered by run: a run's rows lie together and new runs go to the end.
+    # Clustered by run: a run's rows lie together and new runs go to the end. No index beside it:
+    # each would cost every step of every run a tenth, and serve only who looks at a huge one.
     PrimaryKeyConstraint("run_id", "ordinal"),
-    # A run may have a million: who asks for the newest, or for what has changed, gets only those.
-    Index("node_executions_by_queue", "run_id", "queue_no", "ordinal", "kind"),
-    Index("node_executions_by_revision", "run_id", "revision"),
     sqlite_with_rowid=False,
 )
 

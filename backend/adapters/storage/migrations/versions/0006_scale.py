@@ -32,10 +32,6 @@ def upgrade() -> None:
         ["user_id", "is_active", sa.text("created_us DESC"), "id", sa.text("version DESC")],
     )
     _index_runs()
-    op.create_index(
-        "node_executions_by_queue", "node_executions", ["run_id", "queue_no", "ordinal", "kind"]
-    )
-    op.create_index("node_executions_by_revision", "node_executions", ["run_id", "revision"])
     op.create_index("schedules_by_user", "schedules", ["user_id", "created_us", "id"])
     op.create_index("schedules_by_graph", "schedules", ["user_id", "graph_id", "created_us", "id"])
     op.create_index("schedule_fires_by_time", "schedule_fires", ["fire_us"])
