@@ -1,4 +1,4 @@
-"""Puts small services in the place of `backend.wiring`, in every process that has this folder in PYTHONPATH."""
+"""Puts small services in the place of the wiring, in every process that has this folder in PYTHONPATH."""
 
 import asyncio
 import importlib.abc
@@ -30,7 +30,7 @@ def serve_named(name: str) -> Serve:
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002 -- protocol
-        if fullname != "backend.wiring":
+        if fullname not in ("backend.wiring", "backend.wiring_database"):
             return None
         return importlib.util.spec_from_loader(fullname, self)
 
