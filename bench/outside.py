@@ -24,8 +24,10 @@ class Outside:
         async with listener:
             port = listener.sockets[0].getsockname()[1]
             yield f"http://127.0.0.1:{port}"
-        if self._talks:  # who talked to it has gone, or goes now
-            await asyncio.wait(self._talks, timeout=5)
+        # Who talked to it has gone, and waits for no answer any more.
+        for talk in self._talks:
+            talk.cancel()
+        await asyncio.gather(*self._talks, return_exceptions=True)
 
     async def wait_for(self, requests: int) -> None:
         """Wait until it was asked so often."""
@@ -39,10 +41,12 @@ class Outside:
 
     async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Whoever asks may be killed in the middle.
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                await self._answer(reader, writer)
-        writer.close()
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                while True:
+                    await self._answer(reader, writer)
+        finally:
+            writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
