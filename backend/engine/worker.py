@@ -51,6 +51,7 @@ class Worker:
         self._stops: set[ExecutionId] = set()
         self._wake = asyncio.Event()
         self._more = True  # storage may hold runs that nobody told us about
+        self._sweeps = True  # … and stops and pauses; `_more` lasts while no slot is free
         self._rest = Rest(self.active_runs)
         per_user = tools.limits.runs_per_user or max(1, slots * 3 // 4)
         self._admission = Admission(tools.limits.runs_per_graph, per_user, self._resting_of)
@@ -117,7 +118,7 @@ class Worker:
                 try:
                     await self._pick_up()
                 except Unavailable as exc:
-                    self._more = True
+                    self._more = self._sweeps = True
                     log.warning("runs_wait_for_storage", error=str(exc))
 
     async def drain(self, *, limit_s: float) -> None:
@@ -135,7 +136,7 @@ class Worker:
 
     def look(self) -> None:
         """Look into storage now, not with the next sweep."""
-        self._more = True
+        self._more = self._sweeps = True
         self._wake.set()
 
     # Hearing of work.
@@ -167,10 +168,11 @@ class Worker:
     async def _pick_up(self) -> None:
         if self._held:
             return
-        if self._stops or self._more:
+        if self._stops or self._sweeps:
             await self._look_for_stops()
-        if self._more:
+        if self._sweeps:
             await self._look_for_holds()
+            self._sweeps = False
         # Children whose parents hold slots and wait for them go on whether a slot is free or not.
         resumed = [
             i for i in self._watchers if i not in self.active_runs and i not in self._loading
@@ -185,11 +187,10 @@ class Worker:
             await self._begin_all(ids, fresh=True)
         if self._more and self.free:
             self._more = False
-            known = list(self.active_runs)
             limit = self.free
             ids = await self._storage.unfinished(
                 limit=limit,
-                exclude=known,
+                exclude=list(self.active_runs),
                 full=self._admission.full(),
                 full_users=self._admission.full_users(),
             )
