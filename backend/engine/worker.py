@@ -174,9 +174,7 @@ class Worker:
             await self._look_for_holds()
             self._sweeps = False
         # Children whose parents hold slots and wait for them go on whether a slot is free or not.
-        resumed = [
-            i for i in self._watchers if i not in self.active_runs and i not in self._loading
-        ]
+        resumed = [i for i in self._watchers if i not in self.active_runs]
         if resumed and (self._more or any(i in self._asked for i in resumed)):
             await self._begin_all(resumed, fresh=False)
         while self.free:
@@ -195,7 +193,7 @@ class Worker:
                 full_users=self._admission.full_users(),
             )
             self._full = len(ids) >= limit  # there may be more: look again when a run has ended
-            await self._begin_all([i for i in ids if i not in self._loading], fresh=False)
+            await self._begin_all(ids, fresh=False)
 
     async def _look_for_holds(self) -> None:
         """Let go of what an operator has paused since the last look."""
@@ -226,10 +224,12 @@ class Worker:
             elif loop.execution.stop_as is None:
                 loop.stop()
         # What waits for a slot ends without one: nothing of it is run.
-        await self._begin_all([i for i in waiting if i not in self._loading], fresh=False)
+        await self._begin_all(waiting, fresh=False)
 
-    async def _begin_all(self, ids: Sequence[ExecutionId], *, fresh: bool) -> None:
-        if not ids:
+    async def _begin_all(self, wanted: Sequence[ExecutionId], *, fresh: bool) -> None:
+        # A sweep may have begun what a signal asks for, and what ends while it is read again would
+        # be begun again.
+        if not (ids := [i for i in wanted if not (i in self.active_runs or i in self._loading)]):
             return
         self._loading.update(ids)
         try:

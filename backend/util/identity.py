@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _POLL_S = 0.02
-_STATE, _START_TICKS = 0, 19  # places after the name in /proc/<pid>/stat
+_STATE, _THREADS, _START_TICKS = 0, 17, 19  # places after the name in /proc/<pid>/stat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,8 @@ def _birth_on_linux(pid: int) -> str | None:
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()
-    if fields[_STATE] in "ZX":
+    # The first thread may be gone before the others: what they hold, a port above all, is held.
+    if fields[_STATE] == "X" or (fields[_STATE] == "Z" and int(fields[_THREADS]) <= 1):
         return None
     return f"{_boot_id()}/{fields[_START_TICKS]}"
 

@@ -1,6 +1,8 @@
 """At most so many runs of one user and graph at once; nobody else waits for them."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from backend.core.status import Status
 from backend.engine import admission
 from backend.engine.tools import Limits
 from backend.ports.dispatch import SignalKind
+from backend.ports.storage import StoredRun
 from tests.unit.engine.engine_blocks import INPUT, OUTPUT, graph
 from tests.unit.engine.engine_house import House
 
@@ -76,3 +79,37 @@ async def test_more_than_can_be_remembered_are_found_in_storage(
         house.notes.hold.set()
 
         assert {(await house.ended(run)).status for run in ids} == {Status.COMPLETED}
+
+
+async def test_what_a_sweep_has_begun_is_not_begun_again_for_its_signal(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal comes while the sweep reads; the run may end while it is being read again."""
+    await house.add(WAITING)
+    await house.add(QUICK)
+    house.notes.hold = asyncio.Event()
+    first = await house.submit("waiting", run="x")
+    loaded: list[ExecutionId] = []
+    unfinished, load_runs = house.storage.unfinished, house.storage.load_runs
+
+    async def unfinished_with_a_signal(**asked: Any) -> list[ExecutionId]:
+        found = await unfinished(**asked)
+        if first in found:
+            house.signals.signal(SignalKind.RUN, first)
+            await asyncio.sleep(0.01)  # a few turns: it is heard
+        return found
+
+    async def load_noting(ids: Sequence[ExecutionId]) -> list[StoredRun]:
+        loaded.extend(ids)
+        return await load_runs(ids)
+
+    monkeypatch.setattr(house.storage, "unfinished", unfinished_with_a_signal)
+    monkeypatch.setattr(house.storage, "load_runs", load_noting)
+    async with house.engine():
+        await running(house, 1)
+        [other] = await submitted(house, "quick", 1)
+        await house.ended(other)  # its signal came after the other one
+        house.notes.hold.set()
+        await house.ended(first)
+
+    assert loaded == [first, other]
