@@ -25,6 +25,7 @@ from backend.core.errors import (
     NotFound,
     StillStopping,
     TooLarge,
+    TooManyRequests,
     Unavailable,
 )
 
@@ -37,6 +38,7 @@ STATUSES: Final[Mapping[type[AgentServerError], int]] = {
     BadRequest: 400,
     TooLarge: 413,
     Conflict: 409,
+    TooManyRequests: 429,
     StillStopping: 504,
     Unavailable: 503,
     NotConfigured: 503,
@@ -76,7 +78,16 @@ async def _own_error(request: Request, exc: Exception) -> Response:
         detail = {"type": "validation_error", "message": str(exc), "node_errors": exc.problems}
         return answer({"detail": detail}, 400)
     status = status_of(exc)
-    return answer(body_of(request.method, request.url.path, status, str(exc)), status)
+    response = answer(body_of(request.method, request.url.path, status, str(exc)), status)
+    response.headers.update(headers_of(exc))
+    return response
+
+
+def headers_of(error: AgentServerError) -> dict[str, str]:
+    """Return the headers that say more about *error*."""
+    if isinstance(error, TooManyRequests):
+        return {"Retry-After": str(error.retry_after_s)}
+    return {}
 
 
 async def _invalid(request: Request, exc: Exception) -> Response:

@@ -10,6 +10,7 @@ AgentServerError
 │   ├── WebRefused       an address or request that may not leave this machine
 │   └── WebClientError   somebody else's server answered 4xx
 ├── Conflict             the thing is in a state in which this cannot be done
+├── TooManyRequests      somebody asks more often than they may; says when to try again
 ├── Unavailable          a part that is needed does not answer now; try again
 │   ├── WebFailed        somebody else's server could not be reached, or answered nonsense
 │   │   ├── WebTimedOut  it did not answer within the time limit
@@ -107,6 +108,19 @@ class BlockUnknownError(BlockError):
 
 class Conflict(AgentServerError):
     """This cannot be done in the present state."""
+
+
+class TooManyRequests(AgentServerError):
+    """
+    Somebody asks more often than they may.
+
+    Attributes:
+        retry_after_s: After so many whole seconds it may be tried again.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class StillStopping(AgentServerError):
