@@ -13,6 +13,7 @@ from backend.core.execution import Execution, NodeExecution, RunStats
 from backend.core.graph import Graph
 from backend.core.ids import GraphId
 from backend.core.plan import GraphPlan
+from backend.core.records import ExecutionRecord
 from backend.core.restore import restore
 from backend.core.reviews import NONE_YET, Decisions
 from backend.engine.tools import EngineTools
@@ -40,13 +41,13 @@ class RunLoader:
     def __init__(self, storage: EngineStorage, tools: EngineTools) -> None:
         self._storage = storage
         self._tools = tools
-        self._plans: OrderedDict[tuple[str, int], GraphPlan] = OrderedDict()
+        self._plans: OrderedDict[tuple[str, str, int], GraphPlan] = OrderedDict()
 
     async def restored(self, stored: StoredRun) -> Restored:
         """Put a run together from its rows; if it cannot be read, say why it fails."""
         record = stored.record
         try:
-            plan = await self.plan(record.graph_id, record.graph_version)
+            plan = await self.plan(record)
             execution = self._execution(stored, plan)
             if stored.problem is not None:
                 return Restored(execution=execution, problem=stored.problem)
@@ -67,14 +68,21 @@ class RunLoader:
             execution=execution, before=before, interrupted=interrupted, decisions=decisions
         )
 
-    async def plan(self, graph_id: GraphId, version: int) -> GraphPlan:
-        """Return the plan of a saved version; raises GraphInvalid if it is gone or broken."""
-        key = (graph_id, version)
+    async def plan(self, record: ExecutionRecord) -> GraphPlan:
+        """
+        Return the plan of a run's graph.
+
+        Raises:
+            GraphInvalid: If the graph is broken, or gone. One of somebody else, which a node of
+                the run's graph may have named, is gone too.
+        """
+        graph_id, version = record.graph_id, record.graph_version
+        key = (record.user_id, graph_id, version)
         plan = self._plans.get(key)
         if plan is not None:
             self._plans.move_to_end(key)
             return plan
-        graph = await self._storage.graph_for_run(graph_id, version)
+        graph = await self._storage.graph_for_run(record.user_id, graph_id, version)
         if graph is None:
             raise GraphInvalid(f"Graph #{graph_id} version {version} is gone")
         plan = self._plans[key] = GraphPlan(graph, self._tools.catalog)

@@ -396,5 +396,5 @@ class Worker:
             return None
         self._note_rest(run_id, record.status)
         self._look_again()
-        plan = await self._loader.plan(record.graph_id, record.graph_version)
+        plan = await self._loader.plan(record)
         return record, await self._storage.load_nodes(run_id, plan.nodes_by_id)

@@ -282,8 +282,8 @@ class EngineStorage(Protocol):
     async def decisions(self, run_id: ExecutionId) -> Decisions:
         """Return what people have decided in a run."""
 
-    async def graph_for_run(self, graph_id: GraphId, version: int) -> Graph | None:
-        """Return a saved version."""
+    async def graph_for_run(self, user_id: UserId, graph_id: GraphId, version: int) -> Graph | None:
+        """Return a saved version of a graph of the user whose run it is."""
 
     def stage(self, batch: JournalBatch) -> "StagedBatch":
         """Copy what *batch* says now; later changes of its runs do not touch the copy."""

@@ -129,8 +129,10 @@ class SqlStorage:
     async def decisions(self, run_id: ExecutionId) -> Decisions:
         return await self.database.read(lambda c: reviews.decided(c, self.values.strict(), run_id))
 
-    async def graph_for_run(self, graph_id: GraphId, version: int) -> Graph | None:
-        return await self.database.read(lambda c: unfinished.graph_for_run(c, graph_id, version))
+    async def graph_for_run(self, user_id: UserId, graph_id: GraphId, version: int) -> Graph | None:
+        return await self.database.read(
+            lambda c: unfinished.graph_for_run(c, user_id, graph_id, version)
+        )
 
     def stage(self, batch: JournalBatch) -> journal.StagedRows:
         return journal.stage(batch, self.values.staging())

@@ -178,9 +178,17 @@ def _is_past(row: Any, node: NodePlan) -> bool:
     )
 
 
-def graph_for_run(connection: Connection, graph_id: GraphId, version: int) -> Graph | None:
-    """Return a saved version of a graph, whoever owns it: its run has been admitted."""
+def graph_for_run(
+    connection: Connection, user_id: UserId, graph_id: GraphId, version: int
+) -> Graph | None:
+    """
+    Return a saved version of a graph of the user whose run it is.
+
+    Nobody has asked for a run that another run starts: a node names its graph, whosever it is.
+    """
     row = connection.execute(
-        select(graphs).where(graphs.c.id == graph_id, graphs.c.version == version)
+        select(graphs).where(
+            graphs.c.id == graph_id, graphs.c.version == version, graphs.c.user_id == user_id
+        )
     ).one_or_none()
     return None if row is None else rows.graph_record(row)

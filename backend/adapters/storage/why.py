@@ -60,7 +60,9 @@ class SqlRunRows:
         return frozenset(row.node_id for row in found)
 
     def graph(self, run: RunRow) -> Graph | None:
-        return unfinished.graph_for_run(self._connection, run.graph_id, run.graph_version)
+        return unfinished.graph_for_run(
+            self._connection, run.user_id, run.graph_id, run.graph_version
+        )
 
     def holds(self, run: RunRow) -> Sequence[Hold]:
         # What is started is paused with what started it.

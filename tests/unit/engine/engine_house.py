@@ -10,6 +10,7 @@ from typing import Any, Final
 from backend.adapters.clock import SystemClock
 from backend.adapters.storage import SqlStorage, open_storage
 from backend.adapters.storage.migrate import migrate
+from backend.adapters.storage.user_storage import SqlUserStorage
 from backend.core.errors import Unavailable
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId, UserId
@@ -169,18 +170,26 @@ class House:
         )
         return (await self.storage.submit(run)).id
 
-    async def run(self, run_id: ExecutionId) -> ExecutionRecord:
-        found = await self.user.execution(run_id, with_outputs=True)
+    async def run(
+        self, run_id: ExecutionId, *, owner: SqlUserStorage | None = None
+    ) -> ExecutionRecord:
+        found = await (owner or self.user).execution(run_id, with_outputs=True)
         assert found is not None
         return found
 
     async def nodes(self, run_id: ExecutionId) -> list[NodeRecord]:
         return await self.user.node_executions(run_id, limit=100_000)
 
-    async def ended(self, run_id: ExecutionId, *, limit_s: float = LIMIT_S) -> ExecutionRecord:
+    async def ended(
+        self,
+        run_id: ExecutionId,
+        *,
+        limit_s: float = LIMIT_S,
+        owner: SqlUserStorage | None = None,
+    ) -> ExecutionRecord:
         async with asyncio.timeout(limit_s):
             # The rows are what counts, and rows wake nobody.
-            while (found := await self.run(run_id)).status not in FINAL:  # noqa: ASYNC110 - see above
+            while (found := await self.run(run_id, owner=owner)).status not in FINAL:  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.002)
         return found
 

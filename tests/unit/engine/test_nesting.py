@@ -3,7 +3,7 @@
 import pytest
 
 from backend.adapters.storage.journal import StagedRows
-from backend.core.ids import ExecutionId
+from backend.core.ids import ExecutionId, UserId
 from backend.core.status import Status
 from backend.engine.tools import Limits
 from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, agent, graph
@@ -118,3 +118,26 @@ async def test_a_child_that_was_let_go_and_goes_on_does_not_fail_its_parent(
         run = await house.ended(run_id)
 
     assert (left, run.outputs) == (0, {"answer": [1, 2, 3]})
+
+
+@pytest.mark.parametrize("theirs_was_run", [False, True])
+async def test_an_agent_of_somebody_else_is_run_like_one_that_is_not_there(
+    house: House, *, theirs_was_run: bool
+) -> None:
+    bob = house.storage.of(UserId("bob"))
+    await bob.save_user(email="bob@example.com", name=None, now_us=1)
+    await bob.add_graphs([graph("theirs", dict(HANDS), "in.result -> out.value")], now_us=1)
+    await house.add(graph("outer", {**HANDS, "does": agent("theirs")}, THROUGH))
+    await house.add(graph("lost", {**HANDS, "does": agent("nobodys")}, THROUGH))
+
+    async with house.engine():
+        if theirs_was_run:  # what was read for its owner is not given to others
+            known = await house.submit("theirs", user_id=UserId("bob"), run="x")
+            await house.ended(known, owner=bob)
+        stolen, lost = await house.submit("outer", run="x"), await house.submit("lost", run="x")
+        ends = [await house.ended(run_id) for run_id in (stolen, lost)]
+
+    for run_id, name in ((stolen, "theirs"), (lost, "nobodys")):
+        [node] = [one for one in await house.nodes(run_id) if one.node_id == "does"]
+        assert f"ended as FAILED: Graph #{name} version 1 is gone" in str(node.error)
+    assert [end.outputs for end in ends] == [{}, {}]

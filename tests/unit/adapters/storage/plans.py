@@ -196,7 +196,7 @@ SYSTEM_CALLS: Final[Mapping[str, Call]] = {
     "commit": _commit(Status.RUNNING),
     "decisions": lambda s: s.decisions(RUN),
     "load_nodes": lambda s: s.load_nodes(RUN, {}),
-    "graph_for_run": lambda s: s.graph_for_run(GRAPH, 1),
+    "graph_for_run": lambda s: s.graph_for_run(ANN, GRAPH, 1),
     "finished_run": lambda s: s.finished_run(RUN),
     "stop_paused": lambda s: s.stop_paused(RUN, now_us=1),
     "due_schedules": lambda s: s.due_schedules(now_us=99, limit=10),
