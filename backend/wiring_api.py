@@ -42,11 +42,13 @@ async def rest_context(
 ) -> Context:
     """Return what the REST routes, served on *port*, work with; *stack* closes it."""
     from backend.adapters.dispatch.local import LocalDispatcher
+    from backend.adapters.storage.library import SqlLibraries
     from backend.core.cron import Dialect
     from backend.discovery import load_catalog
     from backend.services.executions import ExecutionService
     from backend.services.files import FileService
     from backend.services.graphs import GraphService
+    from backend.services.library import LibraryService
     from backend.services.presets import PresetService
     from backend.services.reviews import ReviewService
     from backend.services.schedules import ScheduleService
@@ -86,6 +88,7 @@ async def rest_context(
         graphs=graphs,
         executions=executions,
         schedules=schedules,
+        library=LibraryService(libraries=SqlLibraries(database), graphs=graphs, clock=clock),
         presets=presets,
         webhooks=webhooks,
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),

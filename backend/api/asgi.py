@@ -17,6 +17,7 @@ from backend.api.routes.executions import add_execution_routes
 from backend.api.routes.files import UPLOAD, add_file_routes
 from backend.api.routes.graphs import add_graph_routes
 from backend.api.routes.health import add_health_routes
+from backend.api.routes.library import add_library_routes
 from backend.api.routes.presets import add_preset_routes
 from backend.api.routes.reviews import add_review_routes
 from backend.api.routes.schedules import add_schedule_routes
@@ -107,6 +108,7 @@ def _with_routes() -> RestApplication:
     add_execution_routes(routes)
     add_graph_routes(routes)
     add_schedule_routes(routes)
+    add_library_routes(routes)
     add_preset_routes(routes)
     add_webhook_routes(routes)
     add_review_routes(routes)

@@ -13,6 +13,7 @@ from backend.services.blocks import BlockService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
+from backend.services.library import LibraryService
 from backend.services.presets import PresetService
 from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
@@ -44,6 +45,7 @@ class Context:
     graphs: GraphService
     executions: ExecutionService
     schedules: ScheduleService
+    library: LibraryService
     presets: PresetService
     webhooks: WebhookService
     reviews: ReviewService

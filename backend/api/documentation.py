@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from backend.api.routes.files import UPLOAD
+from backend.api.wire.answers import ANSWERS
 from backend.api.wire.executions import ExecuteBody
-from backend.api.wire.shapes import ANSWERS
 from backend.api.wire.users import timezone_schema
 
 _COMPONENTS: Final = "#/components/schemas/"
@@ -24,6 +24,8 @@ _NAMES: Final = {
     "BaseGraphOutput": "BaseGraph-Output",
     "ExecuteBody": "Body_postV1Execute_graph_agent",
     "ExecutePresetBody": "Body_postV2Execute_a_preset",
+    "LibrarySort": "LibraryAgentSort",
+    "LibraryStatus": "LibraryAgentStatus",
     "Status": "AgentExecutionStatus",
 }
 

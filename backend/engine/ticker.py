@@ -97,17 +97,17 @@ class Ticker:
         for fire_us in fires:
             run: NewExecution | None = None
             run_id = ExecutionId(derived_id("fire", schedule.id, fire_us))
-            if fire_us not in skipped:
-                try:
-                    run = await self._prepare(schedule, run_id)
-                except (BadRequest, NotFound, NotAllowed) as exc:
-                    log.warning("schedule_paused", schedule=schedule.id, error=str(exc))
-                    await self._storage.pause_schedule(schedule.id, reason=str(exc))
-                    return started
             after = self._calendar.next_fire(schedule, fire_us) if fire_us != fires[-1] else next_us
-            if not await self._storage.fire(schedule, fire_us=fire_us, next_us=after, run=run):
-                continue
-            if run is not None:
+            try:
+                if fire_us not in skipped:
+                    run = await self._prepare(schedule, run_id)
+                # Storage looks again: the agent may be archived, or have gone since.
+                taken = await self._storage.fire(schedule, fire_us=fire_us, next_us=after, run=run)
+            except (BadRequest, NotFound, NotAllowed) as exc:
+                log.warning("schedule_paused", schedule=schedule.id, error=str(exc))
+                await self._storage.pause_schedule(schedule.id, reason=str(exc))
+                return started
+            if taken and run is not None:
                 started += 1
                 self.fired += 1
                 self._dispatcher.signal(SignalKind.RUN, run.id, run.user_id)

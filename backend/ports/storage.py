@@ -43,8 +43,10 @@ class UserStorage(Protocol):
     async def set_timezone(self, timezone: str, *, now_us: int) -> None:
         """Keep the zone in which this user's schedules are read."""
 
-    async def add_graphs(self, graphs: Sequence[Graph], *, now_us: int) -> None:
-        """Save *graphs*, each with its library entry, all or none."""
+    async def add_graphs(
+        self, graphs: Sequence[Graph], *, now_us: int, settings: Mapping[str, bool] | None = None
+    ) -> None:
+        """Save *graphs*, each with its library entry with *settings*, all or none."""
 
     async def add_version(self, graph: Graph, subs: Sequence[Graph], *, now_us: int) -> Graph:
         """
@@ -72,11 +74,7 @@ class UserStorage(Protocol):
         """Make *version* the only active one. Raises NotFound if there is none of it."""
 
     async def delete_graph(self, graph_id: GraphId, *, now_us: int) -> int:
-        """
-        Delete all versions, the library entry and the schedules; return how many versions.
-
-        Its presets stay, but nothing starts them any more.
-        """
+        """Delete all versions, the library entry and schedules; return how many. Presets stay."""
 
     async def execution(
         self, run_id: ExecutionId, *, with_outputs: bool = False
@@ -316,6 +314,7 @@ class SystemStorage(Protocol):
 
         Raises:
             NotFound: If the graph version does not exist or is not the user's.
+            NotAllowed: If its agent is archived, or not in the user's library any more.
             TooLarge: If one of its inputs is over the limit of values.
         """
 

@@ -48,16 +48,20 @@ class GraphService:
         self._clock = clock
         self._ready: BoundedCache[tuple[GraphId, int], ReadyGraph] = BoundedCache(MAX_PLANS)
 
-    async def create(self, user_id: UserId, graph: Graph) -> Graph:
+    async def create(
+        self, user_id: UserId, graph: Graph, *, settings: Mapping[str, bool] | None = None
+    ) -> Graph:
         """
         Save *graph* and its sub-graphs under new ids, with library entries, and return it.
+
+        The entries have *settings*; none of them is the default.
 
         Raises:
             GraphInvalid: If it cannot be saved; nothing was.
         """
         now_us = self._clock.now_us()
         made = self._made(user_id, graph, now_us, keep_graph_id=False)
-        await self._storage.of(user_id).add_graphs(_rows(made), now_us=now_us)
+        await self._storage.of(user_id).add_graphs(_rows(made), now_us=now_us, settings=settings)
         return made
 
     async def update(self, user_id: UserId, graph_id: GraphId, graph: Graph) -> Graph:

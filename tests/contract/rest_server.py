@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select, update
 
 from backend.adapters.dispatch.local import LocalDispatcher, LocalSignalSource
 from backend.adapters.storage import SqlStorage, open_storage, reviews, tables
+from backend.adapters.storage.library import SqlLibraries
 from backend.adapters.storage.migrate import migrate
 from backend.api.asgi import create_app
 from backend.api.auth import Authenticator
@@ -34,6 +35,7 @@ from backend.services.blocks import BlockService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
+from backend.services.library import LibraryService
 from backend.services.presets import PresetService
 from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
@@ -292,6 +294,9 @@ def make_context(
         blocks=BlockService(catalog=catalog, run=_run_block),
         graphs=graphs,
         executions=executions,
+        library=LibraryService(
+            libraries=SqlLibraries(storage.database), graphs=graphs, clock=clock
+        ),
         presets=PresetService(
             storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
         ),

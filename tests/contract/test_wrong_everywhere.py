@@ -9,6 +9,8 @@ import pytest
 from fastapi.routing import APIRoute
 
 from tests.contract.rest_server import CALCULATOR, Json, RestServer, rest_server, sample_graph
+from tests.contract.test_library import AGENTS, agent_of
+from tests.contract.test_wrong_library import REQUESTS as LIBRARY_REQUESTS
 from tests.contract.test_wrong_presets import REQUESTS as PRESET_REQUESTS
 from tests.contract.test_wrong_requests import BODIES, REQUESTS, UNKNOWN, schedule
 from tests.contract.triggered import PRESETS, full, new_preset, setup
@@ -45,6 +47,7 @@ WITHOUT_BODY: Final = {
     "POST /api/auth/user",
     "POST /api/files/upload",
     "POST /api/integrations/webhooks/{webhook_id}/ping",
+    "POST /api/library/agents/{library_agent_id}/fork",
     # It takes what its sender likes; tests/contract/test_webhooks.py has its bodies.
     "POST /api/integrations/{provider}/webhooks/{webhook_id}/ingress",
 }
@@ -88,6 +91,11 @@ SENT: Final[list[tuple[str, str, Json]]] = [
         {"inputs": {"text": "a"}, "name": "n", "is_active": True},
     ),
     ("POST", f"{PRESETS}/{{preset_id}}/execute", {"inputs": {"text": "a"}}),
+    (
+        "PATCH",
+        f"{AGENTS}/{{library_agent_id}}",
+        {"graph_version": 1, "is_favorite": True, "settings": _SETTINGS},
+    ),
     ("POST", f"{PRESETS}/setup-trigger", setup(_GRAPH, agent_credentials=_CREDENTIALS)),
 ]
 DEEP: Any = "x"
@@ -126,7 +134,7 @@ async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestSe
     tried = {
         name
         for name, route in routes.items()
-        for _, method, path, *_ in (*REQUESTS, *PRESET_REQUESTS)
+        for _, method, path, *_ in (*REQUESTS, *PRESET_REQUESTS, *LIBRARY_REQUESTS)
         if name.startswith(f"{method} ") and route.path_regex.match(path.partition("?")[0])
     }
 
@@ -139,6 +147,8 @@ async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestSe
 async def filled(server: RestServer, path: str) -> str:
     graph = await server.new_graph()
     ids = {"graph_id": graph["id"], "graph_version": "1", "block_id": CALCULATOR}
+    if "{library_agent_id}" in path:
+        ids["library_agent_id"] = (await agent_of(server, graph))["id"]
     if "{preset_id}" in path:
         ids["preset_id"] = (await new_preset(server, graph))["id"]
     return path.format(**ids)

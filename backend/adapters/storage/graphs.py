@@ -18,7 +18,13 @@ _G: Final = graphs.c
 _L: Final = library_agents.c
 
 
-def add(connection: Connection, user_id: UserId, new: Sequence[Graph], now_us: int) -> None:
+def add(
+    connection: Connection,
+    user_id: UserId,
+    new: Sequence[Graph],
+    now_us: int,
+    settings: Mapping[str, bool] | None = None,
+) -> None:
     """Save *new*, each graph with its library entry; of several versions the highest is active."""
     highest: dict[GraphId, int] = {}
     for graph in new:
@@ -27,7 +33,7 @@ def add(connection: Connection, user_id: UserId, new: Sequence[Graph], now_us: i
         newest = graph.version == highest[graph.id]
         _insert(connection, user_id, graph if newest else replace(graph, is_active=False), now_us)
         if newest:
-            _enter_library(connection, user_id, graph, now_us)
+            _enter_library(connection, user_id, graph, now_us, settings or {})
 
 
 def add_version(
@@ -44,6 +50,12 @@ def add_version(
     _insert(connection, user_id, numbered, now_us)
     if numbered.is_active:
         activate(connection, user_id, numbered.id, numbered.version, now_us)
+    # Who saves an agent again wants it back: without its entry nobody could run it.
+    connection.execute(
+        update(library_agents)
+        .where(_L.user_id == user_id, _L.graph_id == numbered.id)
+        .values(is_deleted=False)
+    )
     return numbered
 
 
@@ -66,13 +78,20 @@ def _insert(connection: Connection, user_id: UserId, graph: Graph, now_us: int) 
     )
 
 
-def _enter_library(connection: Connection, user_id: UserId, graph: Graph, now_us: int) -> None:
+def _enter_library(
+    connection: Connection,
+    user_id: UserId,
+    graph: Graph,
+    now_us: int,
+    settings: Mapping[str, bool],
+) -> None:
     connection.execute(
         insert(library_agents).values(
             id=str(uuid.uuid4()),
             user_id=user_id,
             graph_id=graph.id,
             graph_version=graph.version,
+            settings=json.text(settings),
             created_us=now_us,
             updated_us=now_us,
         )
@@ -134,7 +153,7 @@ def activate(
     connection.execute(update(graphs).where(*mine).values(is_active=_G.version == version))
     connection.execute(
         update(library_agents)
-        .where(_L.user_id == user_id, _L.graph_id == graph_id)
+        .where(_L.user_id == user_id, _L.graph_id == graph_id, _L.follows_active.is_(True))
         .values(graph_version=version, updated_us=now_us)
     )
 

@@ -16,7 +16,7 @@ from backend.adapters.storage.tables import metadata
 from backend.core.errors import CannotStart
 
 #: The newest step in migrations/versions.
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 
 
 def current_version(connection: Connection) -> str | None:

@@ -8,9 +8,9 @@ from sqlalchemy import ClauseElement, Connection, bindparam, exists, insert, sel
 from backend.adapters.storage import rows
 from backend.adapters.storage.database import Prepared
 from backend.adapters.storage.dialects import insert_for
-from backend.adapters.storage.tables import executions, graphs
+from backend.adapters.storage.tables import executions, graphs, library_agents
 from backend.adapters.storage.values import Reader, Staging
-from backend.core.errors import NotFound
+from backend.core.errors import NotAllowed, NotFound
 from backend.core.records import ExecutionRecord, NewExecution
 from backend.core.status import Status
 
@@ -42,11 +42,15 @@ _ADD: Final = Prepared(
 
 
 def _insert_if_owned(dialect: str) -> ClauseElement:
-    """Add a run if its graph is its user's, and if it is not there yet: one statement a run."""
+    """Add a run if its user may run the graph, and if it is not there yet: one statement a run."""
     owned = exists().where(
         graphs.c.id == bindparam("owned_graph"),
         graphs.c.version == bindparam("owned_version"),
         graphs.c.user_id == bindparam("owner_id"),
+        library_agents.c.graph_id == graphs.c.id,
+        library_agents.c.user_id == graphs.c.user_id,
+        library_agents.c.is_deleted.is_(False),
+        library_agents.c.is_archived.is_(False),
     )
     values = select(*(bindparam(name, type_=_E[name].type) for name in _ADD_COLUMNS)).where(owned)
     statement: ClauseElement = (
@@ -77,8 +81,21 @@ def submit(
         select(executions).where(_E.id == run.id, _E.user_id == run.user_id)
     ).one_or_none()
     if known is None:
-        raise NotFound(f"Graph #{run.graph_id} version {run.graph_version} not found.")
+        raise _why_not(connection, run)
     return rows.execution_record(known, reader)
+
+
+def _why_not(connection: Connection, run: NewExecution) -> NotFound | NotAllowed:
+    graph = connection.execute(
+        select(graphs.c.id).where(
+            graphs.c.id == run.graph_id,
+            graphs.c.version == run.graph_version,
+            graphs.c.user_id == run.user_id,
+        )
+    ).first()
+    if graph is None:
+        return NotFound(f"Graph #{run.graph_id} version {run.graph_version} not found.")
+    return NotAllowed(f"Graph #{run.graph_id} is archived, or not in your library any more.")
 
 
 def add_missing(connection: Connection, new: Sequence[NewRow]) -> None:

@@ -73,6 +73,7 @@ library_agents: Final = Table(
     Column("settings", Text, nullable=False, server_default="{}"),
     Column("created_us", BigInteger, nullable=False),
     Column("updated_us", BigInteger, nullable=False),
+    Column("follows_active", Boolean, nullable=False, server_default=text("true")),
     Index("library_agents_by_graph", "user_id", "graph_id", unique=True),
 )
 

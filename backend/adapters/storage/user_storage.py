@@ -52,8 +52,10 @@ class SqlUserStorage:
     async def set_timezone(self, timezone: str, *, now_us: int) -> None:
         await self._database.write(lambda c: users.set_timezone(c, self.user_id, timezone, now_us))
 
-    async def add_graphs(self, new: Sequence[Graph], *, now_us: int) -> None:
-        await self._database.write(lambda c: graphs.add(c, self.user_id, new, now_us))
+    async def add_graphs(
+        self, new: Sequence[Graph], *, now_us: int, settings: Mapping[str, bool] | None = None
+    ) -> None:
+        await self._database.write(lambda c: graphs.add(c, self.user_id, new, now_us, settings))
 
     async def add_version(self, graph: Graph, subs: Sequence[Graph], *, now_us: int) -> Graph:
         return await self._database.write(

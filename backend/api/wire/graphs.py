@@ -154,14 +154,15 @@ def graph_model(graph: core.Graph, catalog: Catalog) -> Values:
 def graph_meta(graph: core.Graph, catalog: Catalog) -> Values:
     """Return a graph without its nodes and links: ``GraphMeta``."""
     return {
-        **_base(graph, catalog),
+        **base(graph, catalog),
         "user_id": graph.user_id,
         "sub_graphs": [_sub_graph(sub, catalog) for sub in graph.sub_graphs],
         "credentials_input_schema": graph_schema.credentials_input_schema(graph, catalog),
     }
 
 
-def _base(graph: core.Graph, catalog: Catalog) -> Values:
+def base(graph: core.Graph, catalog: Catalog) -> Values:
+    """Return what every form of a graph tells."""
     return {
         "id": graph.id,
         "version": graph.version,
@@ -183,7 +184,7 @@ def _base(graph: core.Graph, catalog: Catalog) -> Values:
 
 def _sub_graph(graph: core.Graph, catalog: Catalog) -> Values:
     return {
-        **_base(graph, catalog),
+        **base(graph, catalog),
         "nodes": list(_with_links(graph)),
         "links": [link_form(link) for link in graph.links],
     }

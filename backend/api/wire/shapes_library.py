@@ -1,0 +1,89 @@
+"""Answers about libraries and what is around them, as OpenAPI shows them; see shapes.py."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from backend.api.wire.graphs import GraphSettings
+from backend.api.wire.shapes import GraphTriggerInfo, Pagination, Values
+from backend.core.library import LibraryStatus as LibraryAgentStatus
+
+
+class RecentExecution(BaseModel):
+    """One of an agent's newest runs."""
+
+    status: str
+    correctness_score: float | None = None
+    activity_summary: str | None = None
+
+
+class MarketplaceListingCreator(BaseModel):
+    """Who offers an agent."""
+
+    name: str
+    id: str
+    slug: str
+
+
+class MarketplaceListing(BaseModel):
+    """Where an agent is offered."""
+
+    id: str
+    name: str
+    slug: str
+    creator: MarketplaceListingCreator
+
+
+class LibraryAgent(BaseModel):
+    """An agent of somebody's library."""
+
+    id: str
+    graph_id: str
+    graph_version: int
+    owner_user_id: str
+    image_url: str | None
+    creator_name: str
+    creator_image_url: str
+    status: LibraryAgentStatus
+    created_at: datetime
+    updated_at: datetime
+    name: str
+    description: str
+    instructions: str | None = None
+    input_schema: Values
+    output_schema: Values
+    credentials_input_schema: Values | None
+    has_external_trigger: bool
+    has_human_in_the_loop: bool
+    has_sensitive_action: bool
+    trigger_setup_info: GraphTriggerInfo | None = None
+    new_output: bool
+    execution_count: int = 0
+    success_rate: float | None = None
+    avg_correctness_score: float | None = None
+    recent_executions: list[RecentExecution] = Field(default_factory=list)
+    can_access_graph: bool
+    is_latest_version: bool
+    is_favorite: bool
+    recommended_schedule_cron: str | None = None
+    settings: GraphSettings = Field(default_factory=GraphSettings)
+    marketplace_listing: MarketplaceListing | None = None
+
+
+class LibraryAgentResponse(BaseModel):
+    """A page of agents."""
+
+    agents: list[LibraryAgent]
+    pagination: Pagination
+
+
+#: What is answered, by operation.
+ANSWERS: dict[str, Any] = {
+    "getV2List library agents": LibraryAgentResponse,
+    "getV2List favorite library agents": LibraryAgentResponse,
+    "getV2GetLibraryAgentByGraphId": LibraryAgent,
+    "getV2Get library agent": LibraryAgent,
+    "patchV2Update library agent": LibraryAgent,
+    "postV2Fork library agent": LibraryAgent,
+}
