@@ -18,6 +18,7 @@ from backend.settings import Settings
 from backend.telemetry import Metrics
 
 if TYPE_CHECKING:
+    from backend.ports.dispatch import Dispatcher
     from backend.services.blocks import BlockService
     from backend.services.executions import ExecutionService
     from backend.services.webhooks import WebhookService
@@ -42,25 +43,40 @@ async def rest_context(
 ) -> Context:
     """Return what the REST routes, served on *port*, work with; *stack* closes it."""
     from backend.adapters.dispatch.local import LocalDispatcher
-    from backend.adapters.storage.library import SqlLibraries
+    from backend.wiring import open_database
+
+    storage = open_database(settings)
+    stack.push_async_callback(storage.close)
+    dispatcher = LocalDispatcher(socket_path(settings.agpt_data_dir, "signals"))
+    stack.push_async_callback(dispatcher.close)
+    database = storage.database
+    metrics.gauge("database_busy_waits", "Waits for another writer").set_function(
+        lambda: database.busy_waits
+    )
+    return _context(settings, metrics, stack, storage, dispatcher, port)
+
+
+def _context(
+    settings: Settings,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+    storage: SqlStorage,
+    dispatcher: "Dispatcher",
+    port: int,
+) -> Context:
     from backend.core.cron import Dialect
     from backend.discovery import load_catalog
     from backend.services.executions import ExecutionService
     from backend.services.files import FileService
     from backend.services.graphs import GraphService
-    from backend.services.library import LibraryService
     from backend.services.presets import PresetService
     from backend.services.reviews import ReviewService
     from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
-    from backend.wiring import open_database
     from backend.wiring_files import open_files
+    from backend.wiring_library import library_of
 
     clock, catalog = SystemClock(), load_catalog()
-    storage = open_database(settings)
-    stack.push_async_callback(storage.close)
-    dispatcher = LocalDispatcher(socket_path(settings.agpt_data_dir, "signals"))
-    stack.push_async_callback(dispatcher.close)
     users = UserService(storage=storage, clock=clock)
     graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
     executions = ExecutionService(
@@ -78,17 +94,13 @@ async def rest_context(
     presets = PresetService(
         storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
     )
-    database = storage.database
-    metrics.gauge("database_busy_waits", "Waits for another writer").set_function(
-        lambda: database.busy_waits
-    )
     return Context(
         users=users,
         blocks=_blocks(settings, catalog, storage, clock, stack),
         graphs=graphs,
         executions=executions,
         schedules=schedules,
-        library=LibraryService(libraries=SqlLibraries(database), graphs=graphs, clock=clock),
+        library=library_of(storage, graphs, clock),
         presets=presets,
         webhooks=webhooks,
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
