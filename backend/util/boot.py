@@ -57,7 +57,35 @@ def process_context() -> BaseContext:
 def start_fork_server() -> None:
     """Start it if this platform has one. Returns at once; it goes on importing by itself."""
     if process_context().get_start_method() == "forkserver":
-        forkserver.ensure_running()
+        with no_resource_tracker():
+            forkserver.ensure_running()
+
+
+@contextmanager
+def no_resource_tracker() -> Iterator[None]:
+    """
+    Start children in here that share no memory and no semaphores with us.
+
+    multiprocessing starts a process of 6 MB to clean up after such things. What is started in here
+    is shown the null device in its place, and `own_resource_tracker` undoes that in the child.
+    """
+    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    names = {"ensure_running": lambda: None, "getfd": lambda: null}
+    before = {name: getattr(resource_tracker, name) for name in names}
+    try:
+        vars(resource_tracker).update(names)
+        yield
+    finally:
+        vars(resource_tracker).update(before)
+        os.close(null)
+
+
+def own_resource_tracker() -> None:
+    """Let this child of a fork server start a tracker if a block of somebody's ever needs one."""
+    tracker: Any = vars(resource_tracker)["_resource_tracker"]
+    if tracker._fd is not None and tracker._pid is None:
+        os.close(tracker._fd)
+        tracker._fd = None
 
 
 @contextmanager
@@ -90,7 +118,7 @@ def boot(overrides: Mapping[str, object]) -> Boot:
     child = context.Process(  # type: ignore[attr-defined] # typeshed: only concrete contexts
         target=_tell_settings, args=(theirs, dict(overrides)), name="settings"
     )
-    with main_module_hidden():
+    with main_module_hidden(), no_resource_tracker():
         child.start()
     theirs.close()
     try:
@@ -150,9 +178,9 @@ def outlive_predecessors(data_dir: Path) -> None:
 
 def end_fork_server() -> None:
     """
-    End the fork server and the resource tracker, and wait for both. Twice is harmless.
+    End the fork server, and a resource tracker that others have started; wait for both.
 
-    Does nothing while other children of this process need them.
+    Twice is harmless. Does nothing while other children of this process need them.
     """
     if active_children():
         return

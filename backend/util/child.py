@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from backend.core.errors import AgentServerError
+from backend.util.boot import own_resource_tracker
 from backend.util.control import ControlLine
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def run_service(
     from setproctitle import setproctitle  # noqa: PLC0415 -- the supervisor imports this module too
 
     setproctitle(f"agpt: {process.service_name}")
+    own_resource_tracker()
     if silent:
         _redirect_output()
     control = ControlLine(pipe)

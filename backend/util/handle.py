@@ -4,11 +4,12 @@ import signal
 import socket
 import time
 from collections import deque
+from contextlib import nullcontext
 from enum import StrEnum
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Final
 
-from backend.util.boot import Boot, main_module_hidden, process_context
+from backend.util.boot import Boot, main_module_hidden, no_resource_tracker, process_context
 from backend.util.child import run_service
 from backend.util.control import ControlReader
 from backend.util.identity import Identity, identify, kill_for_certain
@@ -89,11 +90,9 @@ class ServiceHandle:
             self.silent,
         )
         child = context.Process(target=run_service, args=arguments, name=self.name)  # type: ignore[attr-defined] # typeshed: only concrete contexts
-        if type(self.process).__module__ == "__main__":
+        hidden = type(self.process).__module__ != "__main__"
+        with main_module_hidden() if hidden else nullcontext(), no_resource_tracker():
             child.start()
-        else:
-            with main_module_hidden():
-                child.start()
         theirs.close()
         self._child = child
         self.control = ControlReader(ours)

@@ -128,7 +128,7 @@ def test_when_the_supervisor_is_killed_everybody_ends_within_three_seconds(start
 
     server.signal(signal.SIGKILL)
 
-    assert len(server.family) == 6
+    assert len(server.family) == 5
     assert wait_until_gone(server.family, limit_s=3) == []
 
 
