@@ -74,7 +74,7 @@ def _context(
     from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
     from backend.wiring_files import open_files
-    from backend.wiring_library import library_of
+    from backend.wiring_library import library_of, sharing_of
 
     clock, catalog = SystemClock(), load_catalog()
     users = UserService(storage=storage, clock=clock)
@@ -101,6 +101,7 @@ def _context(
         executions=executions,
         schedules=schedules,
         library=library_of(storage, graphs, clock),
+        sharing=sharing_of(settings, storage),
         presets=presets,
         webhooks=webhooks,
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),

@@ -1,14 +1,20 @@
 """Libraries, and what is around them, behind their ports. Part of wiring.py, apart only for its size."""
 
-from typing import TYPE_CHECKING
+import uuid
+from typing import TYPE_CHECKING, Final
 
 from backend.adapters.storage import SqlStorage
 from backend.adapters.storage.library import SqlLibraries
 from backend.ports.clock import Clock
+from backend.settings import Settings
 
 if TYPE_CHECKING:
     from backend.services.graphs import GraphService
     from backend.services.library import LibraryService
+    from backend.services.sharing import SharingService
+
+#: Where people's user interface is while nobody has said so (spec/contract.md 5).
+_FRONTEND: Final = "http://localhost:3000"
 
 
 def library_of(storage: SqlStorage, graphs: "GraphService", clock: Clock) -> "LibraryService":
@@ -16,3 +22,16 @@ def library_of(storage: SqlStorage, graphs: "GraphService", clock: Clock) -> "Li
     from backend.services.library import LibraryService
 
     return LibraryService(libraries=SqlLibraries(storage.database), graphs=graphs, clock=clock)
+
+
+def sharing_of(settings: Settings, storage: SqlStorage) -> "SharingService":
+    """Return the shared runs of all users."""
+    from backend.adapters.storage.sharing import SqlShares
+    from backend.services.sharing import SharingService
+
+    return SharingService(
+        shares=SqlShares(storage.database, storage.values),
+        # Of version 4: 122 bits from the system's source of secrets.
+        new_token=lambda: str(uuid.uuid4()),
+        base_url=settings.frontend_base_url or _FRONTEND,
+    )

@@ -21,6 +21,7 @@ from backend.api.routes.library import add_library_routes
 from backend.api.routes.presets import add_preset_routes
 from backend.api.routes.reviews import add_review_routes
 from backend.api.routes.schedules import add_schedule_routes
+from backend.api.routes.sharing import add_sharing_routes
 from backend.api.routes.users import add_user_routes
 from backend.api.routes.webhooks import add_webhook_routes
 from backend.api.routing import Routes
@@ -109,6 +110,7 @@ def _with_routes() -> RestApplication:
     add_graph_routes(routes)
     add_schedule_routes(routes)
     add_library_routes(routes)
+    add_sharing_routes(routes)
     add_preset_routes(routes)
     add_webhook_routes(routes)
     add_review_routes(routes)

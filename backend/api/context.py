@@ -17,6 +17,7 @@ from backend.services.library import LibraryService
 from backend.services.presets import PresetService
 from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
+from backend.services.sharing import SharingService
 from backend.services.users import Caller, UserService
 from backend.services.webhooks import WebhookService
 
@@ -46,6 +47,7 @@ class Context:
     executions: ExecutionService
     schedules: ScheduleService
     library: LibraryService
+    sharing: SharingService
     presets: PresetService
     webhooks: WebhookService
     reviews: ReviewService

@@ -36,7 +36,7 @@ _ALSO: Final = {
 }
 
 #: What needs no token.
-_OPEN: Final = frozenset({"postV1WebhookIngressGeneric"})
+_OPEN: Final = frozenset({"postV1WebhookIngressGeneric", "getV1GetSharedExecution"})
 
 _NULLABLE_INTEGER: Final = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
 _NULLABLE_STRING: Final = {"anyOf": [{"type": "string"}, {"type": "null"}]}

@@ -21,3 +21,13 @@ async def ask_library(ask: Ask, graph_id: str) -> None:
     copy = await ask("postV2Fork library agent", library_agent_id=agent["id"])
     assert copy["name"] == f"{agent['name']} (copy)"
     await ask("deleteV2Delete library agent", status=204, library_agent_id=copy["id"])
+
+
+async def ask_sharing(ask: Ask, graph_id: str) -> None:
+    """Share a run of *graph_id*, look at it, and share it no more."""
+    page = await ask("getV1List graph executions", graph_id=graph_id)
+    run = {"graph_id": graph_id, "graph_exec_id": page["executions"][0]["id"]}
+    shared = await ask("postV1EnableExecutionSharing", **run)
+    seen = await ask("getV1GetSharedExecution", share_token=shared["share_token"])
+    assert seen["id"] == run["graph_exec_id"]
+    await ask("deleteV1DisableExecutionSharing", status=204, **run)

@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from backend.adapters.dispatch.local import LocalDispatcher, LocalSignalSource
 from backend.adapters.storage import SqlStorage, open_storage, reviews, tables
 from backend.adapters.storage.library import SqlLibraries
 from backend.adapters.storage.migrate import migrate
+from backend.adapters.storage.sharing import SqlShares
 from backend.api.asgi import create_app
 from backend.api.auth import Authenticator
 from backend.api.context import Context, Health
@@ -39,6 +41,7 @@ from backend.services.library import LibraryService
 from backend.services.presets import PresetService
 from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
+from backend.services.sharing import SharingService
 from backend.services.users import UserService
 from backend.services.webhooks import WebhookService
 from backend.testing.blocks import outputs_of
@@ -294,6 +297,11 @@ def make_context(
         blocks=BlockService(catalog=catalog, run=_run_block),
         graphs=graphs,
         executions=executions,
+        sharing=SharingService(
+            shares=SqlShares(storage.database, storage.values),
+            new_token=lambda: str(uuid.uuid4()),
+            base_url="http://localhost:3000",
+        ),
         library=LibraryService(
             libraries=SqlLibraries(storage.database), graphs=graphs, clock=clock
         ),

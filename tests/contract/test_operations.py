@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from backend.api.wire.answers import ANSWERS
 from backend.core.status import Status
-from tests.contract.asked_library import ask_library
+from tests.contract.asked_library import ask_library, ask_sharing
 from tests.contract.rest_server import ANN, CALCULATOR, RestServer, sample_graph
 from tests.contract.triggered import full, setup, triggered_graph
 from tests.contract.write_operations import operations, text
@@ -26,6 +26,7 @@ BUILT = set(ANSWERS) - ADDED | {
     "deleteV1Delete graph execution",
     "deleteV2Delete a preset",
     "deleteV2Delete library agent",
+    "deleteV1DisableExecutionSharing",
 }
 
 OPERATIONS: list[dict[str, Any]] = json.loads(LISTED.read_text("utf-8"))
@@ -95,6 +96,7 @@ async def test_every_built_operation_answers_in_the_contracts_shape(server: Rest
     await asked.presets()
     await asked.webhooks()
     await ask_library(asked.ask, asked.graph_id)
+    await ask_sharing(asked.ask, asked.graph_id)
     await asked.deletions()
 
     assert asked.seen == BUILT | ADDED

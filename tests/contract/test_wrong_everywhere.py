@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from tests.contract.rest_server import CALCULATOR, Json, RestServer, rest_server, sample_graph
 from tests.contract.test_library import AGENTS, agent_of
+from tests.contract.test_sharing import REQUESTS as SHARING_REQUESTS
 from tests.contract.test_wrong_library import REQUESTS as LIBRARY_REQUESTS
 from tests.contract.test_wrong_presets import REQUESTS as PRESET_REQUESTS
 from tests.contract.test_wrong_requests import BODIES, REQUESTS, UNKNOWN, schedule
@@ -96,6 +97,7 @@ SENT: Final[list[tuple[str, str, Json]]] = [
         f"{AGENTS}/{{library_agent_id}}",
         {"graph_version": 1, "is_favorite": True, "settings": _SETTINGS},
     ),
+    ("POST", "/api/graphs/{graph_id}/executions/{graph_exec_id}/share", {}),
     ("POST", f"{PRESETS}/setup-trigger", setup(_GRAPH, agent_credentials=_CREDENTIALS)),
 ]
 DEEP: Any = "x"
@@ -134,7 +136,12 @@ async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestSe
     tried = {
         name
         for name, route in routes.items()
-        for _, method, path, *_ in (*REQUESTS, *PRESET_REQUESTS, *LIBRARY_REQUESTS)
+        for _, method, path, *_ in (
+            *REQUESTS,
+            *PRESET_REQUESTS,
+            *LIBRARY_REQUESTS,
+            *SHARING_REQUESTS,
+        )
         if name.startswith(f"{method} ") and route.path_regex.match(path.partition("?")[0])
     }
 
@@ -149,6 +156,8 @@ async def filled(server: RestServer, path: str) -> str:
     ids = {"graph_id": graph["id"], "graph_version": "1", "block_id": CALCULATOR}
     if "{library_agent_id}" in path:
         ids["library_agent_id"] = (await agent_of(server, graph))["id"]
+    if "{graph_exec_id}" in path:
+        ids["graph_exec_id"] = (await server.new_run(graph))["id"]
     if "{preset_id}" in path:
         ids["preset_id"] = (await new_preset(server, graph))["id"]
     return path.format(**ids)

@@ -35,7 +35,7 @@ _MINE: Final = (
 )
 _ONE: Final = select(executions).where(*_MINE)
 _STATUS: Final = select(_E.status).where(*_MINE)
-_OUTPUT_INPUTS: Final = (
+OUTPUT_INPUTS: Final = (
     select(_N.input)
     .where(_N.run_id == bindparam("run"), _N.kind == "Output", _N.queue_us.is_not(None))
     .order_by(_N.queue_no)
@@ -94,7 +94,7 @@ def outputs_of(connection: Connection, reader: Reader, run_id: ExecutionId) -> d
     The input value, before a block's `format` is applied (spec/semantics.md 3.13).
     """
     outputs: dict[str, list[Any]] = {}
-    for (text,) in connection.execute(_OUTPUT_INPUTS, {"run": run_id}):
+    for (text,) in connection.execute(OUTPUT_INPUTS, {"run": run_id}):
         data = reader.loaded(text)
         outputs.setdefault(str(data.get("name")), []).append(data.get("value"))
     return outputs

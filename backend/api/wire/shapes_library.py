@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from backend.api.wire.graphs import GraphSettings
 from backend.api.wire.shapes import GraphTriggerInfo, Pagination, Values
 from backend.core.library import LibraryStatus as LibraryAgentStatus
+from backend.core.status import Status as AgentExecutionStatus
 
 
 class RecentExecution(BaseModel):
@@ -78,6 +79,24 @@ class LibraryAgentResponse(BaseModel):
     pagination: Pagination
 
 
+class ShareResponse(BaseModel):
+    """The link of a shared run."""
+
+    share_url: str
+    share_token: str
+
+
+class SharedExecutionResponse(BaseModel):
+    """What strangers see of a run."""
+
+    id: str
+    graph_name: str
+    graph_description: str | None
+    status: AgentExecutionStatus
+    created_at: datetime
+    outputs: dict[str, list[Any]]
+
+
 #: What is answered, by operation.
 ANSWERS: dict[str, Any] = {
     "getV2List library agents": LibraryAgentResponse,
@@ -86,4 +105,6 @@ ANSWERS: dict[str, Any] = {
     "getV2Get library agent": LibraryAgent,
     "patchV2Update library agent": LibraryAgent,
     "postV2Fork library agent": LibraryAgent,
+    "postV1EnableExecutionSharing": ShareResponse,
+    "getV1GetSharedExecution": SharedExecutionResponse,
 }
