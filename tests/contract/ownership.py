@@ -100,6 +100,11 @@ async def _triggered_graph(owner: Owner) -> str:
     return owner.things["triggered_graph_id"]
 
 
+async def _library_agent(owner: Owner) -> str:
+    path = f"/api/library/agents/by-graph/{await owner.thing('graph_id')}"
+    return str((await owner.made("GET", path))["id"])
+
+
 #: How one of each kind of thing is made, by the name that its id has in routes and bodies.
 MAKERS: Final[dict[str, Makes]] = {
     "graph_id": _graph,
@@ -110,6 +115,7 @@ MAKERS: Final[dict[str, Makes]] = {
     "triggered_graph_id": _triggered_graph,
     "node_exec_id": _question,
     "asking_run_id": _asking_run,
+    "library_agent_id": _library_agent,
 }
 
 #: What is in a path, and is nobody's: what it is filled with.
@@ -171,6 +177,7 @@ LIST_QUERIES: Final[dict[str, str]] = {f"GET {PRESETS}": "?graph_id="}
 
 #: Routes where an id is all that a caller needs, and why that is right.
 OPEN: Final[dict[str, str]] = {
+    "GET /api/public/shared/{share_token}": "the link is for whoever its owner gives it to",
     "POST /api/integrations/{provider}/webhooks/{webhook_id}/ingress": (
         "senders have no account; the address is secret, and a signature may be asked for"
     ),

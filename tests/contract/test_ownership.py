@@ -197,6 +197,8 @@ async def _filled(owner: Owner, name: str, route: str) -> str:
 #: Functions of storage whose owner filter may go unseen, and why that is right.
 SECOND_LOCKS = {
     "graphs.active_version": "the graph of that version is looked up by its owner then",
+    "library._ids": "each id is looked up by its owner then",
+    "library._agents": "its ids are of its owner already",
     "reviews.root_of": "says only where a value is kept, of which the question is then looked up",
     "webhooks.prune": "deletes what no preset names, and there is none such, whosever it is",
 }

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine, inspect
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
-from backend.adapters.storage.tables import metadata
+from backend.adapters.storage.schema import metadata
 from backend.core.errors import CannotStart
 
 #: The newest step in migrations/versions.

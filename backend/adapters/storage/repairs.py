@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 from backend.adapters.storage.doctor_more import MORE_LOOKS
 from backend.adapters.storage.doctor_rules import LOOKS
 from backend.adapters.storage.repair_words import ALONE, STEPS, Aside, Step
-from backend.adapters.storage.tables import metadata
+from backend.adapters.storage.schema import metadata
 from backend.core import json
 from backend.core.errors import Unavailable
 from backend.core.ids import derived_id

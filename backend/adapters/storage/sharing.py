@@ -49,23 +49,37 @@ class SqlUserShares:
         self._user_id = user_id
 
     async def share(self, graph_id: GraphId, run_id: ExecutionId, token: str) -> bool:
-        return await self._set(graph_id, run_id, token)
+        return await self._database.write(
+            lambda c: set_token(c, self._user_id, graph_id, run_id, token)
+        )
 
     async def unshare(self, graph_id: GraphId, run_id: ExecutionId) -> bool:
-        return await self._set(graph_id, run_id, None)
+        return await self._database.write(
+            lambda c: set_token(c, self._user_id, graph_id, run_id, None)
+        )
 
-    async def _set(self, graph_id: GraphId, run_id: ExecutionId, token: str | None) -> bool:
-        statement = (
+
+def set_token(
+    connection: Connection,
+    user_id: UserId,
+    graph_id: GraphId,
+    run_id: ExecutionId,
+    token: str | None,
+) -> bool:
+    """Let *token* show a run, or with None nothing; say whether there is such a run."""
+    return (
+        connection.execute(
             update(executions)
             .where(
                 _E.id == run_id,
                 _E.graph_id == graph_id,
-                _E.user_id == self._user_id,
+                _E.user_id == user_id,
                 _E.is_deleted.is_(False),
             )
             .values(is_shared=token is not None, share_token=token)
-        )
-        return await self._database.write(lambda c: c.execute(statement).rowcount > 0)
+        ).rowcount
+        > 0
+    )
 
 
 def shared(

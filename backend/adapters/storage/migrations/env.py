@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from backend.adapters.storage.tables import metadata
+from backend.adapters.storage.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,5 @@
+"""All tables of the database. A new file of tables is imported here, or it is not made."""
+
+from backend.adapters.storage.tables import metadata
+
+__all__ = ["metadata"]
