@@ -47,6 +47,7 @@ from backend.services.webhooks import WebhookService
 from backend.testing.blocks import outputs_of
 from backend.testing.clock import FakeClock
 from backend.testing.files import TransientFiles
+from tests.contract.conformance import Conformance, JudgedTransport
 
 KEY = "a key that only tests use, long enough"
 ANN = UserId("ann")
@@ -117,6 +118,7 @@ class RestServer:
     context: Context
     catalog: Catalog
     signals_path: str
+    conformance: Conformance
 
     def as_user(self, user_id: str, **claims: Any) -> dict[str, str]:
         """Return headers that show a token of *user_id*."""
@@ -242,7 +244,8 @@ async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
         dispatcher = LocalDispatcher(signals)
         context = make_context(storage, dispatcher, catalog, clock, auth_enabled=enabled)
         app = create_app(context, version="0.0.0", **options)
-        transport = httpx2.ASGITransport(app=app)
+        conformance = Conformance()
+        transport = JudgedTransport(app, conformance)
         async with httpx2.AsyncClient(transport=transport, base_url="http://server") as client:
             try:
                 yield RestServer(
@@ -253,6 +256,7 @@ async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
                     context=context,
                     catalog=catalog,
                     signals_path=signals,
+                    conformance=conformance,
                 )
             finally:
                 await dispatcher.close()

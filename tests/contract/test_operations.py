@@ -100,6 +100,8 @@ async def test_every_built_operation_answers_in_the_contracts_shape(server: Rest
     await asked.deletions()
 
     assert asked.seen == BUILT | ADDED
+    # The judge of answers, which every test of these has, has seen each of them.
+    assert server.conformance.seen.keys() == BUILT
 
 
 class _Asked:
