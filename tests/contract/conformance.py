@@ -16,6 +16,8 @@ OPERATIONS: Final[dict[str, dict[str, Any]]] = {
 }
 #: Where the contract itself may lie; its schemas hold then besides our facts.
 CONTRACT: Final = _HERE.parents[2] / "shared" / "spec" / "openapi.json"
+#: Where the contract's own documentation is wrong about what is answered.
+STATUSES: Final = {"deleteV2Delete library agent": "204"}
 #: Failures that have a form of their own.
 OTHER_FORMS: Final = {("getHealthHealth", 503)}
 #: What errors of every operation look like, whatever the contract says of them.
@@ -45,7 +47,8 @@ class Conformance:
             problem = _problem(_ERROR, response)
             assert not problem, f"{name} answered {status}, without the contract's form: {problem}"
             return
-        assert str(status) in OPERATIONS[name]["statuses"], f"{name} answered {status}"
+        known = (STATUSES[name],) if name in STATUSES else OPERATIONS[name]["statuses"]
+        assert str(status) in known, f"{name} answered {status}"
         self.seen[name] += 1
         if status == 204:
             assert response.content == b"", f"{name} answered 204 with a body"

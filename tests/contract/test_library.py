@@ -35,6 +35,7 @@ async def test_a_saved_graph_is_an_agent_of_its_owners_library(server: RestServe
 async def test_a_page_says_how_many_there_really_are(server: RestServer) -> None:
     for number in range(3):
         await server.new_graph(sample_graph(name=f"Agent {number}"))
+        server.clock.pass_time(seconds=1)
 
     page = (await server.ask("GET", f"{AGENTS}?page=2&page_size=2&sort_by=createdAt")).json()
     largest = (await server.ask("GET", f"{AGENTS}?page_size=1000000")).json()

@@ -197,7 +197,6 @@ async def _filled(owner: Owner, name: str, route: str) -> str:
 #: Functions of storage whose owner filter may go unseen, and why that is right.
 SECOND_LOCKS = {
     "graphs.active_version": "the graph of that version is looked up by its owner then",
-    "library._ids": "each id is looked up by its owner then",
     "library._agents": "its ids are of its owner already",
     "reviews.root_of": "says only where a value is kept, of which the question is then looked up",
     "webhooks.prune": "deletes what no preset names, and there is none such, whosever it is",
@@ -255,8 +254,9 @@ async def _turns_red(
             if theirs != nobodys or all_rows(server) != before:
                 return True
         else:
+            mine = await server.ask("GET", place, user=bob.user)
             with filters.without(function):
-                response = await server.ask("GET", place, user=bob.user)
-            if any(id_ in response.text for id_ in ann.things.values()):
+                all_of_it = await server.ask("GET", place, user=bob.user)
+            if all_of_it.text != mine.text:
                 return True
     return False
