@@ -5,9 +5,10 @@ day be all that runs on a machine.
 """
 
 import asyncio
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -168,17 +169,12 @@ def make_tables(path: Path) -> None:
 
     Loading Alembic costs a third of a second, and no later version will open a private folder.
     """
-    from sqlalchemy import create_engine
-    from sqlalchemy.pool import NullPool
+    from backend.adapters.storage.migrate import create
 
-    from backend.adapters.storage.tables import metadata
-
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("PRAGMA synchronous=OFF")
-        metadata.create_all(connection)
-    with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        raw.execute("PRAGMA synchronous=OFF")
+        create(raw)
+        raw.execute("PRAGMA journal_mode=WAL")
 
 
 async def _engine(

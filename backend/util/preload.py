@@ -93,6 +93,7 @@ def load() -> None:
     with suppress(ImportError):
         importlib.import_module("backend.discovery").load_catalog()
         importlib.import_module("backend.api.asgi").prepare()
+        importlib.import_module("backend.adapters.storage.warm").warm()
     for name in _NOT_NEEDED:
         if sys.modules.get(name) is None:
             sys.modules.pop(name, None)

@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.expression import ClauseElement
 
+from backend.adapters.storage import engine
 from backend.core.errors import Unavailable
 
 T = TypeVar("T")
@@ -171,34 +171,28 @@ class Database:
                 return
 
     def _open(self, *, write: bool) -> Callable[[], Connection]:
-        def connect() -> Connection:
-            engine = create_engine(
-                f"sqlite:///{self.path}",
-                poolclass=NullPool,
-                isolation_level="AUTOCOMMIT",  # transactions are begun and ended here
-                # While it is opened it may meet others that open it too; afterwards see _begin.
-                connect_args={"check_same_thread": False, "timeout": BUSY_LIMIT_S},
-            )
-            event.listen(engine, "connect", _pragmas(self._synchronous, write=write))
-            return engine.connect()
-
-        return connect
-
-
-def _pragmas(synchronous: str, *, write: bool) -> Callable[[sqlite3.Connection, Any], None]:
-    def apply(connection: sqlite3.Connection, _record: Any) -> None:
-        for pragma in (
+        pragmas = (
             "journal_mode=WAL",
-            f"synchronous={synchronous}",
+            f"synchronous={self._synchronous}",
             "wal_autocheckpoint=0",  # the DatabaseManager checkpoints
             "foreign_keys=ON",
             "temp_store=MEMORY",
             "cache_size=-4096",
             f"busy_timeout={0 if write else 2000}",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
+        )
 
-    return apply
+        def open_raw() -> sqlite3.Connection:
+            # While it is opened it may meet others that open it too; afterwards see _begin.
+            raw = sqlite3.connect(self.path, timeout=BUSY_LIMIT_S, check_same_thread=False)
+            try:
+                for pragma in pragmas:
+                    raw.execute(f"PRAGMA {pragma}")
+            except BaseException:
+                raw.close()
+                raise
+            return raw
+
+        return lambda: engine.connect(open_raw)
 
 
 def _in_snapshot(connection: Connection, work: Work[T]) -> T:
@@ -252,5 +246,4 @@ class _Thread:
     def _shut(self) -> None:
         if self._connection is not None:
             self._connection.close()
-            self._connection.engine.dispose()
             self._connection = None

@@ -5,12 +5,17 @@ right.
 """
 
 import os
+import sqlite3
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from backend.adapters.storage.schema import metadata
 from backend.core.errors import CannotStart
@@ -38,32 +43,58 @@ def migrate(path: Path | str) -> str:
         CannotStart: If the database was made by a newer program, or is no database.
     """
     _make_private(Path(path))
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     try:
-        with engine.connect() as connection:
+        # Without SQLAlchemy: most starts find the number right, and need no more of it.
+        with closing(sqlite3.connect(path, isolation_level=None)) as raw:
             # Of a new file: what is deleted can be given back to the disk bit by bit.
-            connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            connection.exec_driver_sql("PRAGMA synchronous=FULL")
-            before = current_version(connection)
-            if before == HEAD:
-                return "current"
-            if before is not None and before > HEAD:
-                raise CannotStart(
-                    f"the database {path} is at step {before}, made by a newer agpt-server; this "
-                    f"one knows steps up to {HEAD}: install the newer version, or restore a backup"
-                )
-            connection.commit()
+            for pragma in ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL"):
+                raw.execute(f"PRAGMA {pragma}")
+            before = _version(raw)
             if before is None:
-                _create(connection)
-            else:
-                _upgrade(connection)
-            connection.commit()
+                create(raw)
+                return "created"
+        if before > HEAD:
+            raise CannotStart(
+                f"the database {path} is at step {before}, made by a newer agpt-server; this "
+                f"one knows steps up to {HEAD}: install the newer version, or restore a backup"
+            )
+        if before < HEAD:
+            _upgrade(path)
+    except sqlite3.DatabaseError as exc:
+        raise CannotStart(f"the database {path} cannot be used: {exc}") from exc
     except DatabaseError as exc:
         raise CannotStart(f"the database {path} cannot be used: {exc.orig}") from exc
-    finally:
-        engine.dispose()
-    return "created" if before is None else f"upgraded from {before}"
+    return "current" if before == HEAD else f"upgraded from {before}"
+
+
+def _version(raw: sqlite3.Connection) -> str | None:
+    named = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+    if raw.execute(named).fetchone() is None:
+        return None
+    found = raw.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if found is None else str(found[0])
+
+
+def create(raw: sqlite3.Connection) -> None:
+    """Make all tables at once, all or none. A test holds that the steps lead to the same ones."""
+    raw.execute("BEGIN IMMEDIATE")
+    for statement in statements():
+        raw.execute(statement)
+    raw.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+    raw.execute("INSERT INTO alembic_version VALUES (?)", (HEAD,))
+    raw.execute("COMMIT")
+
+
+@cache
+def statements() -> tuple[str, ...]:
+    """Return what makes all tables and indexes in SQLite."""
+    dialect = sqlite.dialect()
+    made: list[str] = []
+    for table in metadata.sorted_tables:
+        made.append(str(CreateTable(table).compile(dialect=dialect)))
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        made.extend(str(CreateIndex(index).compile(dialect=dialect)) for index in indexes)
+    return tuple(made)
 
 
 def _make_private(path: Path) -> None:
@@ -74,20 +105,19 @@ def _make_private(path: Path) -> None:
         raise CannotStart(f"the database {path} cannot be opened: {exc.strerror}") from exc
 
 
-def _create(connection: Connection) -> None:
-    """Make all tables at once. A test holds that the steps lead to the same ones."""
-    metadata.create_all(connection)
-    connection.exec_driver_sql(
-        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
-    )
-    connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (HEAD,))
-
-
-def _upgrade(connection: Connection) -> None:
+def _upgrade(path: Path | str) -> None:
     from alembic import command  # noqa: PLC0415 - see above
     from alembic.config import Config  # noqa: PLC0415 - the same
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA synchronous=FULL")
+            connection.commit()
+            config.attributes["connection"] = connection
+            command.upgrade(config, HEAD)
+            connection.commit()
+    finally:
+        engine.dispose()
