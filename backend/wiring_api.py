@@ -19,6 +19,7 @@ from backend.telemetry import Metrics
 
 if TYPE_CHECKING:
     from backend.ports.dispatch import Dispatcher
+    from backend.services.audit import AuditService
     from backend.services.blocks import BlockService
     from backend.services.executions import ExecutionService
     from backend.services.webhooks import WebhookService
@@ -95,6 +96,7 @@ def _context(
         storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
     )
     return Context(
+        audit=_audit(storage, clock),
         users=users,
         blocks=_blocks(settings, catalog, storage, clock, stack),
         graphs=graphs,
@@ -113,6 +115,13 @@ def _context(
         metrics=metrics.text,
         metrics_open=_on_loopback(settings.agent_api_host),
     )
+
+
+def _audit(storage: SqlStorage, clock: SystemClock) -> "AuditService":
+    from backend.adapters.storage.audit_log import SqlAuditLog
+    from backend.services.audit import AuditService
+
+    return AuditService(log=SqlAuditLog(storage.database), clock=clock)
 
 
 def _webhooks(

@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from backend.api.context import Context
 from backend.api.errors import add_error_handlers
 from backend.api.middleware import BodyLimit, Border
+from backend.api.routes.audit import add_audit_routes
 from backend.api.routes.blocks import add_block_routes
 from backend.api.routes.executions import add_execution_routes
 from backend.api.routes.files import UPLOAD, add_file_routes
@@ -117,6 +118,7 @@ def _with_routes() -> RestApplication:
     add_block_routes(routes)
     add_file_routes(routes)
     add_user_routes(routes)
+    add_audit_routes(routes)
     add_health_routes(routes)
     add_error_handlers(app)
     return app

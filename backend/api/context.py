@@ -9,6 +9,7 @@ from backend.api.auth import Authenticator
 from backend.core.catalog import Catalog
 from backend.core.json import Json
 from backend.ports.clock import Clock
+from backend.services.audit import AuditService
 from backend.services.blocks import BlockService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
@@ -41,6 +42,7 @@ class Context:
         metrics_open: Whether metrics are given without a token: only on a loopback address.
     """
 
+    audit: AuditService
     users: UserService
     blocks: BlockService
     graphs: GraphService

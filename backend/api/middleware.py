@@ -59,6 +59,7 @@ class Border:
             await self._app(scope, receive, send)
             return
         request_id = f"{self._prefix}-{next(self._numbers):x}"
+        scope["request_id"] = request_id
         headers = [*_SECURITY, (b"x-request-id", request_id.encode())]
         if not _is_cacheable(scope["path"]):
             headers.extend(_NO_STORE)

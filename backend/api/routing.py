@@ -11,6 +11,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from backend.api.auditing import Audit, Audited, declared, recorded
 from backend.api.context import context_of
 from backend.core.json import depth_over
 
@@ -48,7 +49,20 @@ def read_json(body: bytes) -> Any:
     return value
 
 
-class PublicRoute(APIRoute):
+class AuditedRoute(APIRoute):
+    """A route that knows what the audit log is told of it."""
+
+    audit: Audited | None = None
+
+    async def answered(self, request: Request, handle: Handler) -> Response:
+        """Return the answer of *handle*, recorded as `Routes.add` was told."""
+        asked = JsonRequest(request.scope, request.receive)
+        if self.audit is None:
+            return await handle(asked)
+        return await recorded(asked, self.audit, handle)
+
+
+class PublicRoute(AuditedRoute):
     """A route that needs no token."""
 
     def get_route_handler(self) -> Handler:
@@ -56,12 +70,12 @@ class PublicRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
-            return await handle(JsonRequest(request.scope, request.receive))
+            return await self.answered(request, handle)
 
         return handler
 
 
-class UserRoute(APIRoute):
+class UserRoute(AuditedRoute):
     """A route that needs a token. It is checked first: a stranger hears nothing of what is wrong."""
 
     def get_route_handler(self) -> Handler:
@@ -70,12 +84,12 @@ class UserRoute(APIRoute):
 
         async def handler(request: Request) -> Response:
             request.scope["caller"] = context_of(request).authenticator.caller(request.scope)
-            return await handle(JsonRequest(request.scope, request.receive))
+            return await self.answered(request, handle)
 
         return handler
 
 
-class PlainUserRoute(APIRoute):
+class PlainUserRoute(AuditedRoute):
     """
     A route that needs a token and whose endpoint takes the request as it is.
 
@@ -84,12 +98,13 @@ class PlainUserRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         """Return the endpoint behind the check of the token."""
-        endpoint = self.endpoint
+        endpoint: Handler = self.endpoint
 
         async def handler(request: Request) -> Response:
             request.scope["caller"] = context_of(request).authenticator.caller(request.scope)
-            response: Response = await endpoint(JsonRequest(request.scope, request.receive))
-            return response
+            if self.audit is None:
+                return await endpoint(JsonRequest(request.scope, request.receive))
+            return await self.answered(request, endpoint)
 
         return handler
 
@@ -109,13 +124,16 @@ class Routes:
         operation: str | None,
         tags: Sequence[str],
         status: int = 200,
-        route_class: type[APIRoute] = UserRoute,
+        route_class: type[AuditedRoute] = UserRoute,
+        audit: Audit | None = None,
     ) -> None:
         """
         Add a route.
 
-        *operation* is its id in OpenAPI; a route without one is not shown there.
+        *operation* is its id in OpenAPI; a route without one is not shown there. A route that
+        changes something says with *audit* what the audit log is told of it.
         """
+        told = declared(method, path, audit)
         self._router.add_api_route(
             path,
             endpoint,
@@ -128,8 +146,11 @@ class Routes:
             include_in_schema=operation is not None,
             route_class_override=route_class,
         )
+        made = self._router.routes[-1]
+        assert isinstance(made, AuditedRoute)
+        made.audit = told
 
-    def add_graph_route(
+    def add_graph_route(  # noqa: PLR0913 - each says one thing of a route
         self,
         method: str,
         path: str,
@@ -139,7 +160,8 @@ class Routes:
         tags: Sequence[str] = ("v1", "graphs"),
         status: int = 200,
         plain: Endpoint | None = None,
-        route_class: type[APIRoute] = UserRoute,
+        route_class: type[AuditedRoute] = UserRoute,
+        audit: Audit | None = None,
     ) -> None:
         """Add a route under ``/api``, and again without, where *plain* takes the older body."""
         self.add(
@@ -150,6 +172,7 @@ class Routes:
             tags=tags,
             status=status,
             route_class=route_class,
+            audit=audit,
         )
         self.add(
             method,
@@ -159,4 +182,5 @@ class Routes:
             tags=tags,
             status=status,
             route_class=route_class,
+            audit=audit,
         )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from backend.core.audit import By
 from backend.core.errors import BadRequest, NotFound
 from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID, DEFAULT_USER_NAME, UserId
 from backend.core.records import UserRecord
@@ -26,6 +27,8 @@ class Caller:
         user_id: Whose things are meant; another user's when an administrator acts for them.
         token_user_id: Whose token it is.
         email: None when the token has none, or *user_id* is another's.
+        by: By what they showed who they are, for the audit log; *by_id* is the id of that session
+            or key.
     """
 
     user_id: UserId
@@ -33,6 +36,8 @@ class Caller:
     email: str | None = None
     name: str | None = None
     is_admin: bool = False
+    by: By = By.TOKEN
+    by_id: str = ""
 
 
 #: Everybody, when authentication is off.
@@ -42,6 +47,7 @@ OWNER = Caller(
     email=DEFAULT_USER_EMAIL,
     name=DEFAULT_USER_NAME,
     is_admin=True,
+    by=By.NOTHING,
 )
 
 

@@ -183,6 +183,9 @@ OPEN: Final[dict[str, str]] = {
     ),
 }
 
+#: Routes that only administrators may ask, beside those below /admin/.
+FOR_ADMINISTRATORS: Final = frozenset({"GET /api/audit"})
+
 #: Rows with an owner that no request makes.
 NOT_BY_REQUEST: Final[dict[str, str]] = {
     "notices": "made by the executor at the end of a run; no route shows them",
@@ -348,6 +351,7 @@ def lists(server: RestServer) -> list[str]:
         route.path + LIST_QUERIES.get(name, "")
         for name, route in route_names(server)
         if name.startswith("GET ")
+        and name not in FOR_ADMINISTRATORS
         and not route.param_convertors
         and not isinstance(route, PublicRoute)
     ]

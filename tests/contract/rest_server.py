@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select, update
 
 from backend.adapters.dispatch.local import LocalDispatcher, LocalSignalSource
 from backend.adapters.storage import SqlStorage, open_storage, reviews, tables
+from backend.adapters.storage.audit_log import SqlAuditLog
 from backend.adapters.storage.library import SqlLibraries
 from backend.adapters.storage.migrate import migrate
 from backend.adapters.storage.sharing import SqlShares
@@ -33,6 +34,7 @@ from backend.core.status import Status
 from backend.discovery import load_blocks, load_catalog
 from backend.ports.dispatch import SignalKind
 from backend.ports.files import FileLimits
+from backend.services.audit import AuditService
 from backend.services.blocks import BlockService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
@@ -297,6 +299,7 @@ def make_context(
         return Health(ready=True, details={"storage": "ok"})
 
     return Context(
+        audit=AuditService(log=SqlAuditLog(storage.database), clock=clock),
         users=users,
         blocks=BlockService(catalog=catalog, run=_run_block),
         graphs=graphs,

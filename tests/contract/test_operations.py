@@ -19,7 +19,15 @@ ROOT = Path(__file__).parents[2]
 CONTRACT = ROOT.parent / "shared" / "spec" / "openapi.json"
 
 #: Ours, beside the contract.
-ADDED = {"postV1Execute active graph agent"}
+OURS: dict[str, dict[str, Any]] = {
+    "postV1Execute active graph agent": {
+        "method": "POST",
+        "path": "/api/graphs/{graph_id}/execute",
+        "statuses": ["200"],
+    },
+    "getV1List audit log": {"method": "GET", "path": "/api/audit", "statuses": ["200"]},
+}
+ADDED = set(OURS)
 
 #: What is built of the contract so far. One more here is one more test below.
 BUILT = set(ANSWERS) - ADDED | {
@@ -98,6 +106,7 @@ async def test_every_built_operation_answers_in_the_contracts_shape(server: Rest
     await ask_library(asked.ask, asked.graph_id)
     await ask_sharing(asked.ask, asked.graph_id)
     await asked.deletions()
+    await asked.audit()
 
     assert asked.seen == BUILT | ADDED
     # The judge of answers, which every test of these has, has seen each of them.
@@ -119,14 +128,21 @@ class _Asked:
         """The graph that the other operations are about."""
         return str(self._graph["id"])
 
-    async def ask(self, name: str, body: Any = None, status: int = 200, **path: Any) -> Any:
+    async def ask(
+        self,
+        name: str,
+        body: Any = None,
+        status: int = 200,
+        *,
+        role: str = "authenticated",
+        **path: Any,
+    ) -> Any:
         """Ask an operation of the contract and check its answer against what it says."""
-        known = BY_ID.get(name) or {
-            "method": "POST",
-            "path": "/api/graphs/{graph_id}/execute",
-            "statuses": ["200"],
-        }
-        response = await self._server.ask(known["method"], known["path"].format(**path), body)
+        known = BY_ID.get(name) or OURS[name]
+        headers = self._server.as_user(ANN, role=role)
+        response = await self._server.ask(
+            known["method"], known["path"].format(**path), body, headers=headers
+        )
         assert response.status_code == status, f"{name}: {response.text}"
         assert str(status) in known["statuses"], name
         self.seen.add(name)
@@ -271,6 +287,13 @@ class _Asked:
         await self.ask("deleteV1Delete graph execution", status=204, graph_exec_id=self._run["id"])
         deleted = await self.ask("deleteV1Delete graph permanently", graph_id=self._graph["id"])
         assert deleted == {"version_counts": 2}
+
+    async def audit(self) -> None:
+        """All that went before is in it, each change with the thing that it changed."""
+        log = await self.ask("getV1List audit log", role="admin")
+        assert {entry["outcome"] for entry in log["entries"]} == {"done"}
+        assert all(entry["object_id"] for entry in log["entries"])
+        assert len(log["entries"]) > 10
 
 
 def _has(value: Any, shape: dict[str, Any], where: str) -> None:

@@ -17,8 +17,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.expression import ClauseElement
 
-from backend.adapters.storage import engine
+from backend.adapters.storage import audit, engine
 from backend.core.errors import Unavailable
+from backend.ports.audit import Recording, current, made_id
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -86,9 +87,36 @@ class Database:
         """Run *work* against a consistent snapshot."""
         return await self._reader.call(lambda connection: _in_snapshot(connection, work))
 
-    async def write(self, work: Work[T]) -> T:
-        """Run *work* in a transaction; commit it, or roll it back when it raises."""
+    async def write(self, work: Work[T], *, about: str = "", incidental: bool = False) -> T:
+        """
+        Run *work* in a transaction; commit it, or roll it back when it raises.
+
+        What is being recorded for the audit log gets its row in the same transaction, with the
+        first work that changes something.
+
+        Args:
+            about: The id of what is changed, where neither a request nor the result tells it.
+            incidental: It is not what somebody asked for.
+        """
+        recording = None if incidental else current()
+        if recording is not None and recording.is_wanted:
+            return await self._write_recorded(work, recording, about)
         return await self._writer.call(lambda connection: self._in_transaction(connection, work))
+
+    async def _write_recorded(self, work: Work[T], recording: Recording, about: str) -> T:
+        def change(connection: Connection) -> tuple[T, bool]:
+            result = work(connection)
+            # These say that nothing was there to be changed.
+            if result is False or (isinstance(result, int) and result == 0):
+                return result, False
+            audit.append(connection, recording.entry(object_id=about or made_id(result)))
+            return result, True
+
+        result, is_change = await self._writer.call(
+            lambda connection: self._in_transaction(connection, change)
+        )
+        recording.is_saved = recording.is_saved or is_change
+        return result
 
     async def write_grouped(self, work: Work[T]) -> T:
         """

@@ -46,16 +46,20 @@ class SqlUserStorage:
 
     async def save_user(self, *, email: str, name: str | None, now_us: int) -> UserRecord:
         return await self._database.write(
-            lambda c: users.save(c, self.user_id, email, name, now_us)
+            lambda c: users.save(c, self.user_id, email, name, now_us), incidental=True
         )
 
     async def set_timezone(self, timezone: str, *, now_us: int) -> None:
-        await self._database.write(lambda c: users.set_timezone(c, self.user_id, timezone, now_us))
+        await self._database.write(
+            lambda c: users.set_timezone(c, self.user_id, timezone, now_us), about=self.user_id
+        )
 
     async def add_graphs(
         self, new: Sequence[Graph], *, now_us: int, settings: Mapping[str, bool] | None = None
     ) -> None:
-        await self._database.write(lambda c: graphs.add(c, self.user_id, new, now_us, settings))
+        await self._database.write(
+            lambda c: graphs.add(c, self.user_id, new, now_us, settings), about=new[0].id
+        )
 
     async def add_version(self, graph: Graph, subs: Sequence[Graph], *, now_us: int) -> Graph:
         return await self._database.write(
@@ -165,6 +169,7 @@ class SqlUserStorage:
         self, answers: Sequence[Answer], *, now_us: int
     ) -> tuple[ExecutionId, bool]:
         payloads = await self._payloads(answers)
+        # Its result is the run first, which is what the audit log names.
         return await self._database.write(
             lambda c: reviews.answer(
                 c, self._values.shown(), self.user_id, answers, payloads, now_us
@@ -201,7 +206,7 @@ class SqlUserStorage:
         )
 
     async def add_schedule(self, schedule: ScheduleRecord) -> None:
-        await self._database.write(lambda c: schedules.add(c, schedule))
+        await self._database.write(lambda c: schedules.add(c, schedule), about=schedule.id)
 
     async def schedules(self, graph_id: GraphId | None = None) -> list[ScheduleRecord]:
         return await self._database.read(lambda c: schedules.mine(c, self.user_id, graph_id))
@@ -210,7 +215,7 @@ class SqlUserStorage:
         return await self._database.write(lambda c: schedules.remove(c, self.user_id, schedule_id))
 
     async def add_preset(self, preset: PresetRecord) -> None:
-        await self._database.write(lambda c: presets.add(c, self.user_id, preset))
+        await self._database.write(lambda c: presets.add(c, self.user_id, preset), about=preset.id)
 
     async def preset(self, preset_id: PresetId) -> PresetRecord | None:
         return await self._database.read(lambda c: presets.get(c, self.user_id, preset_id))

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from backend.api.answers import answer
+from backend.api.auditing import RUNS, Audited
 from backend.api.context import caller_of, context_of
 from backend.api.routing import PlainUserRoute, Routes
 from backend.api.wire import executions as wire
@@ -38,10 +39,17 @@ def add_execution_routes(routes: Routes) -> None:
             plain=execute_graph_with_plain_inputs,
             operation=operation,
             route_class=PlainUserRoute,
+            audit=RUNS,
         )
     run = "/graphs/{graph_id}/executions/{graph_exec_id}"
     add("GET", run, get_execution, operation="getV1Get execution details")
-    add("POST", f"{run}/stop", stop_execution, operation="postV1Stop graph execution")
+    add(
+        "POST",
+        f"{run}/stop",
+        stop_execution,
+        operation="postV1Stop graph execution",
+        audit=Audited("stop", "run", "graph_exec_id"),
+    )
     add(
         "GET",
         "/graphs/{graph_id}/executions",
@@ -55,6 +63,7 @@ def add_execution_routes(routes: Routes) -> None:
         delete_execution,
         status=204,
         operation="deleteV1Delete graph execution",
+        audit=Audited("delete", "run", "graph_exec_id"),
     )
 
 

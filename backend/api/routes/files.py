@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from backend.api.answers import answer
+from backend.api.auditing import NotAudited
 from backend.api.context import caller_of, context_of
 from backend.api.multipart import FormFile, file_in
 from backend.api.routing import PREFIX, PlainUserRoute, Routes
@@ -30,6 +31,7 @@ def add_file_routes(routes: Routes) -> None:
         operation="postV1Upload file to cloud storage",
         tags=("v1", "files"),
         route_class=PlainUserRoute,
+        audit=NotAudited("a file is its own record, and goes with the run that uses it"),
     )
 
 

@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from backend.api.answers import answer
+from backend.api.auditing import Audited
 from backend.api.context import caller_of, context_of
 from backend.api.routing import Routes
 from backend.api.wire import graphs as wire
@@ -27,10 +28,23 @@ def add_graph_routes(routes: Routes) -> None:
         create_graph,
         plain=create_plain_graph,
         operation="postV1Create new graph",
+        audit=Audited("create", "graph"),
     )
     add("GET", "/graphs/{graph_id}", get_graph, operation="getV1Get specific graph")
-    add("PUT", "/graphs/{graph_id}", update_graph, operation="putV1Update graph version")
-    add("DELETE", "/graphs/{graph_id}", delete_graph, operation="deleteV1Delete graph permanently")
+    add(
+        "PUT",
+        "/graphs/{graph_id}",
+        update_graph,
+        operation="putV1Update graph version",
+        audit=Audited("change", "graph", "graph_id"),
+    )
+    add(
+        "DELETE",
+        "/graphs/{graph_id}",
+        delete_graph,
+        operation="deleteV1Delete graph permanently",
+        audit=Audited("delete", "graph", "graph_id"),
+    )
     add(
         "GET",
         "/graphs/{graph_id}/versions",
@@ -42,12 +56,14 @@ def add_graph_routes(routes: Routes) -> None:
         "/graphs/{graph_id}/versions/active",
         set_active_version,
         operation="putV1Set active graph version",
+        audit=Audited("activate", "graph", "graph_id"),
     )
     add(
         "PATCH",
         "/graphs/{graph_id}/settings",
         change_settings,
         operation="patchV1Update graph settings",
+        audit=Audited("change_settings", "graph", "graph_id"),
     )
     add(
         "GET",

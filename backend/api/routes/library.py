@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from fastapi import Query, Request, Response
 
 from backend.api.answers import answer
+from backend.api.auditing import Audited
 from backend.api.context import Context, caller_of, context_of
 from backend.api.routing import PREFIX, Routes
 from backend.api.wire import library as wire
@@ -36,10 +37,24 @@ def add_library_routes(routes: Routes) -> None:
             "getV2GetLibraryAgentByGraphId",
         ),
         ("GET", _ONE, get_agent, "getV2Get library agent"),
-        ("PATCH", _ONE, change_agent, "patchV2Update library agent"),
-        ("POST", f"{_ONE}/fork", fork_agent, "postV2Fork library agent"),
     ):
         routes.add(method, path, endpoint, operation=operation, tags=_TAGS)
+    routes.add(
+        "PATCH",
+        _ONE,
+        change_agent,
+        operation="patchV2Update library agent",
+        tags=_TAGS,
+        audit=Audited("change", "library_agent", "library_agent_id"),
+    )
+    routes.add(
+        "POST",
+        f"{_ONE}/fork",
+        fork_agent,
+        operation="postV2Fork library agent",
+        tags=_TAGS,
+        audit=Audited("fork", "graph", facts=("library_agent_id",)),
+    )
     routes.add(
         "DELETE",
         _ONE,
@@ -47,6 +62,7 @@ def add_library_routes(routes: Routes) -> None:
         operation="deleteV2Delete library agent",
         tags=_TAGS,
         status=204,
+        audit=Audited("delete", "library_agent", "library_agent_id"),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from fastapi import Query, Request, Response
 
 from backend.api.answers import answer
+from backend.api.auditing import RUNS, SHOWS_SECRETS, Audited
 from backend.api.context import Context, caller_of, context_of
 from backend.api.routes.executions import start_run
 from backend.api.routing import PREFIX, Routes
@@ -25,24 +26,62 @@ _LAST_PAGE: Final = 10_000_000
 def add_preset_routes(routes: Routes) -> None:
     """Add the routes of this noun."""
     add = routes.add
-    add("GET", _PRESETS, list_presets, operation="getV2List presets", tags=_TAGS)
-    add("POST", _PRESETS, create_preset, operation="postV2Create a new preset", tags=_TAGS)
+    add(
+        "GET",
+        _PRESETS,
+        list_presets,
+        operation="getV2List presets",
+        tags=_TAGS,
+        audit=SHOWS_SECRETS,
+    )
+    add(
+        "POST",
+        _PRESETS,
+        create_preset,
+        operation="postV2Create a new preset",
+        tags=_TAGS,
+        audit=Audited("create", "preset"),
+    )
     add(
         "POST",
         f"{_PRESETS}/setup-trigger",
         set_up_trigger,
         operation="postV2SetupTrigger",
         tags=_TAGS,
+        audit=Audited("set_up_trigger", "preset"),
     )
-    add("GET", _ONE, get_preset, operation="getV2Get a specific preset", tags=_TAGS)
-    add("PATCH", _ONE, change_preset, operation="patchV2Update an existing preset", tags=_TAGS)
-    add("DELETE", _ONE, delete_preset, operation="deleteV2Delete a preset", tags=_TAGS, status=204)
+    add(
+        "GET",
+        _ONE,
+        get_preset,
+        operation="getV2Get a specific preset",
+        tags=_TAGS,
+        audit=SHOWS_SECRETS,
+    )
+    add(
+        "PATCH",
+        _ONE,
+        change_preset,
+        operation="patchV2Update an existing preset",
+        tags=_TAGS,
+        audit=Audited("change", "preset", "preset_id"),
+    )
+    add(
+        "DELETE",
+        _ONE,
+        delete_preset,
+        operation="deleteV2Delete a preset",
+        tags=_TAGS,
+        status=204,
+        audit=Audited("delete", "preset", "preset_id"),
+    )
     add(
         "POST",
         f"{_ONE}/execute",
         execute_preset,
         operation="postV2Execute a preset",
         tags=_TAGS,
+        audit=RUNS,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from fastapi import Query, Request, Response
 
 from backend.api.answers import answer
+from backend.api.auditing import Audited
 from backend.api.context import caller_of, context_of
 from backend.api.routing import PREFIX, Routes
 from backend.api.wire import reviews as wire
@@ -37,6 +38,7 @@ def add_review_routes(routes: Routes) -> None:
         decide,
         operation="postV2ProcessReviewAction",
         tags=_TAGS,
+        audit=Audited("decide", "run"),
     )
 
 

@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from backend.api.answers import answer
+from backend.api.auditing import Audited
 from backend.api.context import caller_of, context_of
 from backend.api.routing import Routes
 from backend.api.wire import schedules as wire
@@ -28,6 +29,7 @@ def add_schedule_routes(routes: Routes) -> None:
         plain=create_plain_schedule,
         operation="postV1Create execution schedule",
         tags=_TAGS,
+        audit=Audited("create", "schedule", facts=("graph_id",)),
     )
     add(
         "GET",
@@ -49,6 +51,7 @@ def add_schedule_routes(routes: Routes) -> None:
         delete_schedule,
         operation="deleteV1Delete execution schedule",
         tags=_TAGS,
+        audit=Audited("delete", "schedule", "schedule_id"),
     )
 
 

@@ -3,6 +3,7 @@
 from fastapi import Request, Response
 
 from backend.api.answers import answer
+from backend.api.auditing import Audited, NotAudited
 from backend.api.context import caller_of, context_of
 from backend.api.routing import PREFIX, Routes
 from backend.api.wire import users as wire
@@ -18,6 +19,7 @@ def add_user_routes(routes: Routes) -> None:
         get_or_create_user,
         operation="postV1Get or create user",
         tags=_TAGS,
+        audit=NotAudited("asked at each visit; nothing changes but on the first"),
     )
     routes.add(
         "GET",
@@ -32,6 +34,7 @@ def add_user_routes(routes: Routes) -> None:
         set_timezone,
         operation="postV1Update user timezone",
         tags=_TAGS,
+        audit=Audited("change_timezone", "user"),
     )
 
 

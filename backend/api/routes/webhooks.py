@@ -5,6 +5,7 @@ from typing import Final
 from fastapi import Request, Response
 
 from backend.api.answers import answer
+from backend.api.auditing import RUNS, NotAudited
 from backend.api.context import caller_of, context_of
 from backend.api.routing import PREFIX, PublicRoute, Routes
 from backend.core.ids import WebhookId
@@ -25,6 +26,7 @@ def add_webhook_routes(routes: Routes) -> None:
         operation="postV1WebhookIngressGeneric",
         tags=_TAGS,
         route_class=PublicRoute,
+        audit=RUNS,
     )
     routes.add(
         "POST",
@@ -32,6 +34,7 @@ def add_webhook_routes(routes: Routes) -> None:
         ping,
         operation="postV1WebhookPing",
         tags=_TAGS,
+        audit=NotAudited("asks a provider to try; what it delivers is a run"),
     )
 
 

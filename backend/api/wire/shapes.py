@@ -275,6 +275,32 @@ class LibraryAgentPresetResponse(BaseModel):
     pagination: Pagination
 
 
+class AuditEntry(BaseModel):
+    """A row of the audit log."""
+
+    seq: int
+    at: datetime
+    who: str
+    by: str
+    by_id: str
+    acting_for: str
+    address: str
+    request_id: str
+    verb: str
+    kind: str
+    object_id: str
+    outcome: str
+    facts: dict[str, str | int | bool | None]
+    hash: str
+
+
+class AuditEntries(BaseModel):
+    """A page of the audit log; *next_before* is null on the last."""
+
+    entries: list[AuditEntry]
+    next_before: int | None
+
+
 #: What is answered, by operation.
 ANSWERS: dict[str, Any] = {
     "postV1Get or create user": Any,
@@ -314,4 +340,5 @@ ANSWERS: dict[str, Any] = {
     "postV1WebhookIngressGeneric": Any,
     "postV1WebhookPing": Any,
     "getHealthHealth": Any,
+    "getV1List audit log": AuditEntries,
 }
