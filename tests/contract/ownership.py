@@ -20,6 +20,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from backend.api.routing import PublicRoute
+from tests.contract.administrators import FOR_ADMINISTRATORS
 from tests.contract.rest_server import ANN, Json, RestServer
 from tests.contract.test_wrong_everywhere import SENT
 from tests.contract.test_wrong_requests import UNKNOWN
@@ -182,9 +183,6 @@ OPEN: Final[dict[str, str]] = {
         "senders have no account; the address is secret, and a signature may be asked for"
     ),
 }
-
-#: Routes that only administrators may ask, beside those below /admin/.
-FOR_ADMINISTRATORS: Final = frozenset({"GET /api/audit"})
 
 #: Rows with an owner that no request makes.
 NOT_BY_REQUEST: Final[dict[str, str]] = {

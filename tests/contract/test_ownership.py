@@ -12,9 +12,9 @@ from fastapi.routing import APIRoute
 import backend.services.executions
 from backend.api.routing import PublicRoute
 from tests.contract import ownership
+from tests.contract.administrators import FOR_ADMINISTRATORS
 from tests.contract.owner_filters import Filters
 from tests.contract.ownership import (
-    FOR_ADMINISTRATORS,
     LIST_QUERIES,
     NO_IDS,
     NOT_BY_REQUEST,

@@ -1,0 +1,6 @@
+"""What only administrators may ask."""
+
+from typing import Final
+
+#: Beside the routes below /admin/.
+FOR_ADMINISTRATORS: Final = frozenset({"GET /api/audit"})
