@@ -20,7 +20,6 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from backend.api.routing import PublicRoute
-from tests.contract.administrators import FOR_ADMINISTRATORS
 from tests.contract.rest_server import ANN, Json, RestServer
 from tests.contract.test_wrong_everywhere import SENT
 from tests.contract.test_wrong_requests import UNKNOWN
@@ -349,7 +348,6 @@ def lists(server: RestServer) -> list[str]:
         route.path + LIST_QUERIES.get(name, "")
         for name, route in route_names(server)
         if name.startswith("GET ")
-        and name not in FOR_ADMINISTRATORS
         and not route.param_convertors
         and not isinstance(route, PublicRoute)
     ]

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from fastapi import Path, Request, Response
 
 from backend.api.answers import answer
+from backend.api.auditing import Audited
 from backend.api.context import caller_of, context_of
 from backend.api.routing import PREFIX, PublicRoute, Routes
 from backend.api.wire import sharing as wire
@@ -17,7 +18,14 @@ _TAGS: Final = ("v1",)
 
 def add_sharing_routes(routes: Routes) -> None:
     """Add the routes of this noun."""
-    routes.add("POST", _SHARE, share, operation="postV1EnableExecutionSharing", tags=_TAGS)
+    routes.add(
+        "POST",
+        _SHARE,
+        share,
+        operation="postV1EnableExecutionSharing",
+        tags=_TAGS,
+        audit=Audited("share", "run", "graph_exec_id"),
+    )
     routes.add(
         "DELETE",
         _SHARE,
@@ -25,6 +33,7 @@ def add_sharing_routes(routes: Routes) -> None:
         operation="deleteV1DisableExecutionSharing",
         tags=_TAGS,
         status=204,
+        audit=Audited("unshare", "run", "graph_exec_id"),
     )
     routes.add(
         "GET",
