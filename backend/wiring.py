@@ -312,6 +312,7 @@ async def serve_rest(settings: Settings, started: Started, stopping: asyncio.Eve
             version=__version__,
             cors_origins=settings.backend_cors_allow_origins,
             show_docs=settings.app_env == "local",
+            everybody_is_owner=not settings.enable_auth,
         )
         await serve_app(
             app,

@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from backend.api.context import Context
 from backend.api.errors import add_error_handlers
 from backend.api.middleware import BodyLimit, Border
+from backend.api.pages import OwnPages
 from backend.api.routes.audit import add_audit_routes
 from backend.api.routes.blocks import add_block_routes
 from backend.api.routes.executions import add_execution_routes
@@ -53,12 +54,14 @@ def create_app(
     cors_origins: Sequence[str] = ("http://localhost:3000",),
     body_limit_bytes: int = DEFAULT_BODY_LIMIT_BYTES,
     show_docs: bool = True,
+    everybody_is_owner: bool = False,
 ) -> FastAPI:
     """
     Return the REST application. It opens nothing and starts nothing.
 
     *cors_origins* are exact origins, or ``regex:`` and a pattern; an origin on localhost stands
     for its twin on 127.0.0.1 too. *show_docs* serves the pages that try routes out.
+    *everybody_is_owner* says that sign-in is off: then pages of others are kept out here.
     """
     app = _prepared.pop() if _prepared else _with_routes()
     app.version = version
@@ -70,6 +73,8 @@ def create_app(
     # The last one added stands outermost.
     # An upload is never held in memory, and has a limit of its own.
     app.add_middleware(BodyLimit, limit_bytes=body_limit_bytes, exempt=frozenset({UPLOAD}))
+    if everybody_is_owner:
+        app.add_middleware(OwnPages, allowed=cors_origins)
     app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM_BYTES)
     app.add_middleware(
         CORSMiddleware,

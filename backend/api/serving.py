@@ -7,6 +7,8 @@ from typing import Any
 
 import uvicorn
 
+from backend.api.wary import WaryProtocol
+
 
 async def serve_app(
     app: Any,
@@ -26,7 +28,7 @@ async def serve_app(
         app,
         **{
             "loop": "none",
-            "http": "httptools",
+            "http": WaryProtocol,
             "ws": "none",
             "access_log": False,
             "log_config": None,
