@@ -75,7 +75,7 @@ def _context(
     from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
     from backend.wiring_files import open_files
-    from backend.wiring_library import library_of, sharing_of
+    from backend.wiring_library import builder_of, library_of, sharing_of
 
     clock, catalog = SystemClock(), load_catalog()
     users = UserService(storage=storage, clock=clock)
@@ -95,6 +95,7 @@ def _context(
     presets = PresetService(
         storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
     )
+    library = library_of(storage, graphs, clock)
     return Context(
         audit=_audit(storage, clock),
         users=users,
@@ -102,8 +103,9 @@ def _context(
         graphs=graphs,
         executions=executions,
         schedules=schedules,
-        library=library_of(storage, graphs, clock),
-        sharing=sharing_of(settings, storage),
+        library=library,
+        builder=builder_of(storage, library, catalog, clock),
+        sharing=sharing_of(storage, settings.frontend_base_url),
         presets=presets,
         webhooks=webhooks,
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Final
 
 from backend.adapters.storage import SqlStorage
 from backend.adapters.storage.library import SqlLibraries
+from backend.core.catalog import Catalog
 from backend.ports.clock import Clock
-from backend.settings import Settings
 
 if TYPE_CHECKING:
+    from backend.services.builder import BuilderService
     from backend.services.graphs import GraphService
     from backend.services.library import LibraryService
     from backend.services.sharing import SharingService
@@ -24,7 +25,7 @@ def library_of(storage: SqlStorage, graphs: "GraphService", clock: Clock) -> "Li
     return LibraryService(libraries=SqlLibraries(storage.database), graphs=graphs, clock=clock)
 
 
-def sharing_of(settings: Settings, storage: SqlStorage) -> "SharingService":
+def sharing_of(storage: SqlStorage, frontend_url: str) -> "SharingService":
     """Return the shared runs of all users."""
     from backend.adapters.storage.sharing import SqlShares
     from backend.services.sharing import SharingService
@@ -33,5 +34,16 @@ def sharing_of(settings: Settings, storage: SqlStorage) -> "SharingService":
         shares=SqlShares(storage.database, storage.values),
         # Of version 4: 122 bits from the system's source of secrets.
         new_token=lambda: str(uuid.uuid4()),
-        base_url=settings.frontend_base_url or _FRONTEND,
+        base_url=frontend_url or _FRONTEND,
     )
+
+
+def builder_of(
+    storage: SqlStorage, library: "LibraryService", catalog: Catalog, clock: Clock
+) -> "BuilderService":
+    """Return the builder's menu."""
+    from backend.adapters.storage.builder import SqlBuilders
+    from backend.services.builder import BuilderService
+
+    builders = SqlBuilders(storage.database)
+    return BuilderService(catalog=catalog, builders=builders, library=library, clock=clock)

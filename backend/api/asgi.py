@@ -15,6 +15,7 @@ from backend.api.middleware import BodyLimit, Border
 from backend.api.pages import OwnPages
 from backend.api.routes.audit import add_audit_routes
 from backend.api.routes.blocks import add_block_routes
+from backend.api.routes.builder import add_builder_routes
 from backend.api.routes.executions import add_execution_routes
 from backend.api.routes.files import UPLOAD, add_file_routes
 from backend.api.routes.graphs import add_graph_routes
@@ -116,6 +117,7 @@ def _with_routes() -> RestApplication:
     add_graph_routes(routes)
     add_schedule_routes(routes)
     add_library_routes(routes)
+    add_builder_routes(routes)
     add_sharing_routes(routes)
     add_preset_routes(routes)
     add_webhook_routes(routes)

@@ -11,6 +11,7 @@ from backend.core.json import Json
 from backend.ports.clock import Clock
 from backend.services.audit import AuditService
 from backend.services.blocks import BlockService
+from backend.services.builder import BuilderService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
@@ -49,6 +50,7 @@ class Context:
     executions: ExecutionService
     schedules: ScheduleService
     library: LibraryService
+    builder: BuilderService
     sharing: SharingService
     presets: PresetService
     webhooks: WebhookService

@@ -12,14 +12,14 @@ class UserLibrary(Protocol):
     async def page(
         self,
         *,
-        number: int,
-        size: int,
+        skip: int,
+        most: int,
         sort: LibrarySort = LibrarySort.UPDATED,
         search: str = "",
         only_favorites: bool = False,
     ) -> tuple[list[LibraryAgent], int]:
         """
-        Return page *number* (from 1) of what is not archived, and how many there are in all.
+        Return what is not archived, after *skip* of it and at *most* so many, and how many in all.
 
         *search* is looked for in names and descriptions, whatever the case of its letters.
         """

@@ -43,12 +43,18 @@ class LibraryService:
         if len(search) > MAX_SEARCH:
             raise BadRequest(f"search_term is longer than {MAX_SEARCH} characters")
         return await self._libraries.of(user_id).page(
-            number=page,
-            size=page_size,
+            skip=(page - 1) * page_size,
+            most=page_size,
             sort=sort,
             search=search.strip(),
             only_favorites=only_favorites,
         )
+
+    async def found(
+        self, user_id: UserId, search: str, *, skip: int, most: int
+    ) -> tuple[list[LibraryAgent], int]:
+        """Return agents that fit *search* after *skip* of them, and how many fit in all."""
+        return await self._libraries.of(user_id).page(skip=skip, most=most, search=search)
 
     async def get(self, user_id: UserId, agent_id: LibraryAgentId) -> LibraryAgent:
         """Return an agent."""

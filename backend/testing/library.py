@@ -38,7 +38,7 @@ def run_of(graph: str, run_id: str, *, user: UserId = ANN, at_us: int = 1) -> Ne
 
 async def names(mine: UserLibrary, **wanted: object) -> list[str]:
     """Return the names on the first page of a list."""
-    page, _ = await mine.page(**{"number": 1, "size": 100, **wanted})  # type: ignore[arg-type] # as a caller writes them
+    page, _ = await mine.page(**{"skip": 0, "most": 100, **wanted})  # type: ignore[arg-type] # as a caller writes them
     return [agent.graph.name for agent in page]
 
 
@@ -66,9 +66,9 @@ class LibrariesSpec:
             (await self.entry(libraries, "first")).id, LibraryChanges(is_favorite=True), now_us=9
         )
 
-        page, total = await mine.page(number=2, size=2)
+        page, total = await mine.page(skip=1, most=1)
 
-        assert ([agent.graph.name for agent in page], total) == (["second"], 3)
+        assert ([agent.graph.name for agent in page], total) == (["third"], 3)
         assert await names(mine) == ["first", "third", "second"]
         assert await names(mine, sort=LibrarySort.CREATED) == ["first", "second", "third"]
         assert await names(mine, only_favorites=True) == ["first"]
@@ -100,7 +100,7 @@ class LibrariesSpec:
 
         assert await theirs.get(entry.id) is None
         assert await theirs.of_graph(GraphId("first")) is None
-        assert await theirs.page(number=1, size=10) == ([], 0)
+        assert await theirs.page(skip=0, most=10) == ([], 0)
         assert not await theirs.remove(entry.id, now_us=9)
         with pytest.raises(NotFound):
             await theirs.change(entry.id, LibraryChanges(is_favorite=True), now_us=9)

@@ -31,3 +31,20 @@ async def ask_sharing(ask: Ask, graph_id: str) -> None:
     seen = await ask("getV1GetSharedExecution", share_token=shared["share_token"])
     assert seen["id"] == run["graph_exec_id"]
     await ask("deleteV1DisableExecutionSharing", status=204, **run)
+
+
+async def ask_builder(ask: Ask) -> None:
+    """Look through the menu of the builder."""
+    page = await ask("getV2Get builder blocks", query="type=input&page_size=2")
+    assert len(page["blocks"]) == 2
+    id_ = page["blocks"][0]["id"]
+    assert await ask("getV2Get specific blocks", query=f"block_ids={id_}") == [page["blocks"][0]]
+    categories = await ask("getV2Get builder block categories")
+    assert "basic" in {one["name"] for one in categories}
+    counts = await ask("getV2Get builder item counts")
+    assert counts["all_blocks"] > counts["input_blocks"] > 0
+    await ask("getV2Get builder integration providers")
+    found = await ask("getV2Builder search", query="search_query=template")
+    assert "FillTextTemplateBlock" in {one["name"] for one in found["items"]}
+    shown = await ask("getV2Get builder suggestions")
+    assert [one["search_id"] for one in shown["recent_searches"]] == [found["search_id"]]

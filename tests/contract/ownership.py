@@ -2,7 +2,8 @@
 
 Nothing here lists routes. They come from the application's own table; their bodies from `SENT`,
 where each route that reads one has a whole body already, with `UNKNOWN` for the ids in it. What has
-to be said once is how a thing of a user is made (`MAKERS`), and where a name in a route, a query or
+to be said once is how a thing of a user is made (`MAKERS` of
+owners.py), and where a name in a route, a query or
 a body means such a thing under another name (`ALIASES`).
 """
 
@@ -20,103 +21,13 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from backend.api.routing import PublicRoute
+from tests.contract.owners import MAKERS, Owner
 from tests.contract.rest_server import ANN, Json, RestServer
 from tests.contract.test_wrong_everywhere import SENT
 from tests.contract.test_wrong_requests import UNKNOWN
-from tests.contract.triggered import PRESETS, new_preset, new_trigger
+from tests.contract.triggered import PRESETS
 
-Makes = Callable[["Owner"], Awaitable[str]]
 Way = tuple[str | int, ...]
-
-
-class Owner:
-    """A user, and one of each of their things, made when somebody asks for it."""
-
-    def __init__(self, server: RestServer, user: str) -> None:
-        self.server = server
-        self.user = user
-        self.things: dict[str, str] = {}
-
-    async def thing(self, kind: str) -> str:
-        """Return the id of the thing of a kind."""
-        if kind not in self.things:
-            self.things[kind] = await MAKERS[kind](self)
-        return self.things[kind]
-
-    async def make_all(self) -> None:
-        """Make one of each kind."""
-        for kind in MAKERS:
-            await self.thing(kind)
-
-    async def made(self, method: str, path: str, body: Any = None, **more: Any) -> Json:
-        """Ask for something that must be given, and return the answer."""
-        response = await self.server.ask(method, path, body, user=self.user, **more)
-        assert response.status_code < 300, response.text
-        answered: Json = response.json()
-        return answered
-
-
-async def _graph(owner: Owner) -> str:
-    return str((await owner.server.new_graph(user=owner.user))["id"])
-
-
-async def _run(owner: Owner) -> str:
-    graph = {"id": await owner.thing("graph_id"), "version": 1}
-    return str((await owner.server.new_run(graph, user=owner.user))["id"])
-
-
-async def _question(owner: Owner) -> str:
-    graph = {"id": await owner.thing("graph_id"), "version": 1}
-    run = await owner.server.new_run(graph, user=owner.user)
-    await owner.server.ask_person(run, f"{run['id']}-1")
-    owner.things["asking_run_id"] = run["id"]
-    return f"{run['id']}-1"
-
-
-async def _asking_run(owner: Owner) -> str:
-    await owner.thing("node_exec_id")
-    return owner.things["asking_run_id"]
-
-
-async def _schedule(owner: Owner) -> str:
-    path = f"/api/graphs/{await owner.thing('graph_id')}/schedules"
-    body = {"name": "s", "cron": "* * * * *", "inputs": {"text": "a"}}
-    return str((await owner.made("POST", path, body))["id"])
-
-
-async def _preset(owner: Owner) -> str:
-    graph = {"id": await owner.thing("graph_id"), "version": 1}
-    return str((await new_preset(owner.server, graph, user=owner.user))["id"])
-
-
-async def _webhook(owner: Owner) -> str:
-    preset = await new_trigger(owner.server, user=owner.user)
-    owner.things["triggered_graph_id"] = preset["graph_id"]
-    return str(preset["webhook"]["id"])
-
-
-async def _triggered_graph(owner: Owner) -> str:
-    await owner.thing("webhook_id")
-    return owner.things["triggered_graph_id"]
-
-
-async def _library_agent(owner: Owner) -> str:
-    path = f"/api/library/agents/by-graph/{await owner.thing('graph_id')}"
-    return str((await owner.made("GET", path))["id"])
-
-
-#: How one of each kind of thing is made, by the name that its id has in routes and bodies.
-MAKERS: Final[dict[str, Makes]] = {
-    "graph_id": _graph,
-    "graph_exec_id": _run,
-    "schedule_id": _schedule,
-    "preset_id": _preset,
-    "webhook_id": _webhook,
-    "triggered_graph_id": _triggered_graph,
-    "node_exec_id": _question,
-    "asking_run_id": _asking_run,
-    "library_agent_id": _library_agent,
-}
 
 #: What is in a path, and is nobody's: what it is filled with.
 NOBODYS: Final[dict[str, str]] = {
@@ -141,6 +52,8 @@ NO_IDS: Final[dict[str, str]] = {
     "source_id": "a node of the graph in the same body",
     "sink_id": "a node of the graph in the same body",
     "forked_from_id": "told, never looked up",
+    "search_id": "of the caller's own searches; any other begins a new one (test_builder.py)",
+    "block_ids": "blocks are everybody's",
 }
 
 #: Bodies beside `SENT`: route, what it is about, body. `UNKNOWN` stands where the id goes.
@@ -173,7 +86,10 @@ QUERIES: Final[dict[tuple[str, str], str]] = {
 }
 
 #: Lists without an id need what else a query must have.
-LIST_QUERIES: Final[dict[str, str]] = {f"GET {PRESETS}": "?graph_id="}
+LIST_QUERIES: Final[dict[str, str]] = {
+    f"GET {PRESETS}": "?graph_id=",
+    "GET /api/builder/blocks/batch": "?block_ids=x",
+}
 
 #: Routes where an id is all that a caller needs, and why that is right.
 OPEN: Final[dict[str, str]] = {
@@ -240,7 +156,7 @@ def kind_of(name: str, route: str) -> str | None:
         return kind
     assert name in NOBODYS, (
         f"The ownership matrix does not know how to fill {{{name}}} of {route}: say in MAKERS of "
-        "tests/contract/ownership.py how a user gets such a thing, or in NOBODYS that nobody owns it."
+        "tests/contract/owners.py how a user gets such a thing, or in NOBODYS that nobody owns it."
     )
     return None
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,9 +17,7 @@ from sqlalchemy import Connection, func, select, update
 from backend.adapters.dispatch.local import LocalDispatcher, LocalSignalSource
 from backend.adapters.storage import SqlStorage, open_storage, reviews, tables
 from backend.adapters.storage.audit_log import SqlAuditLog
-from backend.adapters.storage.library import SqlLibraries
 from backend.adapters.storage.migrate import migrate
-from backend.adapters.storage.sharing import SqlShares
 from backend.api.asgi import create_app
 from backend.api.auth import Authenticator
 from backend.api.context import Context, Health
@@ -39,16 +36,15 @@ from backend.services.blocks import BlockService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
-from backend.services.library import LibraryService
 from backend.services.presets import PresetService
 from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
-from backend.services.sharing import SharingService
 from backend.services.users import UserService
 from backend.services.webhooks import WebhookService
 from backend.testing.blocks import outputs_of
 from backend.testing.clock import FakeClock
 from backend.testing.files import TransientFiles
+from backend.wiring_library import builder_of, library_of, sharing_of
 from tests.contract.conformance import Conformance, JudgedTransport
 
 KEY = "a key that only tests use, long enough"
@@ -294,6 +290,8 @@ def make_context(
         max_body_bytes=10_000,
     )
 
+    library = library_of(storage, graphs, clock)
+
     async def health() -> Health:
         await storage.ping()
         return Health(ready=True, details={"storage": "ok"})
@@ -304,14 +302,9 @@ def make_context(
         blocks=BlockService(catalog=catalog, run=_run_block),
         graphs=graphs,
         executions=executions,
-        sharing=SharingService(
-            shares=SqlShares(storage.database, storage.values),
-            new_token=lambda: str(uuid.uuid4()),
-            base_url="http://localhost:3000",
-        ),
-        library=LibraryService(
-            libraries=SqlLibraries(storage.database), graphs=graphs, clock=clock
-        ),
+        sharing=sharing_of(storage, ""),
+        library=library,
+        builder=builder_of(storage, library, catalog, clock),
         presets=PresetService(
             storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
         ),

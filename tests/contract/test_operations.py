@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from backend.api.wire.answers import ANSWERS
 from backend.core.status import Status
-from tests.contract.asked_library import ask_library, ask_sharing
+from tests.contract.asked_library import ask_builder, ask_library, ask_sharing
 from tests.contract.rest_server import ANN, CALCULATOR, RestServer, sample_graph
 from tests.contract.triggered import full, setup, triggered_graph
 from tests.contract.write_operations import operations, text
@@ -104,6 +104,7 @@ async def test_every_built_operation_answers_in_the_contracts_shape(server: Rest
     await asked.presets()
     await asked.webhooks()
     await ask_library(asked.ask, asked.graph_id)
+    await ask_builder(asked.ask)
     await ask_sharing(asked.ask, asked.graph_id)
     await asked.deletions()
     await asked.audit()
@@ -140,9 +141,9 @@ class _Asked:
         """Ask an operation of the contract and check its answer against what it says."""
         known = BY_ID.get(name) or OURS[name]
         headers = self._server.as_user(ANN, role=role)
-        response = await self._server.ask(
-            known["method"], known["path"].format(**path), body, headers=headers
-        )
+        query = path.pop("query", "")
+        address = known["path"].format(**path) + (f"?{query}" if query else "")
+        response = await self._server.ask(known["method"], address, body, headers=headers)
         assert response.status_code == status, f"{name}: {response.text}"
         assert str(status) in known["statuses"], name
         self.seen.add(name)

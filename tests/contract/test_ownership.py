@@ -14,6 +14,7 @@ from backend.api.routing import PublicRoute
 from tests.contract import ownership
 from tests.contract.administrators import FOR_ADMINISTRATORS
 from tests.contract.owner_filters import Filters
+from tests.contract.owners import Owner
 from tests.contract.ownership import (
     LIST_QUERIES,
     NO_IDS,
@@ -21,7 +22,6 @@ from tests.contract.ownership import (
     OPEN,
     QUERIES,
     Cell,
-    Owner,
     all_rows,
     ask,
     cells,
@@ -111,7 +111,7 @@ async def test_every_owned_table_has_rows_in_the_matrix(people: tuple[Owner, Own
     for table, rows in owned_tables(people[0].server):
         assert rows or table in NOT_BY_REQUEST, (
             f"Nobody owns a row of the table {table} in the ownership matrix: say in MAKERS of "
-            "tests/contract/ownership.py how a user gets one, or in NOT_BY_REQUEST why no request "
+            "tests/contract/owners.py how a user gets one, or in NOT_BY_REQUEST why no request "
             "makes any."
         )
 
@@ -201,6 +201,7 @@ async def _filled(owner: Owner, name: str, route: str) -> str:
 
 #: Functions of storage whose owner filter may go unseen, and why that is right.
 SECOND_LOCKS = {
+    "builder.used": "says only which blocks were run; the spec of its port asks for it",
     "graphs.active_version": "the graph of that version is looked up by its owner then",
     "library._agents": "its ids are of its owner already",
     "reviews.root_of": "says only where a value is kept, of which the question is then looked up",

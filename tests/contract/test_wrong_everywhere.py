@@ -9,6 +9,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from tests.contract.rest_server import CALCULATOR, Json, RestServer, rest_server, sample_graph
+from tests.contract.test_builder import REQUESTS as BUILDER_REQUESTS
 from tests.contract.test_library import AGENTS, agent_of
 from tests.contract.test_sharing import REQUESTS as SHARING_REQUESTS
 from tests.contract.test_wrong_library import REQUESTS as LIBRARY_REQUESTS
@@ -21,6 +22,8 @@ WITHOUT_ROW: Final = {
     **dict.fromkeys(
         [
             "GET /api/graphs",
+            "GET /api/builder/counts",
+            "GET /api/builder/suggestions",
             "GET /api/schedules",
             "GET /api/executions",
             "GET /api/blocks",
@@ -141,6 +144,7 @@ async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestSe
             *PRESET_REQUESTS,
             *LIBRARY_REQUESTS,
             *SHARING_REQUESTS,
+            *BUILDER_REQUESTS,
         )
         if name.startswith(f"{method} ") and route.path_regex.match(path.partition("?")[0])
     }

@@ -63,15 +63,15 @@ class SqlUserLibrary:
     async def page(
         self,
         *,
-        number: int,
-        size: int,
+        skip: int,
+        most: int,
         sort: LibrarySort = LibrarySort.UPDATED,
         search: str = "",
         only_favorites: bool = False,
     ) -> tuple[list[LibraryAgent], int]:
         def read(connection: Connection) -> tuple[list[LibraryAgent], int]:
             ids = _ids(connection, self._user_id, sort, search, only_favorites=only_favorites)
-            shown = ids[(number - 1) * size : number * size]
+            shown = ids[skip : skip + most]
             return _agents(connection, self._user_id, shown), len(ids)
 
         return await self._database.read(read)

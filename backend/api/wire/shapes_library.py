@@ -1,7 +1,7 @@
 """Answers about libraries and what is around them, as OpenAPI shows them; see shapes.py."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -9,6 +9,7 @@ from backend.api.wire.graphs import GraphSettings
 from backend.api.wire.shapes import GraphTriggerInfo, Pagination, Values
 from backend.core.library import LibraryStatus as LibraryAgentStatus
 from backend.core.status import Status as AgentExecutionStatus
+from backend.services.builder import SearchKind
 
 
 class RecentExecution(BaseModel):
@@ -79,6 +80,98 @@ class LibraryAgentResponse(BaseModel):
     pagination: Pagination
 
 
+class BlockCost(BaseModel):
+    """What running a block costs, and when."""
+
+    cost_amount: int
+    cost_filter: Values
+    cost_type: Literal["run", "byte", "second"]
+
+
+class BlockInfo(BaseModel):
+    """A block of the menu."""
+
+    id: str
+    name: str
+    inputSchema: Values  # noqa: N815 - its name on the wire
+    outputSchema: Values  # noqa: N815 - the same
+    costs: list[BlockCost]
+    description: str
+    categories: list[dict[str, str]]
+    contributors: list[Values]
+    staticOutput: bool  # noqa: N815 - the same
+    uiType: str  # noqa: N815 - the same
+
+
+class BlockResponse(BaseModel):
+    """A page of blocks."""
+
+    blocks: list[BlockInfo]
+    pagination: Pagination
+
+
+class BlockCategoryResponse(BaseModel):
+    """A category with its first few blocks."""
+
+    name: str
+    total_blocks: int
+    blocks: list[BlockInfo]
+
+
+class CountResponse(BaseModel):
+    """How much there is of everything."""
+
+    all_blocks: int
+    input_blocks: int
+    action_blocks: int
+    output_blocks: int
+    integrations: int
+    marketplace_agents: int
+    my_agents: int
+
+
+class Provider(BaseModel):
+    """Somebody outside, and how many blocks work with them."""
+
+    name: str
+    description: str
+    integration_count: int
+
+
+class ProviderResponse(BaseModel):
+    """A page of providers."""
+
+    providers: list[Provider]
+    pagination: Pagination
+
+
+class SearchResponse(BaseModel):
+    """A page of what a search found."""
+
+    items: list[BlockInfo | LibraryAgent]
+    search_id: str
+    total_items: dict[SearchKind, int]
+    pagination: Pagination
+
+
+class SearchEntry(BaseModel):
+    """A search of before."""
+
+    search_query: str | None = None
+    filter: list[SearchKind] | None = None
+    by_creator: list[str] | None = None
+    search_id: str | None = None
+
+
+class SuggestionsResponse(BaseModel):
+    """What the menu shows before anybody searches."""
+
+    otto_suggestions: list[str]
+    recent_searches: list[SearchEntry]
+    providers: list[str]
+    top_blocks: list[BlockInfo]
+
+
 class ShareResponse(BaseModel):
     """The link of a shared run."""
 
@@ -105,6 +198,13 @@ ANSWERS: dict[str, Any] = {
     "getV2Get library agent": LibraryAgent,
     "patchV2Update library agent": LibraryAgent,
     "postV2Fork library agent": LibraryAgent,
+    "getV2Get builder blocks": BlockResponse,
+    "getV2Get specific blocks": list[BlockInfo],
+    "getV2Get builder block categories": list[BlockCategoryResponse],
+    "getV2Get builder item counts": CountResponse,
+    "getV2Get builder integration providers": ProviderResponse,
+    "getV2Builder search": SearchResponse,
+    "getV2Get builder suggestions": SuggestionsResponse,
     "postV1EnableExecutionSharing": ShareResponse,
     "getV1GetSharedExecution": SharedExecutionResponse,
 }

@@ -1,0 +1,105 @@
+"""Users of the ownership matrix, and how they get one of each kind of thing that somebody owns."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from tests.contract.rest_server import Json, RestServer
+from tests.contract.triggered import new_preset, new_trigger
+
+Makes = Callable[["Owner"], Awaitable[str]]
+
+
+class Owner:
+    """A user, and one of each of their things, made when somebody asks for it."""
+
+    def __init__(self, server: RestServer, user: str) -> None:
+        self.server = server
+        self.user = user
+        self.things: dict[str, str] = {}
+
+    async def thing(self, kind: str) -> str:
+        """Return the id of the thing of a kind."""
+        if kind not in self.things:
+            self.things[kind] = await MAKERS[kind](self)
+        return self.things[kind]
+
+    async def make_all(self) -> None:
+        """Make one of each kind."""
+        for kind in MAKERS:
+            await self.thing(kind)
+
+    async def made(self, method: str, path: str, body: Any = None, **more: Any) -> Json:
+        """Ask for something that must be given, and return the answer."""
+        response = await self.server.ask(method, path, body, user=self.user, **more)
+        assert response.status_code < 300, response.text
+        answered: Json = response.json()
+        return answered
+
+
+async def _graph(owner: Owner) -> str:
+    return str((await owner.server.new_graph(user=owner.user))["id"])
+
+
+async def _run(owner: Owner) -> str:
+    graph = {"id": await owner.thing("graph_id"), "version": 1}
+    return str((await owner.server.new_run(graph, user=owner.user))["id"])
+
+
+async def _question(owner: Owner) -> str:
+    graph = {"id": await owner.thing("graph_id"), "version": 1}
+    run = await owner.server.new_run(graph, user=owner.user)
+    await owner.server.ask_person(run, f"{run['id']}-1")
+    owner.things["asking_run_id"] = run["id"]
+    return f"{run['id']}-1"
+
+
+async def _asking_run(owner: Owner) -> str:
+    await owner.thing("node_exec_id")
+    return owner.things["asking_run_id"]
+
+
+async def _schedule(owner: Owner) -> str:
+    path = f"/api/graphs/{await owner.thing('graph_id')}/schedules"
+    body = {"name": "s", "cron": "* * * * *", "inputs": {"text": "a"}}
+    return str((await owner.made("POST", path, body))["id"])
+
+
+async def _preset(owner: Owner) -> str:
+    graph = {"id": await owner.thing("graph_id"), "version": 1}
+    return str((await new_preset(owner.server, graph, user=owner.user))["id"])
+
+
+async def _webhook(owner: Owner) -> str:
+    preset = await new_trigger(owner.server, user=owner.user)
+    owner.things["triggered_graph_id"] = preset["graph_id"]
+    return str(preset["webhook"]["id"])
+
+
+async def _triggered_graph(owner: Owner) -> str:
+    await owner.thing("webhook_id")
+    return owner.things["triggered_graph_id"]
+
+
+async def _library_agent(owner: Owner) -> str:
+    path = f"/api/library/agents/by-graph/{await owner.thing('graph_id')}"
+    return str((await owner.made("GET", path))["id"])
+
+
+async def _search(owner: Owner) -> str:
+    path = "/api/builder/search?search_query=text"
+    return str((await owner.made("GET", path))["search_id"])
+
+
+#: How one of each kind of thing is made, by the name that its id has in routes and bodies.
+MAKERS: Final[dict[str, Makes]] = {
+    "graph_id": _graph,
+    "graph_exec_id": _run,
+    "schedule_id": _schedule,
+    "preset_id": _preset,
+    "webhook_id": _webhook,
+    "triggered_graph_id": _triggered_graph,
+    "node_exec_id": _question,
+    "asking_run_id": _asking_run,
+    "library_agent_id": _library_agent,
+    "search": _search,
+}
