@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from backend.setting_keys import keys_of
+from backend.setting_providers import ProviderSettings
 from backend.setting_sources import (
     Found,
     bad_setting,
@@ -48,7 +49,7 @@ ADDRESSES: Final = (
 _FERNET_KEY_BYTES: Final = 32
 
 
-class Settings(BaseModel):
+class Settings(ProviderSettings):
     """Every setting of the server. The environment name is the field's name in capitals."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -18,10 +18,13 @@ from backend.settings import Settings
 from backend.telemetry import Metrics
 
 if TYPE_CHECKING:
+    from backend.adapters.web import GuardedWebClient
     from backend.ports.dispatch import Dispatcher
     from backend.services.audit import AuditService
     from backend.services.blocks import BlockService
     from backend.services.executions import ExecutionService
+    from backend.services.schedules import ScheduleService
+    from backend.services.users import UserService
     from backend.services.webhooks import WebhookService
 
 
@@ -65,30 +68,23 @@ def _context(
     dispatcher: "Dispatcher",
     port: int,
 ) -> Context:
-    from backend.core.cron import Dialect
     from backend.discovery import load_catalog
     from backend.services.executions import ExecutionService
     from backend.services.files import FileService
     from backend.services.graphs import GraphService
     from backend.services.presets import PresetService
     from backend.services.reviews import ReviewService
-    from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
+    from backend.wiring_credentials import open_credentials
     from backend.wiring_files import open_files
     from backend.wiring_library import builder_of, library_of, sharing_of
 
     clock, catalog = SystemClock(), load_catalog()
+    web = _web(settings, stack)
     users = UserService(storage=storage, clock=clock)
     graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
     executions = ExecutionService(
         storage=storage, dispatcher=dispatcher, graphs=graphs, catalog=catalog, clock=clock
-    )
-    schedules = ScheduleService(
-        storage=storage,
-        executions=executions,
-        users=users,
-        clock=clock,
-        dialect=Dialect(settings.cron_dialect),
     )
     base_url = settings.platform_base_url or settings.rest_address(port)
     webhooks = _webhooks(settings, storage, executions, clock, base_url)
@@ -99,15 +95,16 @@ def _context(
     return Context(
         audit=_audit(storage, clock),
         users=users,
-        blocks=_blocks(settings, catalog, storage, clock, stack),
+        blocks=_blocks(settings, catalog, storage, web, stack),
         graphs=graphs,
         executions=executions,
-        schedules=schedules,
+        schedules=_schedules(settings, storage, executions, users),
         library=library,
         builder=builder_of(storage, library, catalog, clock),
         sharing=sharing_of(storage, settings.frontend_base_url),
         presets=presets,
         webhooks=webhooks,
+        credentials=open_credentials(settings, storage, web),
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
         files=FileService(files=open_files(settings), clock=clock),
         catalog=catalog,
@@ -124,6 +121,29 @@ def _audit(storage: SqlStorage, clock: SystemClock) -> "AuditService":
     from backend.services.audit import AuditService
 
     return AuditService(log=SqlAuditLog(storage.database), clock=clock)
+
+
+def _web(settings: Settings, stack: AsyncExitStack) -> "GuardedWebClient":
+    from backend.adapters.web import GuardedWebClient
+
+    web = GuardedWebClient(settings.trust_endpoints_for_requests)
+    stack.push_async_callback(web.aclose)
+    return web
+
+
+def _schedules(
+    settings: Settings, storage: SqlStorage, executions: "ExecutionService", users: "UserService"
+) -> "ScheduleService":
+    from backend.core.cron import Dialect
+    from backend.services.schedules import ScheduleService
+
+    return ScheduleService(
+        storage=storage,
+        executions=executions,
+        users=users,
+        clock=SystemClock(),
+        dialect=Dialect(settings.cron_dialect),
+    )
 
 
 def _webhooks(
@@ -148,10 +168,9 @@ def _blocks(
     settings: Settings,
     catalog: Catalog,
     storage: SqlStorage,
-    clock: SystemClock,
+    web: "GuardedWebClient",
     stack: AsyncExitStack,
 ) -> "BlockService":
-    from backend.adapters.web import GuardedWebClient
     from backend.discovery import load_blocks
     from backend.engine.places import Rooms
     from backend.engine.solo import SoloRunner
@@ -160,13 +179,11 @@ def _blocks(
     from backend.services.blocks import BlockService
     from backend.wiring_files import file_desk, memories_of, worker_pool
 
-    web = GuardedWebClient(settings.trust_endpoints_for_requests)
-    stack.push_async_callback(web.aclose)
     processes = worker_pool(settings, stack)
     solo = SoloRunner(
         blocks=load_blocks(),
         web=web,
-        clock=clock,
+        clock=SystemClock(),
         limits=Limits(value_bytes=settings.max_value_mb * 1024 * 1024),
         files=file_desk(settings, web),
         memory=memories_of(settings, storage),

@@ -20,6 +20,7 @@ from backend.api.routes.executions import add_execution_routes
 from backend.api.routes.files import UPLOAD, add_file_routes
 from backend.api.routes.graphs import add_graph_routes
 from backend.api.routes.health import add_health_routes
+from backend.api.routes.integrations import add_integration_routes
 from backend.api.routes.library import add_library_routes
 from backend.api.routes.presets import add_preset_routes
 from backend.api.routes.reviews import add_review_routes
@@ -121,6 +122,7 @@ def _with_routes() -> RestApplication:
     add_sharing_routes(routes)
     add_preset_routes(routes)
     add_webhook_routes(routes)
+    add_integration_routes(routes)
     add_review_routes(routes)
     add_block_routes(routes)
     add_file_routes(routes)

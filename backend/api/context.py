@@ -12,6 +12,7 @@ from backend.ports.clock import Clock
 from backend.services.audit import AuditService
 from backend.services.blocks import BlockService
 from backend.services.builder import BuilderService
+from backend.services.credentials import CredentialsService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
@@ -55,6 +56,7 @@ class Context:
     presets: PresetService
     webhooks: WebhookService
     reviews: ReviewService
+    credentials: CredentialsService
     files: FileService
     catalog: Catalog
     clock: Clock

@@ -26,6 +26,9 @@ _NAMES: Final = {
     "ExecutePresetBody": "Body_postV2Execute_a_preset",
     "LibrarySort": "LibraryAgentSort",
     "LibraryStatus": "LibraryAgentStatus",
+    "ExchangeBody": "Body_postV1Exchange_oauth_code_for_tokens",
+    "HostScopedCredentialsInput": "HostScopedCredentials-Input",
+    "HostScopedCredentialsOutput": "HostScopedCredentials-Output",
     "Status": "AgentExecutionStatus",
 }
 
@@ -36,7 +39,17 @@ _ALSO: Final = {
 }
 
 #: What needs no token.
-_OPEN: Final = frozenset({"postV1WebhookIngressGeneric", "getV1GetSharedExecution"})
+_OPEN: Final = frozenset(
+    {
+        "postV1WebhookIngressGeneric",
+        "getV1GetSharedExecution",
+        "getV1ListProviders",
+        "getV1GetProviderNames",
+        "getV1GetProviderConstants",
+        "getV1GetProviderEnumExample",
+        "getV1ListSystemProviders",
+    }
+)
 
 _NULLABLE_INTEGER: Final = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
 _NULLABLE_STRING: Final = {"anyOf": [{"type": "string"}, {"type": "null"}]}

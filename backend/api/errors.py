@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from backend.api.answers import answer
 from backend.core import json
+from backend.core.credentials import MASK
 from backend.core.errors import (
     AgentServerError,
     BadRequest,
@@ -23,6 +24,7 @@ from backend.core.errors import (
     NotAllowed,
     NotConfigured,
     NotFound,
+    ProviderNotConfigured,
     StillStopping,
     TooLarge,
     TooManyRequests,
@@ -42,10 +44,14 @@ STATUSES: Final[Mapping[type[AgentServerError], int]] = {
     StillStopping: 504,
     Unavailable: 503,
     NotConfigured: 503,
+    ProviderNotConfigured: 501,
 }
 
 _CLIENT_HINT: Final = "Adjust the request and retry."
 _SERVER_HINT: Final = "Check the server's log for what happened; the answer has a request id."
+
+#: Ends of paths whose bodies hold secrets.
+_SECRET_BODIES: Final = ("/credentials", "/callback")
 
 #: How much of a refused value is shown: an error must not repeat ten megabytes.
 _SHOWN: Final = 500
@@ -93,6 +99,9 @@ def headers_of(error: AgentServerError) -> dict[str, str]:
 async def _invalid(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)
     problems = [_problem(error) for error in exc.errors()[:100]]
+    if request.url.path.endswith(_SECRET_BODIES):
+        # What was refused may be a secret, or an object with one in it: it is not shown around.
+        problems = [{**problem, "input": MASK} for problem in problems]
     return answer(body_of(request.method, request.url.path, 422, problems), 422)
 
 

@@ -206,7 +206,7 @@ def _step_problems(path: Path) -> Iterator[str]:
 def _missing(connection: "Connection") -> Iterator[str]:
     from sqlalchemy import inspect  # noqa: PLC0415 -- help does without
 
-    from backend.adapters.storage.tables import metadata  # noqa: PLC0415 -- the same
+    from backend.adapters.storage.schema import metadata  # noqa: PLC0415 -- the same
 
     found: Any = inspect(connection)
     there = set(found.get_table_names())

@@ -7,6 +7,7 @@ AgentServerError
 ├── BadRequest           the input cannot be used; says what and where
 │   ├── GraphInvalid     problems of a graph, by node
 │   ├── BlockError       a block refused its input, its output, or reported an error
+│   ├── SignInNeeded     an account outside does not let us in any more; its owner must sign in
 │   ├── WebRefused       an address or request that may not leave this machine
 │   └── WebClientError   somebody else's server answered 4xx
 ├── Conflict             the thing is in a state in which this cannot be done
@@ -16,6 +17,7 @@ AgentServerError
 │   │   ├── WebTimedOut  it did not answer within the time limit
 │   │   └── WebTooLarge  its answer is larger than the limit
 │   └── WebServerError   it answered 5xx
+├── SecretUnreadable     a stored secret does not open with the keys of this installation
 ├── ProcessFailed        code in a worker process raised something that nobody expected
 ├── ProcessEnded         a worker process ended before its work did; says how
 ├── BadSetting           a setting has a value that cannot be used
@@ -137,6 +139,18 @@ class ValueLost(AgentServerError):
 
 class NotConfigured(AgentServerError):
     """The server lacks a setting that is needed for this."""
+
+
+class ProviderNotConfigured(NotConfigured):
+    """The server is no registered client of this provider: its id and secret are not set."""
+
+
+class SecretUnreadable(AgentServerError):
+    """A stored secret cannot be opened with the keys of this installation; it stays as it is."""
+
+
+class SignInNeeded(BadRequest):
+    """An account at a provider does not let this server in any more: connect it again."""
 
 
 class ProcessFailed(AgentServerError):

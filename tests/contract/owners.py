@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from tests.contract.rest_server import Json, RestServer
+from tests.contract.stored import API_KEY
 from tests.contract.triggered import new_preset, new_trigger
 
 Makes = Callable[["Owner"], Awaitable[str]]
@@ -90,6 +91,12 @@ async def _search(owner: Owner) -> str:
     return str((await owner.made("GET", path))["search_id"])
 
 
+async def _credentials(owner: Owner) -> str:
+    # The matrix fills {provider} with this one.
+    path = "/api/integrations/generic_webhook/credentials"
+    return str((await owner.made("POST", path, API_KEY))["id"])
+
+
 #: How one of each kind of thing is made, by the name that its id has in routes and bodies.
 MAKERS: Final[dict[str, Makes]] = {
     "graph_id": _graph,
@@ -101,5 +108,6 @@ MAKERS: Final[dict[str, Makes]] = {
     "node_exec_id": _question,
     "asking_run_id": _asking_run,
     "library_agent_id": _library_agent,
+    "cred_id": _credentials,
     "search": _search,
 }

@@ -102,6 +102,7 @@ OPEN: Final[dict[str, str]] = {
 #: Rows with an owner that no request makes.
 NOT_BY_REQUEST: Final[dict[str, str]] = {
     "notices": "made by the executor at the end of a run; no route shows them",
+    "sign_ins": "made when somebody goes to a provider to sign in",
     "key_values": "written by blocks in a run; no route shows them",
 }
 

@@ -46,6 +46,7 @@ from backend.testing.clock import FakeClock
 from backend.testing.files import TransientFiles
 from backend.wiring_library import builder_of, library_of, sharing_of
 from tests.contract.conformance import Conformance, JudgedTransport
+from tests.contract.stored import make_credentials
 
 KEY = "a key that only tests use, long enough"
 ANN = UserId("ann")
@@ -309,6 +310,7 @@ def make_context(
             storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
         ),
         webhooks=webhooks,
+        credentials=make_credentials(storage, clock),
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
         schedules=ScheduleService(storage=storage, executions=executions, users=users, clock=clock),
         catalog=catalog,

@@ -11,6 +11,7 @@ from backend.api.wire.answers import ANSWERS
 from backend.core.status import Status
 from tests.contract.asked_library import ask_builder, ask_library, ask_sharing
 from tests.contract.rest_server import ANN, CALCULATOR, RestServer, sample_graph
+from tests.contract.stored import API_KEY
 from tests.contract.triggered import full, setup, triggered_graph
 from tests.contract.write_operations import operations, text
 
@@ -106,6 +107,7 @@ async def test_every_built_operation_answers_in_the_contracts_shape(server: Rest
     await ask_library(asked.ask, asked.graph_id)
     await ask_builder(asked.ask)
     await ask_sharing(asked.ask, asked.graph_id)
+    await asked.credentials()
     await asked.deletions()
     await asked.audit()
 
@@ -280,6 +282,17 @@ class _Asked:
         delivered = await self.ask("postV1WebhookIngressGeneric", {"order": 7}, **address)
         assert delivered is None
         assert await self.ask("postV1WebhookPing", webhook_id=webhook["id"]) is False
+
+    async def credentials(self) -> None:
+        for name, known in BY_ID.items():
+            if known["path"].startswith("/api/integrations/providers"):
+                assert await self.ask(name) is not None
+        made = await self.ask("postV1Create credentials", API_KEY, status=201, provider="openai")
+        one = {"provider": "openai", "cred_id": made["id"]}
+        assert await self.ask("getV1Get specific credential by id", **one) == made
+        [listed] = await self.ask("getV1List credentials")
+        assert await self.ask("getV1ListCredentialsByProvider", provider="openai") == [listed]
+        assert (await self.ask("deleteV1DeleteCredentials", **one))["deleted"] is True
 
     async def deletions(self) -> None:
         schedule_id = self._schedule["id"]

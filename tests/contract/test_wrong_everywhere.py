@@ -9,9 +9,11 @@ import pytest
 from fastapi.routing import APIRoute
 
 from tests.contract.rest_server import CALCULATOR, Json, RestServer, rest_server, sample_graph
+from tests.contract.stored import EVERY_KIND
 from tests.contract.test_builder import REQUESTS as BUILDER_REQUESTS
 from tests.contract.test_library import AGENTS, agent_of
 from tests.contract.test_sharing import REQUESTS as SHARING_REQUESTS
+from tests.contract.test_wrong_credentials import REQUESTS as CREDENTIALS_REQUESTS
 from tests.contract.test_wrong_library import REQUESTS as LIBRARY_REQUESTS
 from tests.contract.test_wrong_presets import REQUESTS as PRESET_REQUESTS
 from tests.contract.test_wrong_requests import BODIES, REQUESTS, UNKNOWN, schedule
@@ -32,6 +34,12 @@ WITHOUT_ROW: Final = {
             "GET /health",
             "GET /health/live",
             "GET /metrics",
+            "GET /api/integrations/credentials",
+            "GET /api/integrations/providers",
+            "GET /api/integrations/providers/names",
+            "GET /api/integrations/providers/constants",
+            "GET /api/integrations/providers/enum-example",
+            "GET /api/integrations/providers/system",
         ],
         "it takes nothing but a token",
     ),
@@ -43,6 +51,7 @@ WITHOUT_ROW: Final = {
         ],
         "what is not there is stopped, listed and deleted without a word, as the contract has it",
     ),
+    "GET /api/integrations/{provider}/credentials": "any text is a provider; of most there is none",
     "POST /api/files/upload": "tests/contract/test_uploads.py has its table",
 }
 #: Routes that would take a body and read none.
@@ -101,6 +110,7 @@ SENT: Final[list[tuple[str, str, Json]]] = [
         {"graph_version": 1, "is_favorite": True, "settings": _SETTINGS},
     ),
     ("POST", "/api/graphs/{graph_id}/executions/{graph_exec_id}/share", {}),
+    ("POST", "/api/integrations/{provider}/credentials", {**EVERY_KIND["http"], "id": "one"}),
     ("POST", f"{PRESETS}/setup-trigger", setup(_GRAPH, agent_credentials=_CREDENTIALS)),
 ]
 DEEP: Any = "x"
@@ -145,6 +155,7 @@ async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestSe
             *LIBRARY_REQUESTS,
             *SHARING_REQUESTS,
             *BUILDER_REQUESTS,
+            *CREDENTIALS_REQUESTS,
         )
         if name.startswith(f"{method} ") and route.path_regex.match(path.partition("?")[0])
     }
@@ -157,7 +168,12 @@ async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestSe
 
 async def filled(server: RestServer, path: str) -> str:
     graph = await server.new_graph()
-    ids = {"graph_id": graph["id"], "graph_version": "1", "block_id": CALCULATOR}
+    ids = {
+        "graph_id": graph["id"],
+        "graph_version": "1",
+        "block_id": CALCULATOR,
+        "provider": "http",
+    }
     if "{library_agent_id}" in path:
         ids["library_agent_id"] = (await agent_of(server, graph))["id"]
     if "{graph_exec_id}" in path:

@@ -1,6 +1,7 @@
 """Small rooms: how long a file and a function may be, and what each file says first."""
 
 import ast
+import re
 
 from tests.house.source import parse, sources, texts
 
@@ -55,12 +56,12 @@ def test_every_file_begins_by_saying_what_it_is() -> None:
 
 def test_nothing_is_put_off() -> None:
     # Spelled in two halves, or this file would find itself.
-    marks = ("TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK:")
+    marks = re.compile("(?:TO" + "DO|FIX" + "ME|X" + "XX|HA" + "CK:)(?![A-Z])")
     found = [
         f"{name}:{number}"
         for name, text in texts().items()
         for number, line in enumerate(text.splitlines(), 1)
-        if any(mark in line for mark in marks)
+        if marks.search(line)
     ]
 
     assert found == []

@@ -1,6 +1,6 @@
 """All tables of the database. A new file of tables is imported here, or it is not made."""
 
-from backend.adapters.storage import tables_audit, tables_builder
+from backend.adapters.storage import tables_audit, tables_builder, tables_credentials
 from backend.adapters.storage.tables import metadata
 
-__all__ = ["metadata", "tables_audit", "tables_builder"]
+__all__ = ["metadata", "tables_audit", "tables_builder", "tables_credentials"]

@@ -2,6 +2,10 @@
 
 from typing import Any, Final
 
-from backend.api.wire import shapes, shapes_library
+from backend.api.wire import shapes, shapes_integrations, shapes_library
 
-ANSWERS: Final[dict[str, Any]] = {**shapes.ANSWERS, **shapes_library.ANSWERS}
+ANSWERS: Final[dict[str, Any]] = {
+    **shapes.ANSWERS,
+    **shapes_integrations.ANSWERS,
+    **shapes_library.ANSWERS,
+}

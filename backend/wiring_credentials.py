@@ -1,0 +1,68 @@
+"""Credentials behind their ports. Part of wiring.py: servers, lone runs and the command line share it."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from backend.adapters.clock import SystemClock
+from backend.adapters.storage import SqlStorage
+from backend.adapters.storage.credentials import SqlCredentials
+from backend.adapters.vault import FernetVault, keys_in
+from backend.core.credentials import Secret
+from backend.core.providers import OAUTH
+from backend.ports.web import WebClient
+from backend.settings import Settings
+
+if TYPE_CHECKING:
+    from backend.services.credentials import CredentialsService
+    from backend.services.oauth_calls import OAuthClient
+
+
+def open_vault(settings: Settings) -> FernetVault:
+    """Return what seals this installation's secrets."""
+    return FernetVault(keys_in(settings.encryption_key.get_secret_value()))
+
+
+def oauth_clients(settings: Settings) -> "dict[str, OAuthClient]":
+    """Return this installation as a client of each provider that has registered it, by name."""
+    from backend.services.oauth_calls import OAuthClient
+
+    clients: dict[str, OAuthClient] = {}
+    for name, provider in OAUTH.items():
+        client_id: str = getattr(settings, f"{name}_client_id")
+        secret: str = getattr(settings, f"{name}_client_secret").get_secret_value()
+        if not client_id or not secret:
+            continue
+        base_url = settings.provider_base_urls.get(name, "")
+        clients[name] = OAuthClient(
+            provider=provider.at(base_url) if base_url else provider,
+            client_id=client_id,
+            client_secret=Secret(secret),
+            trusted=(_origin(base_url),) if base_url else (),
+        )
+    return clients
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def open_credentials(
+    settings: Settings, storage: SqlStorage, web: WebClient
+) -> "CredentialsService":
+    """Return the credentials of all users; *web* stays the caller's."""
+    from backend.services.credentials import CredentialsService
+    from backend.services.oauth_calls import OAuthCalls
+    from backend.services.sealed import Sealer
+    from backend.services.tokens import TokenService
+
+    clock = SystemClock()
+    store, sealer = SqlCredentials(storage.database), Sealer(open_vault(settings))
+    tokens = TokenService(
+        store=store,
+        sealer=sealer,
+        calls=OAuthCalls(web),
+        clients=oauth_clients(settings),
+        clock=clock,
+    )
+    return CredentialsService(store=store, sealer=sealer, tokens=tokens, clock=clock)

@@ -1,0 +1,94 @@
+"""Credentials for the tests of contract: a vault with a key of its own."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backend.adapters.storage import SqlStorage
+from backend.adapters.storage.credentials import SqlCredentials
+from backend.adapters.vault import FernetVault
+from backend.adapters.web import GuardedWebClient
+from backend.services.credentials import CredentialsService
+from backend.services.oauth_calls import OAuthCalls, OAuthClient
+from backend.services.sealed import Sealer
+from backend.services.tokens import TokenService
+from backend.setting_keys import new_key
+from backend.testing.clock import FakeClock
+
+INTEGRATIONS = "/api/integrations"
+
+#: What nobody but its owner may ever see again.
+CANARY = "canary-4f1d~8c+e7/9=a0b"
+
+API_KEY = {"type": "api_key", "provider": "x", "title": "Mine", "api_key": CANARY}
+USER_PASSWORD = {
+    "type": "user_password",
+    "provider": "x",
+    "title": None,
+    "username": f"{CANARY}-name",
+    "password": CANARY,
+}
+HOST_SCOPED = {
+    "type": "host_scoped",
+    "provider": "x",
+    "host": "api.example.com",
+    "headers": {"Authorization": f"Token {CANARY}", "X-Key": CANARY},
+}
+OAUTH2 = {
+    "type": "oauth2",
+    "provider": "x",
+    "title": "Account",
+    "username": "ann",
+    "access_token": f"{CANARY}-access",
+    "refresh_token": f"{CANARY}-refresh",
+    "scopes": ["a", "b"],
+}
+EVERY_KIND: Mapping[str, dict[str, Any]] = {
+    "openai": API_KEY,
+    "smtp": USER_PASSWORD,
+    "http": HOST_SCOPED,
+    "github": OAUTH2,
+}
+
+
+def make_credentials(
+    storage: SqlStorage,
+    clock: FakeClock,
+    *,
+    keys: tuple[str, ...] = (),
+    clients: Mapping[str, OAuthClient] | None = None,
+) -> CredentialsService:
+    """Return the service over *storage*."""
+    store = SqlCredentials(storage.database)
+    sealer = Sealer(FernetVault(keys or (new_key(),)))
+    tokens = TokenService(
+        store=store,
+        sealer=sealer,
+        calls=OAuthCalls(GuardedWebClient()),
+        clients=clients or {},
+        clock=clock,
+    )
+    return CredentialsService(
+        store=store,
+        sealer=sealer,
+        tokens=tokens,
+        clock=clock,
+    )
+
+
+async def new_credentials(server: Any, provider: str, *, user: str = "ann", **changes: Any) -> Any:
+    """Keep credentials for *provider* and return them as answered."""
+    response = await server.ask(
+        "POST",
+        f"{INTEGRATIONS}/{provider}/credentials",
+        {**EVERY_KIND[provider], **changes},
+        user=user,
+    )
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+def all_text(database: Path) -> str:
+    """Return all bytes of a database's files, as text."""
+    files = [database, Path(f"{database}-wal")]
+    return "".join(file.read_bytes().decode("latin-1") for file in files if file.exists())
