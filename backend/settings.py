@@ -91,6 +91,16 @@ class Settings(ProviderSettings):
         SecretStr(""), description="What the services of one installation show each other."
     )
 
+    max_user_requests_per_minute: int = Field(
+        600_000, ge=0, description="Requests of one user to the REST API; 0: any."
+    )
+    max_address_requests_per_minute: int = Field(
+        60_000, ge=0, description="Requests of one address without a valid token; 0: any."
+    )
+    max_key_requests_per_minute: int = Field(
+        60_000, ge=0, description="Requests to the external API with one key or app; 0: any."
+    )
+
     # Work
     num_graph_workers: int = Field(100, ge=1, le=1000, description="Runs at once per executor.")
     max_concurrent_graph_executions_per_user: int = Field(

@@ -307,6 +307,7 @@ async def serve_rest(settings: Settings, started: Started, stopping: asyncio.Eve
         listener = _listener(started)
         host, port = listener.getsockname()[:2]
         context = await rest_context(settings, metrics, stack, port=port)
+        work_beside(stack, stopping, context.doors.api_keys.keep_noting())
         app = create_app(
             context,
             version=__version__,

@@ -77,6 +77,7 @@ def _context(
     from backend.services.users import UserService
     from backend.wiring_credentials import open_credentials
     from backend.wiring_files import open_files
+    from backend.wiring_keys import doors_of
     from backend.wiring_library import builder_of, library_of, sharing_of
 
     clock, catalog = SystemClock(), load_catalog()
@@ -107,6 +108,7 @@ def _context(
         credentials=open_credentials(settings, storage, web),
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
         files=FileService(files=open_files(settings), clock=clock),
+        doors=doors_of(settings, storage, clock, stack),
         catalog=catalog,
         clock=clock,
         authenticator=authenticator_of(settings),

@@ -11,8 +11,11 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from backend.api.context import Context
 from backend.api.errors import add_error_handlers
+from backend.api.external.app import PATH as EXTERNAL
+from backend.api.external.app import ExternalApplication, external_app
 from backend.api.middleware import BodyLimit, Border
 from backend.api.pages import OwnPages
+from backend.api.routes.api_keys import add_api_key_routes
 from backend.api.routes.audit import add_audit_routes
 from backend.api.routes.blocks import add_block_routes
 from backend.api.routes.builder import add_builder_routes
@@ -37,7 +40,9 @@ _TWINS: Final = {"localhost": "127.0.0.1", "127.0.0.1": "localhost"}
 
 
 class RestApplication(FastAPI):
-    """FastAPI, with the contract's names in its documentation."""
+    """FastAPI, with the contract's names in its documentation, and the external API below it."""
+
+    external: ExternalApplication
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document, made when somebody first asks."""
@@ -67,7 +72,8 @@ def create_app(
     """
     app = _prepared.pop() if _prepared else _with_routes()
     app.version = version
-    app.state.context = context
+    app.external.version = version
+    app.state.context = app.external.state.context = context
     if not show_docs:
         pages = [route for route in app.router.routes if getattr(route, "path", "") in _DOCS]
         for page in pages:
@@ -128,8 +134,12 @@ def _with_routes() -> RestApplication:
     add_file_routes(routes)
     add_user_routes(routes)
     add_audit_routes(routes)
+    add_api_key_routes(routes)
     add_health_routes(routes)
     add_error_handlers(app)
+    app.external = external_app()
+    # The last one: nobody but who means it is looked for there.
+    app.mount(EXTERNAL, app.external)
     return app
 
 

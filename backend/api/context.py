@@ -9,6 +9,8 @@ from backend.api.auth import Authenticator
 from backend.core.catalog import Catalog
 from backend.core.json import Json
 from backend.ports.clock import Clock
+from backend.services.access import AccessService
+from backend.services.api_keys import ApiKeyService
 from backend.services.audit import AuditService
 from backend.services.blocks import BlockService
 from backend.services.builder import BuilderService
@@ -18,6 +20,7 @@ from backend.services.files import FileService
 from backend.services.graphs import GraphService
 from backend.services.library import LibraryService
 from backend.services.presets import PresetService
+from backend.services.rates import RateLimit
 from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
 from backend.services.sharing import SharingService
@@ -31,6 +34,31 @@ class Health:
 
     ready: bool
     details: dict[str, Json]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """
+    How often requests are answered.
+
+    Attributes:
+        users: Requests with a token, by whose it is.
+        addresses: Requests without a token, or with one that is not good, by where they come from.
+        keys: Requests to the external API, by the key or app.
+    """
+
+    users: RateLimit
+    addresses: RateLimit
+    keys: RateLimit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doors:
+    """Who is let in beside users with a token, and how often anybody is answered."""
+
+    api_keys: ApiKeyService
+    access: AccessService
+    rates: Rates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +86,7 @@ class Context:
     reviews: ReviewService
     credentials: CredentialsService
     files: FileService
+    doors: Doors
     catalog: Catalog
     clock: Clock
     authenticator: Authenticator

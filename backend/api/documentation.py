@@ -30,6 +30,8 @@ _NAMES: Final = {
     "HostScopedCredentialsInput": "HostScopedCredentials-Input",
     "HostScopedCredentialsOutput": "HostScopedCredentials-Output",
     "Status": "AgentExecutionStatus",
+    "ApiKeyStatus": "APIKeyStatus",
+    "Permission": "APIKeyPermission",
 }
 
 #: Answers that the contract tells of, beside those that every operation has.

@@ -98,11 +98,17 @@ def headers_of(error: AgentServerError) -> dict[str, str]:
 
 async def _invalid(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, RequestValidationError)
-    problems = [_problem(error) for error in exc.errors()[:100]]
+    problems = problems_of(request, exc)
+    return answer(body_of(request.method, request.url.path, 422, problems), 422)
+
+
+def problems_of(request: Request, error: RequestValidationError) -> list[dict[str, Any]]:
+    """Return what is wrong with *request*, field by field."""
+    problems = [_problem(one) for one in error.errors()[:100]]
     if request.url.path.endswith(_SECRET_BODIES):
         # What was refused may be a secret, or an object with one in it: it is not shown around.
         problems = [{**problem, "input": MASK} for problem in problems]
-    return answer(body_of(request.method, request.url.path, 422, problems), 422)
+    return problems
 
 
 def _problem(error: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,15 +5,18 @@ All routes stand in one router: included routers cost time at each request.
 
 import json as standard_json
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from backend.api.auditing import Audit, Audited, declared, recorded
+from backend.api.auth import NotAuthenticated
 from backend.api.context import context_of
 from backend.core.json import depth_over
+from backend.services.rates import address_key
+from backend.services.users import Caller
 
 Endpoint: TypeAlias = Callable[..., Awaitable[Response]]
 Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -63,16 +66,51 @@ class AuditedRoute(APIRoute):
 
 
 class PublicRoute(AuditedRoute):
-    """A route that needs no token."""
+    """A route that needs no token. How often it answers is counted by the address of who asks."""
+
+    is_counted: ClassVar[bool] = True
 
     def get_route_handler(self) -> Handler:
         """Return FastAPI's handler, with our way of reading JSON."""
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
+            if self.is_counted:
+                count_address(request)
             return await self.answered(request, handle)
 
         return handler
+
+
+class ProbeRoute(PublicRoute):
+    """A route that always answers: for who looks whether the server is well."""
+
+    is_counted = False
+
+
+def count_address(request: Request) -> None:
+    """Count a request of somebody unknown; raises TooManyRequests."""
+    client = request.client
+    key = address_key(client.host) if client else ""
+    context_of(request).doors.rates.addresses.take(key)
+
+
+def signed_in(request: Request) -> Caller:
+    """
+    Return who sends *request*, and count it.
+
+    Raises:
+        NotAuthenticated: If the token is missing, or not good.
+        TooManyRequests: If they, or strangers at the same address, ask too often.
+    """
+    context = context_of(request)
+    try:
+        caller = context.authenticator.caller(request.scope)
+    except NotAuthenticated:
+        count_address(request)
+        raise
+    context.doors.rates.users.take(caller.token_user_id)
+    return caller
 
 
 class UserRoute(AuditedRoute):
@@ -83,7 +121,7 @@ class UserRoute(AuditedRoute):
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
-            request.scope["caller"] = context_of(request).authenticator.caller(request.scope)
+            request.scope["caller"] = signed_in(request)
             return await self.answered(request, handle)
 
         return handler
@@ -101,7 +139,7 @@ class PlainUserRoute(AuditedRoute):
         endpoint: Handler = self.endpoint
 
         async def handler(request: Request) -> Response:
-            request.scope["caller"] = context_of(request).authenticator.caller(request.scope)
+            request.scope["caller"] = signed_in(request)
             if self.audit is None:
                 return await endpoint(JsonRequest(request.scope, request.receive))
             return await self.answered(request, endpoint)

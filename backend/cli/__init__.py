@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "why": ("backend.cli.why:why", "Say why a run does not move."),
     "test": ("backend.cli.testing:test", "Try a running server out."),
     "token": ("backend.cli.server:token", "Print a token for the owner of this server."),
+    "key": ("backend.cli.keys:key", "Make, list, rotate and revoke API keys."),
     "gen-encrypt-key": ("backend.cli.server:gen_encrypt_key", "Print a key for ENCRYPTION_KEY."),
     "completion": ("backend.cli.completion:completion", "Print what makes a shell complete agpt."),
 }

@@ -85,6 +85,13 @@ class UserService:
             self._known.put(caller.user_id, True)
         return caller.user_id
 
+    async def get(self, user_id: UserId) -> UserRecord:
+        """Return an account; raises NotFound if there is none."""
+        record = await self._storage.of(user_id).user()
+        if record is None:
+            raise NotFound(f"User #{user_id} not found")
+        return record
+
     async def timezone(self, user_id: UserId) -> str:
         """Return the user's zone, or `NO_TIMEZONE`."""
         record = await self._storage.of(user_id).user()

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from tests.contract.api_keys import key_of
 from tests.contract.rest_server import Json, RestServer
 from tests.contract.stored import API_KEY
 from tests.contract.triggered import new_preset, new_trigger
@@ -110,4 +111,5 @@ MAKERS: Final[dict[str, Makes]] = {
     "library_agent_id": _library_agent,
     "cred_id": _credentials,
     "search": _search,
+    "key_id": key_of,
 }

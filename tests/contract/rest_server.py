@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from sqlalchemy import Connection, func, select, update
 
 from backend.adapters.dispatch.local import LocalDispatcher, LocalSignalSource
-from backend.adapters.storage import SqlStorage, open_storage, reviews, tables
+from backend.adapters.storage import SqlStorage, open_storage, reviews, schema, tables
 from backend.adapters.storage.audit_log import SqlAuditLog
 from backend.adapters.storage.migrate import migrate
 from backend.api.asgi import create_app
@@ -46,6 +46,7 @@ from backend.testing.clock import FakeClock
 from backend.testing.files import TransientFiles
 from backend.wiring_library import builder_of, library_of, sharing_of
 from tests.contract.conformance import Conformance, JudgedTransport
+from tests.contract.doors import doors_of
 from tests.contract.stored import make_credentials
 
 KEY = "a key that only tests use, long enough"
@@ -213,7 +214,7 @@ class RestServer:
         return await self.storage.database.read(
             lambda connection: {
                 table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-                for table in tables.metadata.sorted_tables
+                for table in schema.metadata.sorted_tables
             }
         )
 
@@ -316,6 +317,7 @@ def make_context(
         catalog=catalog,
         clock=clock,
         files=FileService(files=_files(clock), clock=clock),
+        doors=doors_of(storage, clock),
         authenticator=Authenticator(
             key=KEY,
             algorithm="HS256",

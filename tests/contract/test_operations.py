@@ -27,9 +27,16 @@ OURS: dict[str, dict[str, Any]] = {
         "statuses": ["200"],
     },
     "getV1List audit log": {"method": "GET", "path": "/api/audit", "statuses": ["200"]},
+    **{
+        f"postV1{verb.title()} api key": {
+            "method": "POST",
+            "path": f"/api/api-keys/{{key_id}}/{verb}",
+            "statuses": ["200"],
+        }
+        for verb in ("resume", "rotate")
+    },
 }
 ADDED = set(OURS)
-
 #: What is built of the contract so far. One more here is one more test below.
 BUILT = set(ANSWERS) - ADDED | {
     "deleteV1Delete graph execution",
@@ -108,6 +115,7 @@ async def test_every_built_operation_answers_in_the_contracts_shape(server: Rest
     await ask_builder(asked.ask)
     await ask_sharing(asked.ask, asked.graph_id)
     await asked.credentials()
+    await asked.api_keys()
     await asked.deletions()
     await asked.audit()
 
@@ -293,6 +301,24 @@ class _Asked:
         [listed] = await self.ask("getV1List credentials")
         assert await self.ask("getV1ListCredentialsByProvider", provider="openai") == [listed]
         assert (await self.ask("deleteV1DeleteCredentials", **one))["deleted"] is True
+
+    async def api_keys(self) -> None:
+        body = {"name": "CI", "permissions": ["READ_GRAPH", "IDENTITY"], "description": "d"}
+        made = await self.ask("postV1Create new api key", body)
+        key = made["api_key"]
+        assert key["scopes"] == ["IDENTITY", "READ_GRAPH"]
+        assert await self.ask("getV1List user api keys") == [key]
+        assert await self.ask("getV1Get specific api key", key_id=key["id"]) == key
+        scopes = {"permissions": ["READ_BLOCK"]}
+        changed = await self.ask("putV1Update key permissions", scopes, key_id=key["id"])
+        assert changed == {**key, "scopes": ["READ_BLOCK"]}
+        suspended = await self.ask("postV1Suspend api key", key_id=key["id"])
+        assert suspended["status"] == "SUSPENDED"
+        assert await self.ask("postV1Resume api key", key_id=key["id"]) == changed
+        rotated = await self.ask("postV1Rotate api key", key_id=key["id"])
+        assert rotated["plain_text_key"] != made["plain_text_key"]
+        revoked = await self.ask("deleteV1Revoke api key", key_id=key["id"])
+        assert (revoked["status"], revoked["revoked_at"]) == ("REVOKED", "2026-01-01T00:00:01Z")
 
     async def deletions(self) -> None:
         schedule_id = self._schedule["id"]

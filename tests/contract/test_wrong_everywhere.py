@@ -8,11 +8,13 @@ from typing import Any, Final
 import pytest
 from fastapi.routing import APIRoute
 
+from tests.contract.api_keys import KEYS, make_key, new_key
 from tests.contract.rest_server import CALCULATOR, Json, RestServer, rest_server, sample_graph
 from tests.contract.stored import EVERY_KIND
 from tests.contract.test_builder import REQUESTS as BUILDER_REQUESTS
 from tests.contract.test_library import AGENTS, agent_of
 from tests.contract.test_sharing import REQUESTS as SHARING_REQUESTS
+from tests.contract.test_wrong_api_keys import REQUESTS as KEY_REQUESTS
 from tests.contract.test_wrong_credentials import REQUESTS as CREDENTIALS_REQUESTS
 from tests.contract.test_wrong_library import REQUESTS as LIBRARY_REQUESTS
 from tests.contract.test_wrong_presets import REQUESTS as PRESET_REQUESTS
@@ -30,6 +32,7 @@ WITHOUT_ROW: Final = {
             "GET /api/executions",
             "GET /api/blocks",
             "GET /api/auth/user/timezone",
+            "GET /api/api-keys",
             "POST /api/auth/user",
             "GET /health",
             "GET /health/live",
@@ -61,6 +64,8 @@ WITHOUT_BODY: Final = {
     "POST /api/files/upload",
     "POST /api/integrations/webhooks/{webhook_id}/ping",
     "POST /api/library/agents/{library_agent_id}/fork",
+    "POST /api/api-keys/{key_id}/suspend",
+    "POST /api/api-keys/{key_id}/resume",
     # It takes what its sender likes; tests/contract/test_webhooks.py has its bodies.
     "POST /api/integrations/{provider}/webhooks/{webhook_id}/ingress",
 }
@@ -112,6 +117,9 @@ SENT: Final[list[tuple[str, str, Json]]] = [
     ("POST", "/api/graphs/{graph_id}/executions/{graph_exec_id}/share", {}),
     ("POST", "/api/integrations/{provider}/credentials", {**EVERY_KIND["http"], "id": "one"}),
     ("POST", f"{PRESETS}/setup-trigger", setup(_GRAPH, agent_credentials=_CREDENTIALS)),
+    ("POST", KEYS, new_key(expires_at="2027-01-01T00:00:00Z", description="d")),
+    ("PUT", f"{KEYS}/{{key_id}}/permissions", {"permissions": ["IDENTITY"]}),
+    ("POST", f"{KEYS}/{{key_id}}/rotate", {"grace_period_s": 60}),
 ]
 DEEP: Any = "x"
 for _ in range(126):
@@ -156,6 +164,7 @@ async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestSe
             *SHARING_REQUESTS,
             *BUILDER_REQUESTS,
             *CREDENTIALS_REQUESTS,
+            *KEY_REQUESTS,
         )
         if name.startswith(f"{method} ") and route.path_regex.match(path.partition("?")[0])
     }
@@ -180,6 +189,8 @@ async def filled(server: RestServer, path: str) -> str:
         ids["graph_exec_id"] = (await server.new_run(graph))["id"]
     if "{preset_id}" in path:
         ids["preset_id"] = (await new_preset(server, graph))["id"]
+    if "{key_id}" in path:
+        ids["key_id"] = (await make_key(server))["api_key"]["id"]
     return path.format(**ids)
 
 

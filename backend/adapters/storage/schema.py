@@ -1,6 +1,17 @@
 """All tables of the database. A new file of tables is imported here, or it is not made."""
 
-from backend.adapters.storage import tables_audit, tables_builder, tables_credentials
+from backend.adapters.storage import (
+    tables_api_keys,
+    tables_audit,
+    tables_builder,
+    tables_credentials,
+)
 from backend.adapters.storage.tables import metadata
 
-__all__ = ["metadata", "tables_audit", "tables_builder", "tables_credentials"]
+__all__ = [
+    "metadata",
+    "tables_api_keys",
+    "tables_audit",
+    "tables_builder",
+    "tables_credentials",
+]

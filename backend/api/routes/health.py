@@ -4,7 +4,7 @@ from fastapi import Request, Response
 
 from backend.api.answers import answer
 from backend.api.context import context_of
-from backend.api.routing import PublicRoute, Routes
+from backend.api.routing import ProbeRoute, Routes
 
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -17,10 +17,10 @@ def add_health_routes(routes: Routes) -> None:
         health,
         operation="getHealthHealth",
         tags=("health",),
-        route_class=PublicRoute,
+        route_class=ProbeRoute,
     )
     for path, endpoint in (("/health/live", live), ("/metrics", metrics)):
-        routes.add("GET", path, endpoint, operation=None, tags=(), route_class=PublicRoute)
+        routes.add("GET", path, endpoint, operation=None, tags=(), route_class=ProbeRoute)
 
 
 async def health(request: Request) -> Response:
