@@ -37,6 +37,7 @@ class Rule(StrEnum):
     QUESTIONS_ASKED = "questions_asked"
     QUESTION_RUN = "question_run"
     FIRES = "fires"
+    HOLDS = "holds"
     VALUES = "values"
 
 

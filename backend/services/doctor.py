@@ -53,6 +53,7 @@ SENTENCES: Final[dict[Rule, str]] = {
     Rule.QUESTIONS_ASKED: "Who waits for a person has a question to answer.",
     Rule.QUESTION_RUN: "Questions and approvals belong to a run that is there.",
     Rule.FIRES: "Fires belong to a schedule that is there.",
+    Rule.HOLDS: "What is paused is there.",
     Rule.VALUES: "Each large value of a row has its file.",
 }
 PLACES: Final[dict[PlaceRule, str]] = {

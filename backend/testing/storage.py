@@ -172,6 +172,14 @@ class StorageSpec:
         with pytest.raises(NotFound):
             await storage.hold(Hold(kind=HoldKind.RUN, id="nothing"))
 
+    async def test_the_pause_of_a_graph_goes_with_it(self, storage: Storage) -> None:
+        """Its runs that wait come to their end then."""
+        assert await storage.hold(Hold(kind=HoldKind.GRAPH, id=GRAPH.id))
+
+        await storage.of(ANN).delete_graph(GRAPH.id, now_us=2)
+
+        assert await storage.holds() == []
+
     async def test_what_is_somebody_elses_does_not_exist(self, storage: Storage) -> None:
         """By no way of asking."""
         await storage.submit(new_run())

@@ -11,6 +11,7 @@ from backend.adapters.storage.tables import (
     approved_nodes,
     executions,
     graphs,
+    holds,
     metadata,
     node_executions,
     reviews,
@@ -18,6 +19,7 @@ from backend.adapters.storage.tables import (
     schedules,
 )
 from backend.core import json
+from backend.core.records import HoldKind
 from backend.core.reviews import ReviewStatus
 from backend.core.status import FINAL, Status
 from backend.ports.doctor import Broken, Rule
@@ -27,6 +29,7 @@ _N: Final = node_executions.c
 _R: Final = reviews.c
 _A: Final = approved_nodes.c
 _F: Final = schedule_fires.c
+_H: Final = holds.c
 _FINAL: Final = tuple(sorted(status.value for status in FINAL))
 _REVIEW: Final = Status.REVIEW.value
 _WAITING: Final = ReviewStatus.WAITING.value
@@ -93,6 +96,12 @@ _LONE_FIRES: Final = (
     .where(~exists().where(schedules.c.id == _F.schedule_id))
     .group_by(_F.schedule_id)
 )
+_LONE_HOLDS: Final = select(_H.kind, _H.id).where(
+    or_(
+        and_(_H.kind == HoldKind.RUN.value, ~exists().where(_E.id == _H.id)),
+        and_(_H.kind == HoldKind.GRAPH.value, ~exists().where(graphs.c.id == _H.id)),
+    )
+)
 
 #: See doctor_rules.QUERIES.
 MORE_QUERIES: Final[Mapping[Rule, tuple[tuple[Select[Any], str, str], ...]]] = {
@@ -128,6 +137,7 @@ MORE_QUERIES: Final[Mapping[Rule, tuple[tuple[Select[Any], str, str], ...]]] = {
     Rule.FIRES: (
         (_LONE_FIRES, "schedule {schedule_id}", "it is not there, but {fires} fires are"),
     ),
+    Rule.HOLDS: ((_LONE_HOLDS, "pause of {kind} {id}", "it is not there"),),
 }
 
 #: Columns that hold JSON, and what names a row of their tables.

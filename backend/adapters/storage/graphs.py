@@ -7,12 +7,13 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from backend.adapters.storage import presets, rows
+from backend.adapters.storage import holds, presets, rows
 from backend.adapters.storage.tables import graphs, library_agents, schedules
 from backend.core import json
 from backend.core.errors import NotFound
 from backend.core.graph import Graph
 from backend.core.ids import GraphId, UserId
+from backend.core.records import HoldKind
 
 _G: Final = graphs.c
 _L: Final = library_agents.c
@@ -169,6 +170,7 @@ def remove(connection: Connection, user_id: UserId, graph_id: GraphId) -> int:
                 delete(table).where(table.c.user_id == user_id, table.c.graph_id == graph_id)
             )
         presets.detach_from(connection, user_id, graph_id)
+        holds.forget(connection, HoldKind.GRAPH, [graph_id])
     return gone
 
 

@@ -1,5 +1,7 @@
 """What an operator has paused, in rows."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, and_, delete, exists, or_, select
 from sqlalchemy.sql.expression import ColumnElement
 
@@ -36,6 +38,11 @@ def remove(connection: Connection, kind: HoldKind, id_: str) -> bool:
     """Take a pause back; say whether there was one."""
     gone = connection.execute(delete(holds).where(_H.kind == kind.value, _H.id == id_))
     return bool(gone.rowcount)
+
+
+def forget(connection: Connection, kind: HoldKind, ids: Sequence[str]) -> None:
+    """Take back the pauses of what is deleted."""
+    connection.execute(delete(holds).where(_H.kind == kind.value, _H.id.in_(ids)))
 
 
 def listed(connection: Connection) -> list[Hold]:

@@ -245,6 +245,14 @@ STEPS: Final[Mapping[Rule, tuple[AnyStep, ...]]] = {
             "{n} fires of schedules that are gone were set aside",
         ),
     ),
+    Rule.HOLDS: (
+        Aside(
+            "holds",
+            "(kind = 'run' AND NOT EXISTS (SELECT 1 FROM executions WHERE id = holds.id))"
+            " OR (kind = 'graph' AND NOT EXISTS (SELECT 1 FROM graphs WHERE id = holds.id))",
+            "{n} pauses of what is gone were set aside",
+        ),
+    ),
     Rule.PRESET_WEBHOOK: (
         Step(
             "UPDATE presets SET webhook_id = NULL WHERE webhook_id IS NOT NULL AND NOT is_deleted"

@@ -18,7 +18,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from backend.adapters.storage import reviews
+from backend.adapters.storage import holds, reviews
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.tables import (
@@ -32,6 +32,7 @@ from backend.adapters.storage.tables import (
     schedule_fires,
 )
 from backend.core.ids import ExecutionId, GraphId, UserId
+from backend.core.records import HoldKind
 from backend.core.status import FINAL, Status
 from backend.ports.retention import GraphOfUser, OldRun
 
@@ -249,6 +250,7 @@ def _take_out(connection: Connection, ids: Sequence[ExecutionId]) -> int:
         [{"run_id": run_id} for run_id in ids],
     )
     connection.execute(_DELETE_RUNS, {"ids": ids})
+    holds.forget(connection, HoldKind.RUN, ids)
     return len(ids)
 
 

@@ -48,6 +48,8 @@ MORE: list[tuple[Rule | str, str, str]] = [
     (Rule.QUESTION_RUN, "approval of node node", ("INSERT INTO approved_nodes VALUES ('gone',"
      " 'node')")),
     (Rule.FIRES, "schedule gone", "INSERT INTO schedule_fires VALUES ('gone', 1, NULL)"),
+    (Rule.HOLDS, "pause of run gone", "INSERT INTO holds VALUES ('run', 'gone', '', 1)"),
+    (Rule.HOLDS, "pause of graph gone", "INSERT INTO holds VALUES ('graph', 'gone', '', 1)"),
     (doctor.SCHEDULES_NEXT, "schedule daily", "UPDATE schedules SET next_us = next_us + 60000000"),
     (doctor.SCHEDULES_NEXT, "schedule daily", "UPDATE schedules SET next_us = NULL"),
     (Rule.JSON, "executions done", "UPDATE executions SET inputs = '{' WHERE id = 'done'"),
@@ -56,8 +58,8 @@ MORE: list[tuple[Rule | str, str, str]] = [
     (Rule.GRAPH_BODIES, "graph graph version 2", (f"UPDATE graphs SET body = '{LINK}'"
      " WHERE version = 2")),
     (Rule.TABLES, "table executions", "DROP INDEX executions_by_end"),
-    (Rule.TABLES, "table holds", "DROP TABLE holds"),
-    (Rule.TABLES, "table holds", "ALTER TABLE holds DROP COLUMN reason"),
+    (Rule.TABLES, "table system_jobs", "DROP TABLE system_jobs"),
+    (Rule.TABLES, "table system_jobs", "ALTER TABLE system_jobs DROP COLUMN result"),
 ]  # fmt: skip
 
 #: What has no repair that is certainly right.
@@ -66,7 +68,7 @@ LEFT = {
       if rule in (Rule.ORDINALS, Rule.QUEUE_NUMBERS, Rule.JSON, Rule.GRAPH_BODIES)),
     *(statement for rule, row, statement in SPOILED
       if rule is Rule.OUTPUT_ROWS and row == "node execution 1 of run done"),
-    *(statement for _, row, statement in MORE if row == "table holds"),
+    *(statement for _, row, statement in MORE if row == "table system_jobs"),
     "UPDATE executions SET user_id = 'bob' WHERE id = 'child'",
     MORE[0][2],
 }  # fmt: skip

@@ -107,13 +107,14 @@ async def test_a_run_goes_when_it_is_old_with_all_that_belongs_to_it(storage: Sq
             " VALUES ('q', 'n', 'ann', 'old', 'graph', 1, '{}', 1, 'APPROVED', 1)"
         )
         say("INSERT INTO approved_nodes VALUES ('old', 'n')")
+        say("INSERT INTO holds VALUES ('run', 'old', NULL, 1), ('run', 'new', NULL, 1)")
 
     said = await retention(storage).work(at_most_s=60)
 
     assert said.startswith("1 runs, 0 notices")
     assert runs(storage) == {"new"}
-    left = ("node_executions", "node_outputs", "reviews", "approved_nodes", "deleted_runs")
-    assert [count(storage, table) for table in left] == [2, 2, 0, 0, 0]
+    left = ("node_executions", "node_outputs", "reviews", "approved_nodes", "deleted_runs", "holds")
+    assert [count(storage, table) for table in left] == [2, 2, 0, 0, 0, 1]
 
 
 @pytest.mark.parametrize("status", ["QUEUED", "RUNNING", "REVIEW", "INCOMPLETE"])
