@@ -163,6 +163,15 @@ class Settings(ProviderSettings):
     max_webhook_body_kb: int = Field(
         1024, ge=1, le=10_240, description="Kilobytes of what is sent to a webhook at once."
     )
+    webhook_deliveries_per_minute: int = Field(
+        600, ge=0, le=1_000_000, description="Deliveries to one webhook; 0: any."
+    )
+    webhook_deliveries_per_minute_and_address: int = Field(
+        1_200, ge=0, le=1_000_000, description="Deliveries from one address; 0: any."
+    )
+    webhook_replay_days: int = Field(
+        30, ge=1, le=3_650, description="A delivery is known again for so many days."
+    )
     max_memory_value_kb: int = Field(
         1024, ge=1, le=16_384, description="Kilobytes of one value that an agent remembers."
     )

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from backend.services.executions import ExecutionService
     from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
-    from backend.services.webhooks import WebhookService
 
 
 def authenticator_of(settings: Settings) -> Authenticator:
@@ -79,6 +78,7 @@ def _context(
     from backend.wiring_files import open_files
     from backend.wiring_keys import doors_of
     from backend.wiring_library import builder_of, library_of, sharing_of
+    from backend.wiring_webhooks import webhooks_of
 
     clock, catalog = SystemClock(), load_catalog()
     web = _web(settings, stack)
@@ -88,7 +88,7 @@ def _context(
         storage=storage, dispatcher=dispatcher, graphs=graphs, catalog=catalog, clock=clock
     )
     base_url = settings.platform_base_url or settings.rest_address(port)
-    webhooks = _webhooks(settings, storage, executions, clock, base_url)
+    webhooks = webhooks_of(settings, storage, executions, clock, base_url)
     presets = PresetService(
         storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
     )
@@ -145,24 +145,6 @@ def _schedules(
         users=users,
         clock=SystemClock(),
         dialect=Dialect(settings.cron_dialect),
-    )
-
-
-def _webhooks(
-    settings: Settings,
-    storage: SqlStorage,
-    executions: "ExecutionService",
-    clock: SystemClock,
-    base_url: str,
-) -> "WebhookService":
-    from backend.services.webhooks import WebhookService
-
-    return WebhookService(
-        storage=storage,
-        executions=executions,
-        clock=clock,
-        base_url=base_url,
-        max_body_bytes=settings.max_webhook_body_kb * 1024,
     )
 
 

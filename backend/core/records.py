@@ -140,8 +140,9 @@ class WebhookRecord:
     An address at which something outside starts runs.
 
     Attributes:
-        config: What its deliveries must keep to: ``require_signature``.
-        secret: 64 hexadecimal digits with which deliveries are signed; its owner's alone.
+        config: What its deliveries must keep to: ``require_signature``, ``signature``.
+        secret: With what deliveries are signed: 64 hexadecimal digits, or the sender's own; only
+            its owner may see it.
     """
 
     id: WebhookId
@@ -187,6 +188,7 @@ class PresetChanges:
     is_active: bool | None = None
     webhook: WebhookRecord | None = None  #: a new one
     webhook_config: Mapping[str, Any] | None = None  #: for the one it has
+    webhook_secret: str | None = field(default=None, repr=False)  #: likewise
 
 
 class HoldKind(StrEnum):

@@ -14,7 +14,8 @@ from backend.core.triggers import Trigger, provider_of, trigger_of
 from backend.ports.clock import Clock
 from backend.ports.storage import Storage
 from backend.services.executions import ExecutionService, RunRequest
-from backend.services.webhooks import REQUIRE_SIGNATURE, WebhookService
+from backend.services.webhook_config import DeliveryConfig, split_config
+from backend.services.webhooks import WebhookService
 
 #: More would only make a mess of one account's list.
 MAX_PRESETS: Final = 1_000
@@ -102,8 +103,8 @@ class PresetService:
         """
         Save an active preset with a webhook of its own, and return both.
 
-        Its inputs are the trigger's configuration; ``require_signature`` among them refuses
-        deliveries that are not signed.
+        Its inputs are the trigger's configuration; ``require_signature`` and ``signature`` among
+        them say how deliveries are checked.
 
         Raises:
             Gone: If there is no such graph.
@@ -113,8 +114,8 @@ class PresetService:
         trigger = await self._trigger(user_id, new.graph_id, new.graph_version)
         if trigger is None:
             raise BadRequest(f"Graph #{new.graph_id} has no node that a webhook starts.")
-        inputs, config = _split_config(new.inputs)
-        webhook = self._webhooks.new_for(user_id, trigger, config or {})
+        inputs, config = split_config(new.inputs)
+        webhook = self._webhooks.new_for(user_id, trigger, config)
         made = await self._made(user_id, replace(new, inputs=inputs, webhook_id=webhook.id))
         made = replace(made, webhook=webhook)
         await self._storage.of(user_id).add_preset(made)
@@ -227,22 +228,23 @@ class PresetService:
         """Return *changes* with values that can be kept, and with what they mean for its trigger."""
         trigger = await self._trigger(user_id, preset.graph_id, preset.graph_version)
         inputs, credentials = changes.inputs, changes.credentials
-        config = None
+        config: DeliveryConfig | None = None
         if inputs is not None:
             if trigger is not None:
-                inputs, config = _split_config(inputs)
+                inputs, config = split_config(inputs)
             inputs, moved = _split_credentials(inputs)
             if moved:
                 credentials = {**preset.credentials, **moved, **(credentials or {})}
         webhook = None
         if inputs is not None and trigger is not None and preset.webhook_id is None:
-            webhook = self._webhooks.new_for(user_id, trigger, config or {})
+            webhook = self._webhooks.new_for(user_id, trigger, config)
         return replace(
             changes,
             inputs=inputs,
             credentials=credentials,
             webhook=webhook,
-            webhook_config=config,
+            webhook_config=None if config is None else _changed(preset.webhook, config),
+            webhook_secret=None if config is None else config.secret,
         )
 
 
@@ -250,15 +252,9 @@ def _unknown(preset_id: PresetId) -> NotFound:
     return NotFound(f"Preset #{preset_id} not found.")
 
 
-def _split_config(inputs: Values) -> tuple[Values, Values | None]:
-    """Part what is about deliveries from what is about runs; None if nothing is said of them."""
-    if REQUIRE_SIGNATURE not in inputs:
-        return inputs, None
-    wanted = inputs[REQUIRE_SIGNATURE]
-    if not isinstance(wanted, bool):
-        raise BadRequest(f"{REQUIRE_SIGNATURE} is true or false")
-    kept = {name: value for name, value in inputs.items() if name != REQUIRE_SIGNATURE}
-    return kept, {REQUIRE_SIGNATURE: wanted}
+def _changed(webhook: WebhookRecord | None, config: DeliveryConfig) -> Values:
+    """Return the configuration with what is said of it now; the rest stays."""
+    return {**(webhook.config if webhook else {}), **config.values}
 
 
 def _split_credentials(inputs: Values) -> tuple[Values, Values]:

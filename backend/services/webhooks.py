@@ -1,11 +1,10 @@
 """Webhooks: their addresses, and the runs that deliveries start."""
 
 import hashlib
-import hmac
 import secrets
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
@@ -15,7 +14,6 @@ from backend.core.block import BlockType
 from backend.core.errors import (
     AgentServerError,
     BadRequest,
-    NotAllowed,
     NotConfigured,
     NotFound,
     TooLarge,
@@ -24,20 +22,25 @@ from backend.core.errors import (
 from backend.core.ids import ExecutionId, UserId, WebhookId, derived_id
 from backend.core.json import depth_over
 from backend.core.records import PresetRecord, WebhookRecord
+from backend.core.signatures import Checked, Headers, check, one
 from backend.core.triggers import PAYLOAD, Trigger, provider_of
+from backend.core.webhook_providers import Provider, event_of
 from backend.ports.clock import Clock
+from backend.ports.deliveries import Deliveries
 from backend.ports.storage import Storage
 from backend.services.executions import ExecutionService, RunRequest
+from backend.services.rates import RateLimit, address_key
+from backend.services.webhook_config import REQUIRE_SIGNATURE, DeliveryConfig, provider_with
 
 log = structlog.get_logger(__name__)
-
-#: The one word of a trigger's configuration that is about deliveries, not about runs.
-REQUIRE_SIGNATURE: Final = "require_signature"
 
 MAX_DELIVERY_ID: Final = 255
 MAX_PAYLOAD_DEPTH: Final = 120
 _SECRET_BYTES: Final = 32  # 64 hexadecimal digits
-_SIGNATURE: Final = "sha256="
+#: By which a sender names a delivery; the first that is there counts.
+_DELIVERY_IDS: Final = ("idempotency-key", "x-github-delivery")
+_CHALLENGE: Final = "challenge"
+_SECOND_US: Final = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +49,30 @@ class Delivery:
     What somebody sent to the address of a webhook.
 
     Attributes:
-        signature: ``sha256=`` and the HMAC of the body under the webhook's secret; None if none
-            was sent.
-        delivery_id: The same for the same delivery, however often it is sent; None if unknown.
+        headers: Names in lower case, and values, as they came.
+        address: From where.
     """
 
     body: bytes
-    signature: str | None = None
-    delivery_id: str | None = None
+    headers: Headers = field(default_factory=dict)
+    address: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much is taken; each limit of a rate is one of a minute."""
+
+    body_bytes: int
+    by_address: RateLimit
+    by_webhook: RateLimit
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Keys:
+    """By what a delivery is known again: *run* makes the ids of its runs, *all* are noted."""
+
+    run: str | None
+    all: tuple[str, ...] = ()
 
 
 class WebhookService:
@@ -66,14 +85,16 @@ class WebhookService:
         executions: ExecutionService,
         clock: Clock,
         base_url: str,
-        max_body_bytes: int,
+        deliveries: Deliveries,
+        limits: Limits,
     ) -> None:
         """Take *base_url*, the address of this server as senders know it, without a last slash."""
         self._storage = storage
         self._executions = executions
         self._clock = clock
         self._base_url = base_url
-        self._max_body_bytes = max_body_bytes
+        self._deliveries = deliveries
+        self._limits = limits
 
     def url_of(self, webhook: WebhookRecord) -> str:
         """Return the address to which deliveries are sent."""
@@ -81,7 +102,7 @@ class WebhookService:
         return self._base_url + path
 
     def new_for(
-        self, user_id: UserId, trigger: Trigger, config: Mapping[str, Any]
+        self, user_id: UserId, trigger: Trigger, config: DeliveryConfig | None
     ) -> WebhookRecord:
         """
         Return a webhook for *trigger*, with an address and a secret of its own; it is not saved.
@@ -106,8 +127,8 @@ class WebhookService:
             user_id=user_id,
             provider=block.webhook.provider,
             webhook_type=block.webhook.webhook_type,
-            secret=secrets.token_hex(_SECRET_BYTES),
-            config=config,
+            secret=(config and config.secret) or secrets.token_hex(_SECRET_BYTES),
+            config=config.values if config else {},
             created_us=self._clock.now_us(),
         )
 
@@ -123,38 +144,85 @@ class WebhookService:
         await self.get(user_id, webhook_id)
         return False
 
+    def admit(self, address: str) -> None:
+        """Refuse who sends from *address* if too much came from there: asked before all else."""
+        self._limits.by_address.take(address_key(address))
+
     def check_size(self, size_bytes: int) -> None:
         """Refuse a body of so many bytes if it is too large: asked while it is read."""
-        if size_bytes > self._max_body_bytes:
+        if size_bytes > self._limits.body_bytes:
             raise TooLarge(
-                f"The body is larger than {self._max_body_bytes} bytes; "
+                f"The body is larger than {self._limits.body_bytes} bytes; "
                 "MAX_WEBHOOK_BODY_KB sets the limit."
             )
 
     async def receive(
         self, provider: str, webhook_id: WebhookId, delivery: Delivery
-    ) -> list[ExecutionId]:
+    ) -> Mapping[str, Any] | None:
         """
         Start the runs of a delivery: one for each active preset of the webhook.
 
-        They are on disk when this returns. The same delivery again starts none of them twice, if
-        it names itself. A preset that cannot run is logged and keeps no other from running.
+        They are on disk when this returns. The same delivery again starts nothing, if it is signed
+        as its owner chose, or names itself. A preset that cannot run is logged and keeps no other
+        from running.
+
+        Returns:
+            What its sender is answered: most wait for nothing.
 
         Raises:
             NotFound: If there is no such webhook of that provider.
-            NotAllowed: If the signature is wrong, or is missing where one is required.
-            BadRequest: If the body is no JSON object.
+            NotAllowed: If the signature is wrong or old, or is missing where one is required.
+            BadRequest: If the body is no JSON object, or what must be there once is not.
+            TooManyRequests: If more deliveries come than may.
+            NotConfigured: If nobody here knows how such a webhook is checked.
         """
         found = await self._storage.triggered_by(webhook_id)
         # The provider decides how a delivery is checked: it must not be the sender's to choose.
         if found is None or found[0].provider != provider:
             raise _unknown(webhook_id)
         webhook, presets = found
-        _check_signature(webhook, delivery)
+        sender = provider_with(webhook)
+        if sender is None:
+            raise NotConfigured(f"This server cannot check what {webhook.provider} sends.")
+        checked = self._checked(webhook, sender, delivery)
+        # Only now: a stranger's deliveries must not keep the sender's out.
+        self._limits.by_webhook.take(webhook.id)
         payload = _payload_of(delivery.body)
-        key = _delivery_key(delivery)
-        started = [await self._start(preset, payload, key) for preset in presets]
-        return [run_id for run_id in started if run_id is not None]
+        event = event_of(sender, delivery.headers, payload)
+        if sender.ping and event.partition(".")[0] == sender.ping:
+            return _pong(payload)
+        if webhook.events and event not in webhook.events:
+            return None
+        await self._take(webhook, presets, payload, _keys_of(sender, delivery, payload, checked))
+        return None
+
+    async def _take(
+        self,
+        webhook: WebhookRecord,
+        presets: Sequence[PresetRecord],
+        payload: Mapping[str, Any],
+        keys: _Keys,
+    ) -> None:
+        """Start the runs of a delivery, unless it was taken before."""
+        for key in keys.all:
+            if await self._deliveries.is_known(webhook.id, key):
+                log.info("webhook_delivery_known", webhook_id=webhook.id)
+                return
+        for preset in presets:
+            await self._start(preset, payload, keys.run)
+        # After the runs: what is not on disk yet must be taken when it is sent again.
+        for key in keys.all:
+            await self._deliveries.note(webhook.id, key, now_us=self._clock.now_us())
+
+    def _checked(
+        self, webhook: WebhookRecord, sender: Provider, delivery: Delivery
+    ) -> Checked | None:
+        """Return the right signature of a delivery; None if its owner wants none and there is none."""
+        is_free = sender.is_open and not webhook.config.get(REQUIRE_SIGNATURE)
+        if is_free and sender.scheme.header not in delivery.headers:
+            return None
+        now_s = self._clock.now_us() / _SECOND_US
+        return check(sender.scheme, webhook.secret, delivery.headers, delivery.body, now_s=now_s)
 
     async def _start(
         self, preset: PresetRecord, payload: Mapping[str, Any], key: str | None
@@ -184,21 +252,12 @@ def _unknown(webhook_id: WebhookId) -> NotFound:
     return NotFound(f"Webhook #{webhook_id} not found.")
 
 
-def signature_of(secret: str, body: bytes) -> str:
-    """Return what `Delivery.signature` must be."""
-    return _SIGNATURE + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-
-
-def _check_signature(webhook: WebhookRecord, delivery: Delivery) -> None:
-    if delivery.signature is None:
-        if webhook.config.get(REQUIRE_SIGNATURE):
-            raise NotAllowed("This webhook takes signed deliveries only: send X-Hub-Signature-256.")
-        return
-    wanted = signature_of(webhook.secret, delivery.body).encode()
-    if not hmac.compare_digest(wanted, delivery.signature.encode()):
-        raise NotAllowed(
-            "X-Hub-Signature-256 is not the HMAC-SHA256 of this body under the webhook's secret."
-        )
+def _pong(payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what shows a provider that the address is ours, where it wants something back."""
+    challenge = payload.get(_CHALLENGE)
+    if isinstance(challenge, str) and len(challenge) <= MAX_DELIVERY_ID:
+        return {_CHALLENGE: challenge}
+    return None
 
 
 def _payload_of(body: bytes) -> Mapping[str, Any]:
@@ -213,7 +272,28 @@ def _payload_of(body: bytes) -> Mapping[str, Any]:
     return payload
 
 
-def _delivery_key(delivery: Delivery) -> str | None:
-    if delivery.delivery_id and len(delivery.delivery_id) > MAX_DELIVERY_ID:
+def _keys_of(
+    sender: Provider, delivery: Delivery, payload: Mapping[str, Any], checked: Checked | None
+) -> _Keys:
+    """
+    Return by what a delivery is known again.
+
+    A header that names it is not signed: whoever has seen a delivery could give it another name.
+    So what is signed decides, where it must be signed.
+    """
+    named = next(
+        (one(delivery.headers, name) for name in _DELIVERY_IDS if name in delivery.headers), None
+    )
+    if named and len(named) > MAX_DELIVERY_ID:
         raise BadRequest(f"The id of a delivery has at most {MAX_DELIVERY_ID} characters.")
-    return delivery.delivery_id or None
+    if checked is None or sender.is_open:
+        # Here the same body may come twice and mean it.
+        return _Keys(run=named, all=(_key("id", named),)) if named else _Keys(run=None)
+    in_body = payload.get(sender.id_field) if sender.id_field else None
+    own = checked.signed_id or (in_body if isinstance(in_body, str) else "")
+    run = _key("own", own) if own else _key("digest", checked.digest)
+    return _Keys(run=run, all=(run, _key("id", named)) if named else (run,))
+
+
+def _key(kind: str, text: str) -> str:
+    return f"{kind}:{hashlib.sha256(text.encode()).hexdigest()}"

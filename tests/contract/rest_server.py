@@ -40,7 +40,6 @@ from backend.services.presets import PresetService
 from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
 from backend.services.users import UserService
-from backend.services.webhooks import WebhookService
 from backend.testing.blocks import outputs_of
 from backend.testing.clock import FakeClock
 from backend.testing.files import TransientFiles
@@ -48,6 +47,7 @@ from backend.wiring_library import builder_of, library_of, sharing_of
 from tests.contract.conformance import Conformance, JudgedTransport
 from tests.contract.doors import doors_of
 from tests.contract.stored import make_credentials
+from tests.contract.webhook_parts import webhooks_of
 
 KEY = "a key that only tests use, long enough"
 ANN = UserId("ann")
@@ -284,14 +284,7 @@ def make_context(
         storage=storage, dispatcher=dispatcher, graphs=graphs, catalog=catalog, clock=clock
     )
 
-    webhooks = WebhookService(
-        storage=storage,
-        executions=executions,
-        clock=clock,
-        base_url="http://server",
-        max_body_bytes=10_000,
-    )
-
+    webhooks = webhooks_of(storage, executions, clock)
     library = library_of(storage, graphs, clock)
 
     async def health() -> Health:

@@ -102,7 +102,13 @@ def change(
         webhooks.add(connection, user_id, changes.webhook)
         values["webhook_id"] = changes.webhook.id
     if changes.webhook_config is not None and before.webhook_id is not None:
-        webhooks.configure(connection, user_id, before.webhook_id, changes.webhook_config)
+        webhooks.configure(
+            connection,
+            user_id,
+            before.webhook_id,
+            changes.webhook_config,
+            changes.webhook_secret,
+        )
     connection.execute(
         update(presets)
         .where(_P.id == preset_id, _P.user_id == user_id)

@@ -5,6 +5,7 @@ from backend.adapters.storage import (
     tables_audit,
     tables_builder,
     tables_credentials,
+    tables_deliveries,
 )
 from backend.adapters.storage.tables import metadata
 
@@ -14,4 +15,5 @@ __all__ = [
     "tables_audit",
     "tables_builder",
     "tables_credentials",
+    "tables_deliveries",
 ]

@@ -47,13 +47,16 @@ def of_anybody(connection: Connection, webhook_id: WebhookId) -> WebhookRecord |
 
 
 def configure(
-    connection: Connection, user_id: UserId, webhook_id: WebhookId, config: Mapping[str, Any]
+    connection: Connection,
+    user_id: UserId,
+    webhook_id: WebhookId,
+    config: Mapping[str, Any],
+    secret: str | None,
 ) -> None:
-    """Set what the deliveries of a webhook must keep to."""
+    """Set what the deliveries of a webhook must keep to; the secret stays where none is given."""
+    values = {"config": json.text(config)} | ({} if secret is None else {"secret": secret})
     connection.execute(
-        update(webhooks)
-        .where(_W.id == webhook_id, _W.user_id == user_id)
-        .values(config=json.text(config))
+        update(webhooks).where(_W.id == webhook_id, _W.user_id == user_id).values(**values)
     )
 
 

@@ -12,9 +12,6 @@ from backend.core.ids import WebhookId
 from backend.services.webhooks import Delivery
 
 _TAGS: Final = ("v1", "integrations")
-_SIGNATURE: Final = "x-hub-signature-256"
-#: By which a sender names a delivery; the first that is there counts.
-_DELIVERY_IDS: Final = ("idempotency-key", "x-github-delivery")
 
 
 def add_webhook_routes(routes: Routes) -> None:
@@ -40,21 +37,23 @@ def add_webhook_routes(routes: Routes) -> None:
 
 async def receive(request: Request, provider: str, webhook_id: str) -> Response:
     """Start what a delivery starts. No token: the address is known to its sender alone."""
-    headers, webhooks = request.headers, context_of(request).webhooks
+    webhooks = context_of(request).webhooks
+    address = request.client.host if request.client else ""
+    webhooks.admit(address)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         webhooks.check_size(len(body))
-    await webhooks.receive(
-        provider,
-        WebhookId(webhook_id),
-        Delivery(
-            body=bytes(body),
-            signature=headers.get(_SIGNATURE),
-            delivery_id=next((headers[name] for name in _DELIVERY_IDS if name in headers), None),
-        ),
-    )
-    return answer(None)
+    # As it came: whatever a header calls it, it is JSON or nothing, and is signed as it came.
+    delivery = Delivery(body=bytes(body), headers=_headers_of(request), address=address)
+    return answer(await webhooks.receive(provider, WebhookId(webhook_id), delivery))
+
+
+def _headers_of(request: Request) -> dict[str, list[str]]:
+    headers: dict[str, list[str]] = {}
+    for name, value in request.headers.items():
+        headers.setdefault(name, []).append(value)
+    return headers
 
 
 async def ping(request: Request, webhook_id: str) -> Response:

@@ -1,0 +1,73 @@
+"""Who sends to webhooks, as data: how each signs, names its events and its deliveries."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from backend.core.errors import BadRequest
+from backend.core.signatures import SCHEMES, Headers, Scheme, one
+
+_EVENT: Final = re.compile(r"[A-Za-z0-9_./:-]{1,100}", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Provider:
+    """
+    A sender.
+
+    Attributes:
+        scheme: How it signs; what has no right signature is refused.
+        is_open: Its owner may choose that whoever knows the address may deliver, and another
+            scheme.
+        event_header: Where it names the event, which it must; *event_field* likewise in the body.
+        action_field: In the body; what stands there belongs to the event's name.
+        event: The name of all its events.
+        ping: The event by which it tries an address. It starts nothing.
+        id_field: Of the body: names a delivery, and stays the same when it is sent again.
+    """
+
+    scheme: Scheme
+    is_open: bool = False
+    event_header: str = ""
+    event_field: str = ""
+    action_field: str = ""
+    event: str = ""
+    ping: str = ""
+    id_field: str = ""
+
+
+#: By the provider of a stored webhook. Who is not here cannot be checked, and is refused.
+PROVIDERS: Final[Mapping[str, Provider]] = {
+    "generic_webhook": Provider(scheme=SCHEMES["github"], is_open=True, event="plain"),
+    "github": Provider(
+        scheme=SCHEMES["github"],
+        event_header="x-github-event",
+        action_field="action",
+        ping="ping",
+    ),
+    "slack": Provider(
+        scheme=SCHEMES["slack"], event_field="type", ping="url_verification", id_field="event_id"
+    ),
+    "stripe": Provider(scheme=SCHEMES["stripe"], event_field="type", id_field="id"),
+    "shopify": Provider(scheme=SCHEMES["shopify"], event_header="x-shopify-topic"),
+}
+
+
+def event_of(provider: Provider, headers: Headers, payload: Mapping[str, Any]) -> str:
+    """
+    Return the name of a delivery's event.
+
+    Raises:
+        BadRequest: If the provider names its events and this one has none.
+    """
+    if provider.event:
+        return provider.event
+    where = provider.event_header or provider.event_field
+    found = one(headers, where) if provider.event_header else payload.get(where)
+    if not isinstance(found, str) or not _EVENT.fullmatch(found):
+        raise BadRequest(f"{where} must name the event.")
+    action = payload.get(provider.action_field) if provider.action_field else None
+    if isinstance(action, str) and _EVENT.fullmatch(action):
+        return f"{found}.{action}"
+    return found
