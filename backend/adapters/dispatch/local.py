@@ -73,8 +73,11 @@ class LocalSignalSource:
 
 
 def _signal(message: list[bytes]) -> Signal | None:
-    """Return the signal; None for a kind that only another version of this program knows."""
+    """Return the signal; None for a kind that only another version knows, and for what is none."""
     kind, _, rest = message[0].partition(b" ")
-    run_id, _, user_id = rest.decode().partition(" ")
     known = _KINDS.get(kind)
+    try:
+        run_id, _, user_id = rest.decode().partition(" ")
+    except UnicodeDecodeError:
+        return None
     return None if known is None else Signal(known, ExecutionId(run_id), UserId(user_id))

@@ -158,6 +158,25 @@ def execution_record(
     )
 
 
+def unreadable_execution(row: Row[Any]) -> ExecutionRecord:
+    """Return the run of *row* without what is text in it, which is none that can be read."""
+    return ExecutionRecord(
+        id=ExecutionId(row.id),
+        user_id=UserId(row.user_id),
+        graph_id=GraphId(row.graph_id),
+        graph_version=row.graph_version,
+        status=Status(row.status),
+        inputs={},
+        preset_id=row.preset_id,
+        parent_id=row.parent_id,
+        created_us=row.created_us,
+        started_us=row.started_us,
+        stop_us=row.stop_us,
+        attempt=row.attempt,
+        revision=row.revision,
+    )
+
+
 def by_pin(outputs: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
     """Return (pin, value) pairs as lists of values by pin."""
     grouped: dict[str, list[Any]] = {}

@@ -22,6 +22,7 @@ from backend.core.errors import NotFound, ValueLost
 from backend.core.execution import NodeExecution
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId, UserId
+from backend.core.json import NotJson
 from backend.core.plan import NodePlan
 from backend.core.records import ExecutionRecord
 from backend.core.status import FINAL, Status
@@ -80,6 +81,9 @@ _LOAD_RUNS: Final = (
 )
 
 
+_UNREADABLE: Final = "what the database holds of this run cannot be read; `agpt doctor` says more"
+
+
 def _stored_run(row: Any, values: Values) -> StoredRun:
     problem: str | None = None
     try:
@@ -88,12 +92,17 @@ def _stored_run(row: Any, values: Values) -> StoredRun:
         # The others that are asked for with it go on.
         problem = f"ValueLost: {exc}"
         record = rows.execution_record(row, values.shown())
+    except (ValueError, TypeError, NotJson):
+        problem = _UNREADABLE
+        record = rows.unreadable_execution(row)
+    if not isinstance(record.inputs, dict):
+        problem, record = _UNREADABLE, rows.unreadable_execution(row)
     no_progress = row.claim_revision is not None and row.revision <= row.claim_revision
     settings = rows.loaded(row.settings) or {}
     return StoredRun(
         record=record,
         problem=problem,
-        skipped=frozenset(rows.loaded(row.skipped) or ()),
+        skipped=frozenset((rows.loaded(row.skipped) if problem is None else None) or ()),
         root_id=ExecutionId(row.root_id),
         depth=row.depth,
         trigger=row.trigger,
