@@ -261,11 +261,20 @@ async def serve_notifications(
     settings: Settings, started: Started, stopping: asyncio.Event
 ) -> None:
     """Tell owners what happened."""
+    from backend.adapters.storage.preferences import SqlPreferences
     from backend.engine.postman import Postman
+    from backend.wiring_library import unsubscribe_urls
 
     metrics, clock = Metrics("NotificationManager"), SystemClock()
     storage = open_database(settings)
-    postman = Postman(storage, mailer_of(settings), clock)
+    postman = Postman(
+        storage,
+        mailer_of(settings),
+        clock,
+        SqlPreferences(storage.database),
+        limited=bool(settings.smtp_host),
+        unsubscribe_url=unsubscribe_urls(settings),
+    )
     metrics.gauge("notices_sent", "Notices that left").set_function(lambda: postman.sent)
     metrics.gauge("notices_failed", "Notices given up").set_function(lambda: postman.failed)
     async with AsyncExitStack() as stack:

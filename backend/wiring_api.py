@@ -77,7 +77,7 @@ def _context(
     from backend.wiring_credentials import open_credentials
     from backend.wiring_files import open_files
     from backend.wiring_keys import doors_of
-    from backend.wiring_library import builder_of, library_of, sharing_of
+    from backend.wiring_library import builder_of, library_of, preferences_of, sharing_of
     from backend.wiring_webhooks import webhooks_of
 
     clock, catalog = SystemClock(), load_catalog()
@@ -102,6 +102,9 @@ def _context(
         schedules=_schedules(settings, storage, executions, users),
         library=library,
         builder=builder_of(storage, library, catalog, clock),
+        preferences=preferences_of(
+            storage, clock, settings.unsubscribe_secret_key.get_secret_value()
+        ),
         sharing=sharing_of(storage, settings.frontend_base_url),
         presets=presets,
         webhooks=webhooks,

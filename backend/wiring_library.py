@@ -1,17 +1,21 @@
 """Libraries, and what is around them, behind their ports. Part of wiring.py, apart only for its size."""
 
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from backend.adapters.storage import SqlStorage
 from backend.adapters.storage.library import SqlLibraries
 from backend.core.catalog import Catalog
+from backend.core.ids import UserId
 from backend.ports.clock import Clock
+from backend.settings import Settings
 
 if TYPE_CHECKING:
     from backend.services.builder import BuilderService
     from backend.services.graphs import GraphService
     from backend.services.library import LibraryService
+    from backend.services.preferences import PreferenceService
     from backend.services.sharing import SharingService
 
 #: Where people's user interface is while nobody has said so (spec/contract.md 5).
@@ -47,3 +51,28 @@ def builder_of(
 
     builders = SqlBuilders(storage.database)
     return BuilderService(catalog=catalog, builders=builders, library=library, clock=clock)
+
+
+def preferences_of(storage: SqlStorage, clock: Clock, unsubscribe_key: str) -> "PreferenceService":
+    """Return what all users want to be told."""
+    from backend.adapters.storage.preferences import SqlPreferences
+    from backend.services.preferences import PreferenceService
+
+    return PreferenceService(
+        preferences=SqlPreferences(storage.database),
+        clock=clock,
+        unsubscribe_key=unsubscribe_key,
+    )
+
+
+def unsubscribe_urls(settings: Settings) -> Callable[[UserId], str]:
+    """Return what makes the link by which a user's letters are ended."""
+    from backend.core.preferences import unsubscribe_token
+
+    base_url = settings.platform_base_url or settings.rest_address()
+    key = settings.unsubscribe_secret_key.get_secret_value()
+
+    def url(user_id: UserId) -> str:
+        return f"{base_url}/api/email/unsubscribe?token={unsubscribe_token(user_id, key)}"
+
+    return url

@@ -25,6 +25,7 @@ from backend.api.routes.graphs import add_graph_routes
 from backend.api.routes.health import add_health_routes
 from backend.api.routes.integrations import add_integration_routes
 from backend.api.routes.library import add_library_routes
+from backend.api.routes.preferences import add_preference_routes
 from backend.api.routes.presets import add_preset_routes
 from backend.api.routes.reviews import add_review_routes
 from backend.api.routes.schedules import add_schedule_routes
@@ -125,6 +126,7 @@ def _with_routes() -> RestApplication:
     add_schedule_routes(routes)
     add_library_routes(routes)
     add_builder_routes(routes)
+    add_preference_routes(routes)
     add_sharing_routes(routes)
     add_preset_routes(routes)
     add_webhook_routes(routes)

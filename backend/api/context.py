@@ -19,6 +19,7 @@ from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
 from backend.services.library import LibraryService
+from backend.services.preferences import PreferenceService
 from backend.services.presets import PresetService
 from backend.services.rates import RateLimit
 from backend.services.reviews import ReviewService
@@ -80,6 +81,7 @@ class Context:
     schedules: ScheduleService
     library: LibraryService
     builder: BuilderService
+    preferences: PreferenceService
     sharing: SharingService
     presets: PresetService
     webhooks: WebhookService

@@ -45,6 +45,7 @@ _OPEN: Final = frozenset(
     {
         "postV1WebhookIngressGeneric",
         "getV1GetSharedExecution",
+        "postV1One click email unsubscribe",
         "getV1ListProviders",
         "getV1GetProviderNames",
         "getV1GetProviderConstants",

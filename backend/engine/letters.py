@@ -18,8 +18,14 @@ def subject(kind: str, notices: Sequence[NoticeRecord]) -> str:
     return f"{len(notices)} agent runs" if kind == "AGENT_RUN" else f"{len(notices)} notices"
 
 
-def bodies(kind: str, notices: Sequence[NoticeRecord]) -> tuple[str, str]:
-    """Return the text and the HTML of a letter about *notices*, the first fifty in full."""
+def bodies(
+    kind: str, notices: Sequence[NoticeRecord], unsubscribe_url: str = ""
+) -> tuple[str, str]:
+    """
+    Return the text and the HTML of a letter about *notices*, the first fifty in full.
+
+    Its last line says where such letters are ended, if *unsubscribe_url* says so.
+    """
     del kind  # one kind so far: runs that have ended
     shown = [_run_lines(notice.data) for notice in notices[:_LISTED]]
     more = len(notices) - len(shown)
@@ -33,6 +39,9 @@ def bodies(kind: str, notices: Sequence[NoticeRecord]) -> tuple[str, str]:
     if more:
         text += f"\n\n… and {more} more."
         html += f"<p>… and {more} more.</p>"
+    if unsubscribe_url:
+        text += f"\n\nNo more of these: {unsubscribe_url}"
+        html += f'<p><a href="{escape(unsubscribe_url)}">No more of these</a></p>'
     return text + "\n", f"<!doctype html><html><body>{html}</body></html>"
 
 

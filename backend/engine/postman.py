@@ -6,17 +6,19 @@ sends the same letter again, with the same key.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
 
 from backend.core.errors import AgentServerError, BadRequest, Unavailable
 from backend.core.ids import UserId, derived_id
-from backend.core.records import NoticeRecord, NoticeStatus, UserRecord
+from backend.core.preferences import DAY_US, Preferences, day_of
+from backend.core.records import NoticeRecord, NoticeStatus
 from backend.engine import letters
 from backend.ports.clock import Clock
 from backend.ports.mail import Letter, Mailer
+from backend.ports.preferences import AllPreferences
 from backend.ports.storage import SystemStorage
 
 log = structlog.get_logger()
@@ -26,15 +28,36 @@ _AT_ONCE: Final = 1_000
 _ATTEMPTS: Final = 10
 _BACK_OFF_FIRST_S: Final = 30
 _BACK_OFF_MOST_S: Final = 3_600
+#: The address of an account that has none.
+_NOBODY: Final = "@users.invalid"
 
 
 class Postman:
     """See the module. `serve` must run."""
 
-    def __init__(self, storage: SystemStorage, mailer: Mailer, clock: Clock) -> None:
+    def __init__(
+        self,
+        storage: SystemStorage,
+        mailer: Mailer,
+        clock: Clock,
+        preferences: AllPreferences,
+        *,
+        limited: bool = True,
+        unsubscribe_url: Callable[[UserId], str] = lambda _: "",
+    ) -> None:
+        """
+        Send what people want by *mailer*.
+
+        Args:
+            limited: Whether people's daily limits hold: a folder on this machine pesters nobody.
+            unsubscribe_url: Returns where a user's letters are ended; empty: nowhere.
+        """
         self._storage = storage
         self._mailer = mailer
         self._clock = clock
+        self._preferences = preferences
+        self._limited = limited
+        self._unsubscribe_url = unsubscribe_url
         self.sent = 0
         self.failed = 0
 
@@ -53,17 +76,24 @@ class Postman:
         groups: defaultdict[tuple[UserId, str], list[NoticeRecord]] = defaultdict(list)
         for notice in due:
             groups[notice.user_id, notice.type].append(notice)
-        users = {user.id: user for user in await self._storage.users([u for u, _ in groups])}
         for (user_id, kind), notices in groups.items():
-            await self._deliver(users.get(user_id), kind, notices)
+            # Each time anew: the letter before may have been the last one of the day.
+            now_us = self._clock.now_us()
+            wanted = await self._preferences.some([user_id], now_us=now_us)
+            await self._deliver(wanted.get(user_id), kind, notices)
         return len(due)
 
     async def _deliver(
-        self, user: UserRecord | None, kind: str, notices: Sequence[NoticeRecord]
+        self, user: Preferences | None, kind: str, notices: Sequence[NoticeRecord]
     ) -> None:
         ids = [notice.id for notice in notices]
-        if user is None or not user.email or user.preferences.get(kind) is False:
+        if user is None or not _is_reachable(user.email) or not user.wants(kind):
             await self._mark(ids, NoticeStatus.DROPPED)
+            return
+        if self._limited and not user.has_room:
+            # They go together with those of tomorrow.
+            tomorrow_us = (day_of(self._clock.now_us()) + 1) * DAY_US
+            await self._mark(ids, NoticeStatus.QUEUED, next_us=tomorrow_us)
             return
         try:
             await self._mailer.send(self._letter(user, kind, notices))
@@ -75,10 +105,12 @@ class Postman:
             await self._try_later(notices, str(exc))
         else:
             self.sent += len(ids)
+            await self._preferences.note_letter(user.user_id, now_us=self._clock.now_us())
             await self._mark(ids, NoticeStatus.SENT)
 
-    def _letter(self, user: UserRecord, kind: str, notices: Sequence[NoticeRecord]) -> Letter:
-        text, html = letters.bodies(kind, notices)
+    def _letter(self, user: Preferences, kind: str, notices: Sequence[NoticeRecord]) -> Letter:
+        url = self._unsubscribe_url(user.user_id)
+        text, html = letters.bodies(kind, notices, url)
         return Letter(
             key=derived_id(*(notice.id for notice in notices)),
             to=user.email,
@@ -86,6 +118,7 @@ class Postman:
             text=text,
             html=html,
             sent_us=max(notice.created_us for notice in notices),
+            unsubscribe_url=url,
         )
 
     async def _try_later(self, notices: Sequence[NoticeRecord], error: str) -> None:
@@ -118,3 +151,7 @@ class Postman:
                 error=error,
                 next_us=next_us,
             )
+
+
+def _is_reachable(address: str) -> bool:
+    return bool(address) and not address.endswith(_NOBODY)

@@ -6,7 +6,13 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:
-    """A mail. *key* is the same for the same letter sent again: it becomes its Message-ID."""
+    """
+    A mail.
+
+    Attributes:
+        key: The same for the same letter sent again: it becomes its Message-ID.
+        unsubscribe_url: A POST there ends such letters; empty: nothing does.
+    """
 
     key: str
     to: str
@@ -14,6 +20,7 @@ class Letter:
     text: str
     html: str
     sent_us: int
+    unsubscribe_url: str = ""
 
 
 class Mailer(Protocol):

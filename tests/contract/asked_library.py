@@ -3,6 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
+from backend.core.preferences import unsubscribe_token
+from tests.contract.rest_server import ANN, UNSUBSCRIBE_KEY
+
 Ask: TypeAlias = Callable[..., Awaitable[Any]]
 
 
@@ -48,3 +51,16 @@ async def ask_builder(ask: Ask) -> None:
     assert "FillTextTemplateBlock" in {one["name"] for one in found["items"]}
     shown = await ask("getV2Get builder suggestions")
     assert [one["search_id"] for one in shown["recent_searches"]] == [found["search_id"]]
+
+
+async def ask_preferences(ask: Ask) -> None:
+    """Say what is wanted, and where to, and unsubscribe."""
+    before = await ask("getV1Get notification preferences")
+    assert (before["email"], before["daily_limit"]) == ("ann@example.com", 3)
+    said = {"email": "ann@example.org", "preferences": {"AGENT_RUN": False}, "daily_limit": 5}
+    after = await ask("postV1Update notification preferences", said)
+    assert (after["email"], after["daily_limit"]) == ("ann@example.org", 5)
+    assert not after["preferences"]["AGENT_RUN"]
+    assert await ask("postV1Update user email", "ann@example.com") == {"email": "ann@example.com"}
+    token = unsubscribe_token(ANN, UNSUBSCRIBE_KEY)
+    await ask("postV1One click email unsubscribe", query=f"token={token}")

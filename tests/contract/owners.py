@@ -98,6 +98,11 @@ async def _credentials(owner: Owner) -> str:
     return str((await owner.made("POST", path, API_KEY))["id"])
 
 
+async def _mail_limit(owner: Owner) -> str:
+    body = {"email": "", "preferences": {}, "daily_limit": 7}
+    return str((await owner.made("POST", "/api/auth/user/preferences", body))["email"])
+
+
 #: How one of each kind of thing is made, by the name that its id has in routes and bodies.
 MAKERS: Final[dict[str, Makes]] = {
     "graph_id": _graph,
@@ -112,4 +117,5 @@ MAKERS: Final[dict[str, Makes]] = {
     "cred_id": _credentials,
     "search": _search,
     "key_id": key_of,
+    "mail_limit": _mail_limit,
 }

@@ -43,13 +43,14 @@ from backend.services.users import UserService
 from backend.testing.blocks import outputs_of
 from backend.testing.clock import FakeClock
 from backend.testing.files import TransientFiles
-from backend.wiring_library import builder_of, library_of, sharing_of
+from backend.wiring_library import builder_of, library_of, preferences_of, sharing_of
 from tests.contract.conformance import Conformance, JudgedTransport
 from tests.contract.doors import doors_of
 from tests.contract.stored import make_credentials
 from tests.contract.webhook_parts import webhooks_of
 
 KEY = "a key that only tests use, long enough"
+UNSUBSCRIBE_KEY = "another key that only tests use"
 ANN = UserId("ann")
 BOB = UserId("bob")
 
@@ -300,6 +301,7 @@ def make_context(
         sharing=sharing_of(storage, ""),
         library=library,
         builder=builder_of(storage, library, catalog, clock),
+        preferences=preferences_of(storage, clock, UNSUBSCRIBE_KEY),
         presets=PresetService(
             storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
         ),

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from backend.api.wire.answers import ANSWERS
 from backend.core.status import Status
-from tests.contract.asked_library import ask_builder, ask_library, ask_sharing
+from tests.contract.asked_library import ask_builder, ask_library, ask_preferences, ask_sharing
 from tests.contract.rest_server import ANN, CALCULATOR, RestServer, sample_graph
 from tests.contract.stored import API_KEY
 from tests.contract.triggered import full, setup, triggered_graph
@@ -113,6 +113,7 @@ async def test_every_built_operation_answers_in_the_contracts_shape(server: Rest
     await asked.webhooks()
     await ask_library(asked.ask, asked.graph_id)
     await ask_builder(asked.ask)
+    await ask_preferences(asked.ask)
     await ask_sharing(asked.ask, asked.graph_id)
     await asked.credentials()
     await asked.api_keys()

@@ -13,6 +13,7 @@ from tests.contract.rest_server import CALCULATOR, Json, RestServer, rest_server
 from tests.contract.stored import EVERY_KIND
 from tests.contract.test_builder import REQUESTS as BUILDER_REQUESTS
 from tests.contract.test_library import AGENTS, agent_of
+from tests.contract.test_preferences import REQUESTS as PREFERENCE_REQUESTS
 from tests.contract.test_sharing import REQUESTS as SHARING_REQUESTS
 from tests.contract.test_wrong_api_keys import REQUESTS as KEY_REQUESTS
 from tests.contract.test_wrong_credentials import REQUESTS as CREDENTIALS_REQUESTS
@@ -26,6 +27,7 @@ WITHOUT_ROW: Final = {
     **dict.fromkeys(
         [
             "GET /api/graphs",
+            "GET /api/auth/user/preferences",
             "GET /api/builder/counts",
             "GET /api/builder/suggestions",
             "GET /api/schedules",
@@ -66,6 +68,9 @@ WITHOUT_BODY: Final = {
     "POST /api/library/agents/{library_agent_id}/fork",
     "POST /api/api-keys/{key_id}/suspend",
     "POST /api/api-keys/{key_id}/resume",
+    "POST /api/email/unsubscribe",
+    # A bare text; tests/contract/test_preferences.py has those that are none.
+    "POST /api/auth/user/email",
     # It takes what its sender likes; tests/contract/test_webhooks.py has its bodies.
     "POST /api/integrations/{provider}/webhooks/{webhook_id}/ingress",
 }
@@ -116,6 +121,11 @@ SENT: Final[list[tuple[str, str, Json]]] = [
     ),
     ("POST", "/api/graphs/{graph_id}/executions/{graph_exec_id}/share", {}),
     ("POST", "/api/integrations/{provider}/credentials", {**EVERY_KIND["http"], "id": "one"}),
+    (
+        "POST",
+        "/api/auth/user/preferences",
+        {"email": "a@example.com", "preferences": {"AGENT_RUN": False}, "daily_limit": 3},
+    ),
     ("POST", f"{PRESETS}/setup-trigger", setup(_GRAPH, agent_credentials=_CREDENTIALS)),
     ("POST", KEYS, new_key(expires_at="2027-01-01T00:00:00Z", description="d")),
     ("PUT", f"{KEYS}/{{key_id}}/permissions", {"permissions": ["IDENTITY"]}),
@@ -165,6 +175,7 @@ async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestSe
             *BUILDER_REQUESTS,
             *CREDENTIALS_REQUESTS,
             *KEY_REQUESTS,
+            *PREFERENCE_REQUESTS,
         )
         if name.startswith(f"{method} ") and route.path_regex.match(path.partition("?")[0])
     }

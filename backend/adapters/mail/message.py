@@ -19,6 +19,10 @@ def as_message(letter: Letter, *, sender: str) -> EmailMessage:
     # A line break in a name must not become a header of its own.
     message["Subject"] = " ".join(letter.subject.split())[:200]
     message["Auto-Submitted"] = "auto-generated"
+    if letter.unsubscribe_url:
+        # RFC 8058: mail programs show a button, and send a POST when it is pressed.
+        message["List-Unsubscribe"] = f"<{letter.unsubscribe_url}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(letter.text)
     message.add_alternative(letter.html, subtype="html")
     return message

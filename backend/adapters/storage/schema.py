@@ -6,6 +6,7 @@ from backend.adapters.storage import (
     tables_builder,
     tables_credentials,
     tables_deliveries,
+    tables_mail,
 )
 from backend.adapters.storage.tables import metadata
 
@@ -16,4 +17,5 @@ __all__ = [
     "tables_builder",
     "tables_credentials",
     "tables_deliveries",
+    "tables_mail",
 ]

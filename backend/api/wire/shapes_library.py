@@ -1,11 +1,12 @@
 """Answers about libraries and what is around them, as OpenAPI shows them; see shapes.py."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from backend.api.wire.graphs import GraphSettings
+from backend.api.wire.preferences import NotificationType
 from backend.api.wire.shapes import GraphTriggerInfo, Pagination, Values
 from backend.core.library import LibraryStatus as LibraryAgentStatus
 from backend.core.status import Status as AgentExecutionStatus
@@ -172,6 +173,17 @@ class SuggestionsResponse(BaseModel):
     top_blocks: list[BlockInfo]
 
 
+class NotificationPreference(BaseModel):
+    """What an account wants to be told."""
+
+    user_id: str
+    email: Annotated[str, Field(json_schema_extra={"format": "email"})]
+    preferences: dict[NotificationType, bool] = Field(default_factory=dict)
+    daily_limit: int = 10
+    emails_sent_today: int = 0
+    last_reset_date: datetime | None = None
+
+
 class ShareResponse(BaseModel):
     """The link of a shared run."""
 
@@ -205,6 +217,10 @@ ANSWERS: dict[str, Any] = {
     "getV2Get builder integration providers": ProviderResponse,
     "getV2Builder search": SearchResponse,
     "getV2Get builder suggestions": SuggestionsResponse,
+    "getV1Get notification preferences": NotificationPreference,
+    "postV1Update notification preferences": NotificationPreference,
+    "postV1Update user email": dict[str, str],
+    "postV1One click email unsubscribe": Any,
     "postV1EnableExecutionSharing": ShareResponse,
     "getV1GetSharedExecution": SharedExecutionResponse,
 }

@@ -1,0 +1,124 @@
+"""What people want to be told: in their account's row, with a count of letters beside it."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Select, case, func, select, update
+
+from backend.adapters.storage.database import Database
+from backend.adapters.storage.dialects import insert_on
+from backend.adapters.storage.tables import users
+from backend.adapters.storage.tables_mail import mail_limits
+from backend.core import json
+from backend.core.errors import Conflict, NotFound
+from backend.core.ids import UserId
+from backend.core.preferences import (
+    DEFAULT_DAILY_LIMIT,
+    PreferenceChanges,
+    Preferences,
+    day_of,
+)
+
+_U: Final = users.c
+_M: Final = mail_limits.c
+
+
+class SqlPreferences:
+    """See backend.ports.preferences.AllPreferences."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, user_id: UserId) -> "SqlUserPreferences":
+        return SqlUserPreferences(self._database, user_id)
+
+    async def some(self, ids: Collection[UserId], *, now_us: int) -> Mapping[UserId, Preferences]:
+        query = _query().where(_U.id.in_(list(ids)))
+        found = await self._database.read(lambda c: c.execute(query).all())
+        return {UserId(row.id): _record(row, now_us) for row in found}
+
+    async def note_letter(self, user_id: UserId, *, now_us: int) -> None:
+        await self._database.write(lambda c: count_letter(c, user_id, now_us))
+
+
+class SqlUserPreferences:
+    """See backend.ports.preferences.UserPreferences."""
+
+    def __init__(self, database: Database, user_id: UserId) -> None:
+        self._database = database
+        self._user_id = user_id
+
+    async def get(self, *, now_us: int) -> Preferences | None:
+        return await self._database.read(lambda c: get(c, self._user_id, now_us))
+
+    async def change(self, changes: PreferenceChanges, *, now_us: int) -> Preferences:
+        return await self._database.write(lambda c: change(c, self._user_id, changes, now_us))
+
+
+def _query() -> Select[Any]:
+    return select(_U.id, _U.email, _U.preferences, _M.daily_limit, _M.day, _M.sent).outerjoin(
+        mail_limits, _M.user_id == _U.id
+    )
+
+
+def _record(row: Row[Any], now_us: int) -> Preferences:
+    return Preferences(
+        user_id=UserId(row.id),
+        email=row.email,
+        said=json.loads(row.preferences),
+        daily_limit=DEFAULT_DAILY_LIMIT if row.daily_limit is None else row.daily_limit,
+        sent_today=row.sent if row.day == day_of(now_us) else 0,
+    )
+
+
+def get(connection: Connection, user_id: UserId, now_us: int) -> Preferences | None:
+    """Return what an account wants."""
+    row = connection.execute(_query().where(_U.id == user_id)).one_or_none()
+    return None if row is None else _record(row, now_us)
+
+
+def change(
+    connection: Connection, user_id: UserId, changes: PreferenceChanges, now_us: int
+) -> Preferences:
+    """Change what an account wants; see UserPreferences.change."""
+    before = get(connection, user_id, now_us)
+    if before is None:
+        raise NotFound(f"User #{user_id} not found")
+    values: dict[str, Any] = {"updated_us": now_us}
+    if changes.said:
+        values["preferences"] = json.text({**before.said, **changes.said})
+    if changes.email is not None and changes.email != before.email:
+        _require_free(connection, user_id, changes.email)
+        values["email"] = changes.email
+    connection.execute(update(users).where(_U.id == user_id).values(values))
+    if changes.daily_limit is not None:
+        limit = {"daily_limit": changes.daily_limit}
+        connection.execute(
+            insert_on(connection, mail_limits)
+            .values(user_id=user_id, **limit)
+            .on_conflict_do_update(index_elements=["user_id"], set_=limit)
+        )
+    after = get(connection, user_id, now_us)
+    assert after is not None
+    return after
+
+
+def _require_free(connection: Connection, user_id: UserId, email: str) -> None:
+    taken = connection.execute(
+        select(_U.id).where(func.lower(_U.email) == email.lower(), _U.id != user_id)
+    ).first()
+    if taken is not None:
+        raise Conflict("this address is another account's")
+
+
+def count_letter(connection: Connection, user_id: UserId, now_us: int) -> None:
+    """Count a letter of today."""
+    day = day_of(now_us)
+    connection.execute(
+        insert_on(connection, mail_limits)
+        .values(user_id=user_id, day=day, sent=1)
+        .on_conflict_do_update(
+            index_elements=["user_id"],
+            set_={"day": day, "sent": case((_M.day == day, _M.sent + 1), else_=1)},
+        )
+    )

@@ -1,0 +1,36 @@
+"""What people want to be told by mail, and how many letters they got today."""
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from backend.core.ids import UserId
+from backend.core.preferences import PreferenceChanges, Preferences
+
+
+class UserPreferences(Protocol):
+    """Those of one user."""
+
+    async def get(self, *, now_us: int) -> Preferences | None:
+        """Return them; None if there is no such account."""
+
+    async def change(self, changes: PreferenceChanges, *, now_us: int) -> Preferences:
+        """
+        Change what *changes* names, all of it, and return what is wanted now.
+
+        Raises:
+            NotFound: If there is no such account.
+            Conflict: If another account has that address.
+        """
+
+
+class AllPreferences(Protocol):
+    """Those of all users."""
+
+    def of(self, user_id: UserId) -> UserPreferences:
+        """Return those of *user_id*."""
+
+    async def some(self, ids: Collection[UserId], *, now_us: int) -> Mapping[UserId, Preferences]:
+        """Return those of *ids* that there are."""
+
+    async def note_letter(self, user_id: UserId, *, now_us: int) -> None:
+        """Count a letter that has left today."""

@@ -1,0 +1,79 @@
+"""The spec of preferences: what every adapter must do."""
+
+from typing import Final
+
+import pytest
+
+from backend.core.errors import Conflict, NotFound
+from backend.core.ids import UserId
+from backend.core.preferences import DAY_US, PreferenceChanges
+from backend.ports.preferences import AllPreferences
+from backend.ports.storage import Storage
+
+ANN: Final = UserId("ann")
+BOB: Final = UserId("bob")
+NOON: Final = 100 * DAY_US + DAY_US // 2
+
+
+class PreferencesSpec:
+    """Give fixtures `storage`, empty, and `preferences` over it; every test must pass."""
+
+    @pytest.fixture(autouse=True)
+    async def _accounts(self, storage: Storage) -> None:
+        for user in (ANN, BOB):
+            await storage.of(user).save_user(email=f"{user}@example.com", name=None, now_us=1)
+
+    async def test_at_first_everything_is_wanted(self, preferences: AllPreferences) -> None:
+        found = await preferences.of(ANN).get(now_us=NOON)
+
+        assert found is not None
+        assert (found.email, found.said) == ("ann@example.com", {})
+        assert (found.daily_limit, found.sent_today) == (3, 0)
+        assert await preferences.of(UserId("nobody")).get(now_us=NOON) is None
+
+    async def test_what_is_not_named_stays(self, preferences: AllPreferences) -> None:
+        mine = preferences.of(ANN)
+        await mine.change(PreferenceChanges(said={"A": False}, daily_limit=7), now_us=NOON)
+
+        after = await mine.change(
+            PreferenceChanges(email="ann@example.org", said={"B": True}), now_us=NOON
+        )
+
+        assert (after.email, after.daily_limit) == ("ann@example.org", 7)
+        assert after.said == {"A": False, "B": True}
+        theirs = await preferences.of(BOB).get(now_us=NOON)
+        assert theirs is not None
+        assert (theirs.said, theirs.daily_limit) == ({}, 3)
+
+    async def test_the_address_of_another_account_is_refused_with_all_else(
+        self, preferences: AllPreferences
+    ) -> None:
+        before = await preferences.of(ANN).get(now_us=NOON)
+
+        with pytest.raises(Conflict):
+            await preferences.of(ANN).change(
+                PreferenceChanges(email="BOB@example.com", said={"A": False}), now_us=NOON
+            )
+
+        assert await preferences.of(ANN).get(now_us=NOON) == before
+
+    async def test_nobodys_cannot_be_changed(self, preferences: AllPreferences) -> None:
+        with pytest.raises(NotFound):
+            await preferences.of(UserId("nobody")).change(PreferenceChanges(), now_us=NOON)
+
+    async def test_letters_are_counted_for_each_and_each_day_anew(
+        self, preferences: AllPreferences
+    ) -> None:
+        await preferences.of(ANN).change(PreferenceChanges(daily_limit=2), now_us=NOON)
+        for _ in range(2):
+            await preferences.note_letter(ANN, now_us=NOON)
+
+        today = await preferences.some([ANN, BOB], now_us=NOON)
+        tomorrow = await preferences.some([ANN], now_us=NOON + DAY_US)
+
+        assert (today[ANN].sent_today, today[ANN].has_room) == (2, False)
+        assert (today[BOB].sent_today, today[BOB].has_room) == (0, True)
+        assert (tomorrow[ANN].sent_today, tomorrow[ANN].daily_limit) == (0, 2)
+        await preferences.note_letter(ANN, now_us=NOON + DAY_US)
+        again = await preferences.some([ANN], now_us=NOON + DAY_US)
+        assert again[ANN].sent_today == 1
