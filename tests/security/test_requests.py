@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import pytest
 
-from tests.contract.ownership import ALIASES, MAKERS, NOBODYS, Owner, all_rows, route_names
+from tests.contract.owners import MAKERS, Owner
+from tests.contract.ownership import ALIASES, NOBODYS, all_rows, route_names
 from tests.contract.rest_server import ANN, BOB, PLACEHOLDER, Json, RestServer, sample_graph
 from tests.contract.test_conformance import documented, whole
 from tests.contract.test_wrong_everywhere import SENT, WITHOUT_BODY
