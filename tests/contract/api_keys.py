@@ -55,3 +55,8 @@ async def external(
 async def key_of(owner: Any) -> str:
     """Make a key of an owner in the ownership matrix, and return its id."""
     return str((await make_key(owner.server, user=owner.user))["api_key"]["id"])
+
+
+async def text_of_key(owner: Any) -> str:
+    """Make a key of an owner in the ownership matrix, and return its text."""
+    return str((await make_key(owner.server, user=owner.user))["plain_text_key"])

@@ -19,8 +19,10 @@ from typing import Any, Final
 import httpx2
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
+from starlette.routing import Mount
 
 from backend.api.routing import PublicRoute
+from tests.contract.api_keys import EXTERNAL
 from tests.contract.owners import MAKERS, Owner
 from tests.contract.rest_server import ANN, Json, RestServer
 from tests.contract.test_wrong_everywhere import SENT
@@ -58,6 +60,11 @@ NO_IDS: Final[dict[str, str]] = {
 
 #: Bodies beside `SENT`: route, what it is about, body. `UNKNOWN` stands where the id goes.
 MORE_BODIES: Final[list[tuple[str, str, Json]]] = [
+    (
+        f"POST {EXTERNAL}/graphs/{{graph_id}}/execute/{{graph_version}}",
+        "",
+        {"node_input": {"text": "a"}},
+    ),
     (
         f"POST {PRESETS}",
         "webhook_id",
@@ -141,11 +148,23 @@ def route_names(server: RestServer) -> Iterator[tuple[str, APIRoute]]:
                 yield f"{method} {route.path}", route
 
 
+def external_names(server: RestServer) -> Iterator[tuple[str, APIRoute]]:
+    """Yield the routes of the external API likewise."""
+    mounts = [one for one in server.app.routes if isinstance(one, Mount)]
+    for mount in mounts:
+        for route in getattr(mount.app, "routes", ()):
+            if isinstance(route, APIRoute):
+                for method in sorted((route.methods or set()) - {"HEAD"}):
+                    yield f"{method} {mount.path}{route.path}", route
+
+
 def cells(server: RestServer) -> list[Cell]:
     """Return all of the matrix. Raises AssertionError with a sentence for what nobody taught it."""
     return list(
         chain.from_iterable(
-            _cells_of(name, route) for name, route in route_names(server) if name not in OPEN
+            _cells_of(name, route)
+            for name, route in (*route_names(server), *external_names(server))
+            if name not in OPEN
         )
     )
 
@@ -169,7 +188,7 @@ def _cells_of(name: str, route: APIRoute) -> Iterator[Cell]:
     bodies = _bodies(name)
     whole = bodies[0][1] if bodies else None
     groups = {frozenset(owned), *(frozenset({one}) for one in owned)} - {frozenset()}
-    base = partial(Cell, name=name, method=method, path=route.path, kinds=owned)
+    base = partial(Cell, name=name, method=method, path=name.split()[1], kinds=owned)
     for theirs in sorted(groups, key=sorted):
         yield base(theirs=theirs, body=whole)
     for (where, parameter), kind in QUERIES.items():
@@ -203,6 +222,15 @@ def _slots(value: Any, way: Way = ()) -> Iterator[tuple[Way, str]]:
             yield from _slots(inner, (*way, key))
 
 
+async def asked(asker: Owner, method: str, path: str, body: Any = None) -> httpx2.Response:
+    """Send a request as *asker*: with a token, or with a key where only keys are taken."""
+    if not path.startswith(EXTERNAL):
+        return await asker.server.ask(method, path, body, user=asker.user)
+    key = await asker.thing("key_text")
+    more = {} if body is None else {"json": body}
+    return await asker.server.client.request(method, path, headers={"X-API-Key": key}, **more)
+
+
 async def ask(cell: Cell, asker: Owner, other: Owner | None) -> Answered:
     """Send a cell's request as *asker*, with the ids of *other*, or of nobody, where it says."""
     masks: dict[str, str] = {}
@@ -221,7 +249,7 @@ async def ask(cell: Cell, asker: Owner, other: Owner | None) -> Answered:
     else:
         path += LIST_QUERIES.get(cell.name, "")
     body = await _body(cell, asker, filled)
-    response = await asker.server.ask(cell.method, path, body, user=asker.user)
+    response = await asked(asker, cell.method, path, body)
     return _answered(response, masks)
 
 
@@ -262,8 +290,8 @@ def _answered(response: httpx2.Response, masks: Mapping[str, str]) -> Answered:
 def lists(server: RestServer) -> list[str]:
     """Return the paths of what is read without an id."""
     return [
-        route.path + LIST_QUERIES.get(name, "")
-        for name, route in route_names(server)
+        name.split()[1] + LIST_QUERIES.get(name, "")
+        for name, route in (*route_names(server), *external_names(server))
         if name.startswith("GET ")
         and not route.param_convertors
         and not isinstance(route, PublicRoute)
@@ -304,6 +332,13 @@ def all_rows(server: RestServer) -> dict[str, list[tuple[Any, ...]]]:
         return {
             name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=repr) for name in names
         }
+
+
+def rows_but_of(user: str, server: RestServer) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all rows but those of a user: that a key of theirs was used is written down."""
+    return {
+        table: [row for row in rows if user not in row] for table, rows in all_rows(server).items()
+    }
 
 
 def owned_tables(server: RestServer) -> Iterator[tuple[str, int]]:

@@ -14,7 +14,7 @@ from backend.api.routing import PublicRoute
 from tests.contract import ownership
 from tests.contract.administrators import FOR_ADMINISTRATORS
 from tests.contract.owner_filters import Filters
-from tests.contract.owners import Owner
+from tests.contract.owners import MAKERS, Owner
 from tests.contract.ownership import (
     LIST_QUERIES,
     NO_IDS,
@@ -24,12 +24,15 @@ from tests.contract.ownership import (
     Cell,
     all_rows,
     ask,
+    asked,
     cells,
+    external_names,
     kind_of,
     lists,
     names_like_ids,
     owned_tables,
     route_names,
+    rows_but_of,
 )
 from tests.contract.rest_server import AGENT, ANN, BOB, RestServer, rest_server, sample_graph
 
@@ -54,22 +57,27 @@ async def test_a_strangers_id_is_answered_like_one_that_does_not_exist(
     people: tuple[Owner, Owner],
 ) -> None:
     ann, bob = people
-    before = all_rows(ann.server)
+    before = rows_but_of(bob.user, ann.server)
     matrix = cells(ann.server)
 
     for cell in matrix:
         theirs, nobodys = await ask(cell, bob, ann), await ask(cell, bob, None)
         assert theirs == nobodys, cell
-        assert all_rows(ann.server) == before, f"{cell} has changed something"
+        assert rows_but_of(bob.user, ann.server) == before, f"{cell} has changed something"
 
     assert len(matrix) > 50
+
+
+#: What lists of a graph show.
+OF_A_GRAPH = ("graph_exec_id", "schedule_id", "preset_id")
 
 
 async def test_its_owner_is_answered_otherwise(server: RestServer) -> None:
     """Else the test above would hold for a route that refuses everybody."""
     for number, cell in enumerate(cells(server)):
         owner = Owner(server, f"owner-{number}")
-        await owner.make_all()
+        for kind in OF_A_GRAPH:
+            await owner.thing(kind)
         nobodys = await ask(cell, owner, None)
         assert await ask(cell, owner, owner) != nobodys, cell
 
@@ -95,7 +103,7 @@ async def test_lists_show_nothing_of_others(people: tuple[Owner, Owner]) -> None
     shown = 0
 
     for path in _lists(ann.server):
-        response = await bob.server.ask("GET", path, user=bob.user)
+        response = await asked(bob, "GET", path)
         assert response.status_code == 200, path
         assert [id_ for id_ in ann.things.values() if id_ in response.text] == [], path
         shown += any(id_ in response.text for id_ in bob.things.values())
@@ -146,7 +154,8 @@ async def test_a_route_whose_id_nobody_knows_is_named(server: RestServer) -> Non
 
 
 async def test_the_tables_name_nothing_that_is_not_there(server: RestServer) -> None:
-    routes = {name for name, _ in route_names(server)}
+    named = (*route_names(server), *external_names(server))
+    routes = {name for name, _ in named}
 
     assert OPEN.keys() <= routes
     assert {route for route, _ in QUERIES} <= routes
@@ -240,7 +249,7 @@ async def _met(filters: Filters, ann: Owner, bob: Owner) -> dict[str, list[Cell 
             met.setdefault(function, []).append(cell)
     for path in _lists(ann.server):
         filters.met.clear()
-        await bob.server.ask("GET", path, user=bob.user)
+        await asked(bob, "GET", path)
         for function in filters.met:
             met.setdefault(function, []).append(path)
     return met
@@ -251,18 +260,19 @@ async def _turns_red(
 ) -> bool:
     for number, place in enumerate(places):
         ann, bob = (Owner(server, f"{who}-{function}-{number}") for who in (ANN, BOB))
-        await ann.make_all()
+        for kind in OF_A_GRAPH if isinstance(place, Cell) else MAKERS:
+            await ann.thing(kind)
         if isinstance(place, Cell):
             await ask(place, bob, ann)  # both have now what it needs
-            before, nobodys = all_rows(server), await ask(place, bob, None)
+            before, nobodys = rows_but_of(bob.user, server), await ask(place, bob, None)
             with filters.without(function):
                 theirs = await ask(place, bob, ann)
-            if theirs != nobodys or all_rows(server) != before:
+            if theirs != nobodys or rows_but_of(bob.user, server) != before:
                 return True
         else:
-            mine = await server.ask("GET", place, user=bob.user)
+            mine = await asked(bob, "GET", place)
             with filters.without(function):
-                all_of_it = await server.ask("GET", place, user=bob.user)
+                all_of_it = await asked(bob, "GET", place)
             if all_of_it.text != mine.text:
                 return True
     return False
