@@ -187,6 +187,12 @@ class Settings(ProviderSettings):
         le=36_500,
         description="Ended runs, notices and letters are deleted after so many days; 0: never.",
     )
+    audit_retention_days: int = Field(
+        365,
+        ge=0,
+        le=36_500,
+        description="Rows of the audit log are deleted after so many days; 0: never.",
+    )
     retention_runs_per_graph: int = Field(
         0,
         ge=0,

@@ -61,6 +61,7 @@ def _retention(
     settings: Settings, storage: SqlStorage, clock: SystemClock, metrics: Metrics
 ) -> "Retention":
     from backend.adapters.mail import OutboxMailer
+    from backend.adapters.storage.audit_log import SqlAuditLog
     from backend.adapters.storage.retention import SqlRetention
     from backend.engine.figures import watch_retention
     from backend.engine.retention import Keep, Retention
@@ -69,8 +70,13 @@ def _retention(
     made = Retention(
         SqlRetention(storage.database),
         clock,
-        Keep(days=settings.retention_days, runs_per_graph=settings.retention_runs_per_graph),
+        Keep(
+            days=settings.retention_days,
+            runs_per_graph=settings.retention_runs_per_graph,
+            audit_days=settings.audit_retention_days,
+        ),
         delete_letters=outbox.delete_before,
+        audit=SqlAuditLog(storage.database),
     )
     watch_retention(made.figures, metrics)
     return made

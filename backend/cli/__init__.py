@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "schedule": ("backend.cli.schedules:schedule", "List, add and remove schedules."),
     "config": ("backend.cli.config:config", "Show the settings; check what would stop a start."),
     "db": ("backend.cli.database:database", "Look at the database; bring it up to date."),
+    "audit": ("backend.cli.audit:audit", "Show who changed what; check the log of it."),
     "doctor": ("backend.cli.doctor:doctor", "Find rows that cannot be, and runs that do not move."),
     "pause": ("backend.cli.pauses:pause", "Hold a run, a graph or the whole server."),
     "resume": ("backend.cli.pauses:resume", "Let what is paused go on."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from backend.cli.options import json_option, print_json
+from backend.cli.recorded import recorded
 from backend.cli.server import data_dir_option, overrides_of
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def _mended(
             is_trial=is_trial,
             now_us=now_us,
         )
-        return mend(report, tools)
+        with recorded("mend", "database"):
+            return mend(report, tools)
 
 
 @contextmanager

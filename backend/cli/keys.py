@@ -9,6 +9,7 @@ import click
 
 from backend.cli import HyphenGroup
 from backend.cli.options import json_option, print_json
+from backend.cli.recorded import recorded
 from backend.cli.server import data_dir_option, overrides_of, seconds_of
 from backend.core.errors import NotFound
 from backend.core.ids import DEFAULT_USER_ID, ApiKeyId, UserId
@@ -74,7 +75,9 @@ def add(
             raise NotFound(f"There is no user #{user}.")
         return await keys.create(UserId(user), new)
 
-    _print_shown(_with_keys(data_dir, made), as_json=as_json)
+    with recorded("create", "api_key", user=user):
+        shown = _with_keys(data_dir, made)
+    _print_shown(shown, as_json=as_json)
 
 
 @key.command(name="list")
@@ -112,9 +115,10 @@ def rotate(
 ) -> None:
     """Give the key KEY_ID another text and print it."""
     grace_s = 0 if grace is None else seconds_of(grace)
-    shown = _with_keys(
-        data_dir, lambda _, keys: keys.rotate(UserId(user), ApiKeyId(key_id), grace_s=grace_s)
-    )
+    with recorded("rotate", "api_key", key_id, user=user):
+        shown = _with_keys(
+            data_dir, lambda _, keys: keys.rotate(UserId(user), ApiKeyId(key_id), grace_s=grace_s)
+        )
     _print_shown(shown, as_json=as_json)
 
 
@@ -128,10 +132,11 @@ def revoke(*, key_id: str, user: str, as_json: bool, data_dir: Path | None) -> N
     from backend.api.wire.api_keys import api_key_info  # noqa: PLC0415 -- help does without
     from backend.core.api_keys import ApiKeyStatus  # noqa: PLC0415 -- the same
 
-    revoked = _with_keys(
-        data_dir,
-        lambda _, keys: keys.set_status(UserId(user), ApiKeyId(key_id), ApiKeyStatus.REVOKED),
-    )
+    with recorded("revoke", "api_key", key_id, user=user):
+        revoked = _with_keys(
+            data_dir,
+            lambda _, keys: keys.set_status(UserId(user), ApiKeyId(key_id), ApiKeyStatus.REVOKED),
+        )
     if as_json:
         print_json(api_key_info(revoked))
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from backend.cli.options import json_option, print_json
+from backend.cli.recorded import recorded
 from backend.cli.server import data_dir_option, overrides_of
 from backend.core.errors import BadRequest, NotFound
 
@@ -42,7 +43,8 @@ def pause(*, what: str, id_: str, reason: str | None, as_json: bool, data_dir: P
         reason=reason,
         created_us=SystemClock().now_us(),
     )
-    made = _with_storage(data_dir, lambda storage: storage.hold(new))
+    with recorded("pause", what, id_):
+        made = _with_storage(data_dir, lambda storage: storage.hold(new))
     if as_json:
         print_json({"kind": what, "id": id_ or None, "paused": True, "was_paused": not made})
         return
@@ -59,7 +61,9 @@ def resume(*, what: str, id_: str, as_json: bool, data_dir: Path | None) -> None
     from backend.core.records import HoldKind  # noqa: PLC0415 -- help does without
 
     _checked(what, id_)
-    if not _with_storage(data_dir, lambda storage: storage.let_go(HoldKind(what), id_)):
+    with recorded("resume", what, id_):
+        was_paused = _with_storage(data_dir, lambda storage: storage.let_go(HoldKind(what), id_))
+    if not was_paused:
         raise NotFound(f"{_named(what, id_)} is not paused; `agpt pauses` lists what is.")
     if as_json:
         print_json({"kind": what, "id": id_ or None, "paused": False})

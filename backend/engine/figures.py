@@ -81,6 +81,7 @@ def watch_retention(figures: Figures, metrics: _Gauges) -> None:
         "notices": "Notices that it has deleted",
         "fires": "Notes of fires that it has deleted",
         "letters": "Letters in the outbox that it has deleted",
+        "audit": "Rows of the audit log that it has deleted",
         "pages": "Pages of the database that it has given back",
         "longest_step_s": "Longest transaction of retention, seconds",
     }

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from backend.ports.audit import AuditLog
 from backend.ports.clock import Clock
 from backend.ports.retention import OldRun, RetentionStorage
 
@@ -28,10 +29,12 @@ class Keep:
     Attributes:
         days: Since a run ended; since a notice or a letter was made.
         runs_per_graph: Of one user; the newest.
+        audit_days: Since a row of the audit log was written.
     """
 
     days: int = 90
     runs_per_graph: int = 0
+    audit_days: int = 0
 
 
 @dataclass
@@ -43,6 +46,7 @@ class Figures:
     notices: int = 0
     fires: int = 0
     letters: int = 0
+    audit: int = 0
     pages: int = 0
     longest_step_s: float = 0.0
 
@@ -57,6 +61,7 @@ class Retention:
         keep: Keep,
         *,
         delete_letters: Callable[[int], Awaitable[int]] | None = None,
+        audit: AuditLog | None = None,
         rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """
@@ -64,12 +69,14 @@ class Retention:
 
         Args:
             delete_letters: Deletes letters made before a time, in microseconds; returns how many.
+            audit: Whose old rows go, too.
             rest: Waits so many seconds.
         """
         self._storage = storage
         self._clock = clock
         self._keep = keep
         self._delete_letters = delete_letters
+        self._audit = audit
         self._rest = rest
         self._until_s = 0.0
         self.figures = Figures()
@@ -114,9 +121,19 @@ class Retention:
             )
             if self._delete_letters is not None:
                 self.figures.letters += await self._delete_letters(before_us)
+        await self._delete_audit(now_us)
         fires_before_us = now_us - _FIRES_KEPT_US
         self.figures.fires += await self._repeat(
             lambda: self._storage.delete_fires(fires_before_us, limit=_ROWS)
+        )
+
+    async def _delete_audit(self, now_us: int) -> None:
+        log, days = self._audit, self._keep.audit_days
+        if log is None or not days:
+            return
+        before_us = now_us - days * _DAY_US
+        self.figures.audit += await self._repeat(
+            lambda: log.expire(before_us=before_us, now_us=now_us, limit=_ROWS)
         )
 
     async def _delete_old_runs(self, before_us: int) -> None:

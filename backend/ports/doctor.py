@@ -39,6 +39,7 @@ class Rule(StrEnum):
     FIRES = "fires"
     HOLDS = "holds"
     VALUES = "values"
+    AUDIT = "audit"
 
 
 class PlaceRule(StrEnum):

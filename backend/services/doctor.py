@@ -55,6 +55,7 @@ SENTENCES: Final[dict[Rule, str]] = {
     Rule.FIRES: "Fires belong to a schedule that is there.",
     Rule.HOLDS: "What is paused is there.",
     Rule.VALUES: "Each large value of a row has its file.",
+    Rule.AUDIT: "The audit log is as it was written, but for what retention has deleted.",
 }
 PLACES: Final[dict[PlaceRule, str]] = {
     PlaceRule.MODES: "Nobody but its owner may use what is in the data directory.",

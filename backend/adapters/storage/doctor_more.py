@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, and_, exists, func, inspect, or_, select, text
 
 from backend.adapters.storage import packed, rows
+from backend.adapters.storage.doctor_audit import broken_chain
 from backend.adapters.storage.doctor_rules import on_its_way_out
 from backend.adapters.storage.tables import (
     approved_nodes,
@@ -209,4 +210,5 @@ MORE_LOOKS: Final[Mapping[Rule, Callable[[Connection], Iterator[Broken]]]] = {
     Rule.TABLES: _tables,
     Rule.GRAPH_BODIES: _graph_bodies,
     Rule.JSON: _unreadable_json,
+    Rule.AUDIT: broken_chain,
 }

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
+from backend.adapters.storage import audit
 from backend.adapters.storage.doctor_more import MORE_LOOKS
 from backend.adapters.storage.doctor_rules import LOOKS
 from backend.adapters.storage.repair_words import ALONE, STEPS, Aside, Step
@@ -20,6 +21,7 @@ from backend.adapters.storage.schema import metadata
 from backend.core import json
 from backend.core.errors import Unavailable
 from backend.core.ids import derived_id
+from backend.ports.audit import current
 from backend.ports.doctor import Rule
 
 _BUSY_S: Final = 10.0
@@ -46,7 +48,11 @@ class SqlMender:
     def mend(self, rule: Rule, *, now_us: int, is_trial: bool) -> list[str]:
         aside: list[bytes] = []
         done: list[str] = self._in_transaction(
-            lambda connection: list(_mended(connection, rule, aside, now_us)), aside, is_trial
+            lambda connection: _recorded(
+                connection, rule, _mended(connection, rule, aside, now_us)
+            ),
+            aside,
+            is_trial,
         )
         return done
 
@@ -95,6 +101,14 @@ class SqlMender:
             raise Unavailable(f"The database {self._path} cannot be mended: {exc.orig}.") from exc
         finally:
             engine.dispose()
+
+
+def _recorded(connection: Connection, rule: Rule, done: Iterator[str]) -> list[str]:
+    """Return what was *done*, with its row in the audit log."""
+    said, recording = list(done), current()
+    if said and recording is not None:
+        audit.append(connection, recording.entry(object_id=rule.value))
+    return said
 
 
 def _mended(connection: Connection, rule: Rule, aside: list[bytes], now_us: int) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,16 @@ import pytest
 
 from backend.adapters.mail import OutboxMailer
 from backend.adapters.storage import SqlStorage, open_storage
+from backend.adapters.storage.audit_log import SqlAuditLog
 from backend.adapters.storage.doctor import examine
 from backend.adapters.storage.migrate import migrate
 from backend.adapters.storage.retention import BEGAN_KEY, SqlRetention
 from backend.core.ids import ExecutionId
 from backend.engine.retention import Keep, Retention
+from backend.ports.audit import AuditQuery
 from backend.ports.doctor import Rule
 from backend.ports.mail import Letter
+from backend.testing.audit import ENTRY
 from backend.testing.clock import FakeClock
 
 DAY = 24 * 3600 * 1_000_000
@@ -36,10 +40,12 @@ async def no_rest(_: float) -> None:
     """Go on at once."""
 
 
-def retention(storage: SqlStorage, *, days: int = 90, newest: int = 0, **more: Any) -> Retention:
+def retention(
+    storage: SqlStorage, *, days: int = 90, newest: int = 0, audit_days: int = 0, **more: Any
+) -> Retention:
     clock = FakeClock()
     clock.set_us(NOW)
-    keep = Keep(days=days, runs_per_graph=newest)
+    keep = Keep(days=days, runs_per_graph=newest, audit_days=audit_days)
     return Retention(SqlRetention(storage.database), clock, keep, rest=no_rest, **more)
 
 
@@ -283,3 +289,21 @@ async def test_a_database_that_is_written_and_pruned_in_turns_does_not_grow(
 def _pages(storage: SqlStorage) -> int:
     with rows_of(storage) as say:
         return int(say("PRAGMA page_count")[0][0])
+
+
+async def test_old_rows_of_the_audit_log_go_and_its_chain_holds(storage: SqlStorage) -> None:
+    log = SqlAuditLog(storage.database)
+    old, new = NOW - 11 * DAY, NOW - 9 * DAY
+    for at_us in (*[old] * 200, new, new):
+        await log.append(replace(ENTRY, at_us=at_us))
+    kept = await log.head()
+
+    await retention(storage, audit=log, audit_days=0).work(at_most_s=60)
+    untouched = len(await log.listed(AuditQuery(limit=500)))
+    await retention(storage, audit=log, audit_days=10).work(at_most_s=60)
+
+    assert untouched == 202
+    rows = await log.listed(AuditQuery(limit=500))
+    assert [row.entry.verb for row in rows] == ["expire", "expire", "delete", "delete"]
+    assert rows[0].entry.facts["through"] == 200
+    assert await log.verify(kept) == []
