@@ -111,7 +111,7 @@ def _context(
         credentials=open_credentials(settings, storage, web),
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
         files=FileService(files=open_files(settings), clock=clock),
-        doors=doors_of(settings, storage, clock, stack),
+        doors=doors_of(settings, storage, clock, stack, base_url),
         catalog=catalog,
         clock=clock,
         authenticator=authenticator_of(settings),

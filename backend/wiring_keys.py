@@ -4,10 +4,13 @@ from contextlib import AsyncExitStack
 
 from backend.adapters.storage import SqlStorage
 from backend.adapters.storage.api_keys import SqlApiKeys
+from backend.adapters.storage.oauth import SqlOAuth
 from backend.api.context import Doors, Rates
 from backend.ports.clock import Clock
 from backend.services.access import AccessService
 from backend.services.api_keys import ApiKeyService
+from backend.services.oauth import OAuthService
+from backend.services.oauth_apps import OAuthAppService
 from backend.services.rates import RateLimit
 from backend.settings import Settings
 
@@ -19,13 +22,23 @@ def api_keys_of(storage: SqlStorage, clock: Clock) -> ApiKeyService:
     return ApiKeyService(keys=SqlApiKeys(storage.database), clock=clock)
 
 
-def doors_of(settings: Settings, storage: SqlStorage, clock: Clock, stack: AsyncExitStack) -> Doors:
+def oauth_apps_of(storage: SqlStorage, clock: Clock, base_url: str) -> OAuthAppService:
+    """Return the apps that users of an installation may let in."""
+    return OAuthAppService(storage=SqlOAuth(storage.database), clock=clock, base_url=base_url)
+
+
+def doors_of(
+    settings: Settings, storage: SqlStorage, clock: Clock, stack: AsyncExitStack, base_url: str
+) -> Doors:
     """Return who is let in, and how often; *stack* writes down what was used last."""
     api_keys = api_keys_of(storage, clock)
     stack.push_async_callback(api_keys.note_uses)
+    oauth = OAuthService(storage=SqlOAuth(storage.database), clock=clock)
     return Doors(
         api_keys=api_keys,
-        access=AccessService(api_keys=api_keys),
+        oauth_apps=oauth_apps_of(storage, clock, base_url),
+        oauth=oauth,
+        access=AccessService(api_keys=api_keys, oauth=oauth),
         rates=rates_of(settings, clock),
     )
 

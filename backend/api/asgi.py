@@ -25,6 +25,7 @@ from backend.api.routes.graphs import add_graph_routes
 from backend.api.routes.health import add_health_routes
 from backend.api.routes.integrations import add_integration_routes
 from backend.api.routes.library import add_library_routes
+from backend.api.routes.oauth import add_oauth_routes
 from backend.api.routes.preferences import add_preference_routes
 from backend.api.routes.presets import add_preset_routes
 from backend.api.routes.reviews import add_review_routes
@@ -137,6 +138,7 @@ def _with_routes() -> RestApplication:
     add_user_routes(routes)
     add_audit_routes(routes)
     add_api_key_routes(routes)
+    add_oauth_routes(routes)
     add_health_routes(routes)
     add_error_handlers(app)
     app.external = external_app()

@@ -19,6 +19,8 @@ from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
 from backend.services.library import LibraryService
+from backend.services.oauth import OAuthService
+from backend.services.oauth_apps import OAuthAppService
 from backend.services.preferences import PreferenceService
 from backend.services.presets import PresetService
 from backend.services.rates import RateLimit
@@ -58,6 +60,8 @@ class Doors:
     """Who is let in beside users with a token, and how often anybody is answered."""
 
     api_keys: ApiKeyService
+    oauth_apps: OAuthAppService
+    oauth: OAuthService
     access: AccessService
     rates: Rates
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from backend.api.routes.files import UPLOAD
+from backend.api.routes.oauth import LOGO_UPLOAD
 from backend.api.wire.answers import ANSWERS
 from backend.api.wire.executions import ExecuteBody
 from backend.api.wire.users import timezone_schema
@@ -16,6 +17,7 @@ from backend.api.wire.users import timezone_schema
 _COMPONENTS: Final = "#/components/schemas/"
 _SCHEME: Final = "HTTPBearerJWT"
 _UPLOAD_BODY: Final = "Body_postV1Upload_file_to_cloud_storage"
+_LOGO_BODY: Final = "Body_postOauthUploadAppLogo"
 _UNAUTHENTICATED: Final = "HTTP401NotAuthenticatedError"
 
 #: Ours, then the contract's.
@@ -32,12 +34,16 @@ _NAMES: Final = {
     "Status": "AgentExecutionStatus",
     "ApiKeyStatus": "APIKeyStatus",
     "Permission": "APIKeyPermission",
+    "IntrospectBody": "Body_postOauthIntrospect",
+    "RevokeBody": "Body_postOauthRevoke",
+    "StatusBody": "Body_patchOauthUpdateAppStatus",
 }
 
 #: Answers that the contract tells of, beside those that every operation has.
 _ALSO: Final = {
     "getV2Get pending reviews": ("500",),
     "getV2Get pending reviews for execution": ("404", "500"),
+    "getOauthGetOauthAppInfo": ("404",),
 }
 
 #: What needs no token.
@@ -51,6 +57,9 @@ _OPEN: Final = frozenset(
         "getV1GetProviderConstants",
         "getV1GetProviderEnumExample",
         "getV1ListSystemProviders",
+        "postOauthToken",
+        "postOauthIntrospect",
+        "postOauthRevoke",
     }
 )
 
@@ -74,11 +83,12 @@ def document(app: FastAPI) -> dict[str, Any]:
     schemas["TimezoneResponse"]["properties"]["timezone"] = {
         "anyOf": [timezone_schema(), {"type": "string"}]
     }
-    schemas[_UPLOAD_BODY] = {
-        "type": "object",
-        "properties": {"file": {"type": "string", "format": "binary"}},
-        "required": ["file"],
-    }
+    for form in (_UPLOAD_BODY, _LOGO_BODY):
+        schemas[form] = {
+            "type": "object",
+            "properties": {"file": {"type": "string", "format": "binary"}},
+            "required": ["file"],
+        }
     found["components"]["securitySchemes"] = {
         _SCHEME: {"type": "http", "scheme": "bearer", "bearerFormat": "jwt"}
     }
@@ -108,6 +118,9 @@ def _complete(path: str, operation: dict[str, Any], schema: dict[str, Any]) -> N
         _document_execute(path, operation)
     if path == UPLOAD:
         _document_upload(operation)
+    if path == LOGO_UPLOAD:
+        operation["parameters"] = [_parameter("app_id", "path", {"type": "string"}, required=True)]
+        _document_form(operation, _LOGO_BODY)
     for status in _ALSO.get(operation["operationId"], ()):
         responses[status] = {"description": "Not Found" if status == "404" else "Server error"}
     if path.startswith("/api") and operation["operationId"] not in _OPEN:
@@ -133,7 +146,11 @@ def _document_upload(operation: dict[str, Any]) -> None:
         _parameter("provider", "query", {"type": "string", "default": "gcs"}, required=False),
         _parameter("expiration_hours", "query", hours, required=False),
     ]
-    form = {"$ref": f"{_COMPONENTS}{_UPLOAD_BODY}"}
+    _document_form(operation, _UPLOAD_BODY)
+
+
+def _document_form(operation: dict[str, Any], body: str) -> None:
+    form = {"$ref": f"{_COMPONENTS}{body}"}
     operation["requestBody"] = {
         "required": True,
         "content": {"multipart/form-data": {"schema": form}},

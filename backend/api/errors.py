@@ -51,7 +51,13 @@ _CLIENT_HINT: Final = "Adjust the request and retry."
 _SERVER_HINT: Final = "Check the server's log for what happened; the answer has a request id."
 
 #: Ends of paths whose bodies hold secrets.
-_SECRET_BODIES: Final = ("/credentials", "/callback")
+_SECRET_BODIES: Final = (
+    "/credentials",
+    "/callback",
+    "/oauth/token",
+    "/oauth/introspect",
+    "/oauth/revoke",
+)
 
 #: How much of a refused value is shown: an error must not repeat ten megabytes.
 _SHOWN: Final = 500

@@ -44,6 +44,10 @@ COMMANDS: Final = {
     "test": ("backend.cli.testing:test", "Try a running server out."),
     "token": ("backend.cli.server:token", "Print a token for the owner of this server."),
     "key": ("backend.cli.keys:key", "Make, list, rotate and revoke API keys."),
+    "oauth-app": (
+        "backend.cli.oauth_apps:oauth_app",
+        "Make, list and switch off apps that users may let in.",
+    ),
     "gen-encrypt-key": ("backend.cli.server:gen_encrypt_key", "Print a key for ENCRYPTION_KEY."),
     "completion": ("backend.cli.completion:completion", "Print what makes a shell complete agpt."),
 }

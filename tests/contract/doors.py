@@ -2,9 +2,12 @@
 
 from backend.adapters.storage import SqlStorage
 from backend.adapters.storage.api_keys import SqlApiKeys
+from backend.adapters.storage.oauth import SqlOAuth
 from backend.api.context import Doors, Rates
 from backend.services.access import AccessService
 from backend.services.api_keys import ApiKeyService
+from backend.services.oauth import OAuthService
+from backend.services.oauth_apps import OAuthAppService
 from backend.services.rates import RateLimit
 from backend.testing.clock import FakeClock
 
@@ -12,7 +15,16 @@ from backend.testing.clock import FakeClock
 def doors_of(storage: SqlStorage, clock: FakeClock) -> Doors:
     """Return who is let in; how often does not matter."""
     api_keys = ApiKeyService(keys=SqlApiKeys(storage.database), clock=clock)
-    return Doors(api_keys=api_keys, access=AccessService(api_keys=api_keys), rates=rates(clock))
+    oauth = OAuthService(storage=SqlOAuth(storage.database), clock=clock)
+    return Doors(
+        api_keys=api_keys,
+        oauth_apps=OAuthAppService(
+            storage=SqlOAuth(storage.database), clock=clock, base_url="http://server"
+        ),
+        oauth=oauth,
+        access=AccessService(api_keys=api_keys, oauth=oauth),
+        rates=rates(clock),
+    )
 
 
 def rates(clock: FakeClock, *, users: int = 0, addresses: int = 0, keys: int = 0) -> Rates:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from tests.contract.api_keys import key_of, text_of_key
+from tests.contract.oauth import app_of
 from tests.contract.rest_server import Json, RestServer
 from tests.contract.stored import API_KEY
 from tests.contract.triggered import new_preset, new_trigger
@@ -119,4 +120,5 @@ MAKERS: Final[dict[str, Makes]] = {
     "key_id": key_of,
     "key_text": text_of_key,
     "mail_limit": _mail_limit,
+    "app_id": app_of,
 }

@@ -37,6 +37,7 @@ NOBODYS: Final[dict[str, str]] = {
     "version": "1",
     "block_id": "b1ab9b19-67a6-406d-abf5-2dba76d00c79",
     "provider": "generic_webhook",
+    "client_id": "agpt_client_nobody",
 }
 
 #: Names of ids, and the kind that they mean: everywhere, or (after a route) in that one only.
@@ -54,6 +55,7 @@ NO_IDS: Final[dict[str, str]] = {
     "source_id": "a node of the graph in the same body",
     "sink_id": "a node of the graph in the same body",
     "forked_from_id": "told, never looked up",
+    "client_id": "of an app, which is everybody's to let in",
     "search_id": "of the caller's own searches; any other begins a new one (test_builder.py)",
     "block_ids": "blocks are everybody's",
 }
@@ -100,6 +102,7 @@ LIST_QUERIES: Final[dict[str, str]] = {
 
 #: Routes where an id is all that a caller needs, and why that is right.
 OPEN: Final[dict[str, str]] = {
+    "GET /api/oauth/apps/{app_id}/logo": "shown to whoever is asked to let the app in",
     "GET /api/public/shared/{share_token}": "the link is for whoever its owner gives it to",
     "POST /api/integrations/{provider}/webhooks/{webhook_id}/ingress": (
         "senders have no account; the address is secret, and a signature may be asked for"

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from backend.api.wire.answers import ANSWERS
 from backend.core.status import Status
 from tests.contract.asked_library import ask_builder, ask_library, ask_preferences, ask_sharing
+from tests.contract.asked_oauth import ask_oauth
 from tests.contract.rest_server import ANN, CALCULATOR, RestServer, sample_graph
 from tests.contract.stored import API_KEY
 from tests.contract.triggered import full, setup, triggered_graph
@@ -117,6 +118,7 @@ async def test_every_built_operation_answers_in_the_contracts_shape(server: Rest
     await ask_sharing(asked.ask, asked.graph_id)
     await asked.credentials()
     await asked.api_keys()
+    await ask_oauth(asked.ask, server, asked.seen)
     await asked.deletions()
     await asked.audit()
 

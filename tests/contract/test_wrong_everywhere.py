@@ -9,6 +9,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from tests.contract.api_keys import KEYS, make_key, new_key
+from tests.contract.oauth import OAUTH, make_app
 from tests.contract.rest_server import CALCULATOR, Json, RestServer, rest_server, sample_graph
 from tests.contract.stored import EVERY_KIND
 from tests.contract.test_builder import REQUESTS as BUILDER_REQUESTS
@@ -18,6 +19,8 @@ from tests.contract.test_sharing import REQUESTS as SHARING_REQUESTS
 from tests.contract.test_wrong_api_keys import REQUESTS as KEY_REQUESTS
 from tests.contract.test_wrong_credentials import REQUESTS as CREDENTIALS_REQUESTS
 from tests.contract.test_wrong_library import REQUESTS as LIBRARY_REQUESTS
+from tests.contract.test_wrong_oauth import BY_CODE, LEAVE, TOKEN
+from tests.contract.test_wrong_oauth import REQUESTS as OAUTH_REQUESTS
 from tests.contract.test_wrong_presets import REQUESTS as PRESET_REQUESTS
 from tests.contract.test_wrong_requests import BODIES, REQUESTS, UNKNOWN, schedule
 from tests.contract.triggered import PRESETS, full, new_preset, setup
@@ -35,6 +38,7 @@ WITHOUT_ROW: Final = {
             "GET /api/blocks",
             "GET /api/auth/user/timezone",
             "GET /api/api-keys",
+            "GET /api/oauth/apps/mine",
             "POST /api/auth/user",
             "GET /health",
             "GET /health/live",
@@ -71,6 +75,7 @@ WITHOUT_BODY: Final = {
     "POST /api/email/unsubscribe",
     # A bare text; tests/contract/test_preferences.py has those that are none.
     "POST /api/auth/user/email",
+    "POST /api/oauth/apps/{app_id}/logo/upload",
     # It takes what its sender likes; tests/contract/test_webhooks.py has its bodies.
     "POST /api/integrations/{provider}/webhooks/{webhook_id}/ingress",
 }
@@ -130,6 +135,12 @@ SENT: Final[list[tuple[str, str, Json]]] = [
     ("POST", KEYS, new_key(expires_at="2027-01-01T00:00:00Z", description="d")),
     ("PUT", f"{KEYS}/{{key_id}}/permissions", {"permissions": ["IDENTITY"]}),
     ("POST", f"{KEYS}/{{key_id}}/rotate", {"grace_period_s": 60}),
+    ("POST", f"{OAUTH}/authorize", LEAVE),
+    ("POST", f"{OAUTH}/token", BY_CODE),
+    ("POST", f"{OAUTH}/introspect", {**TOKEN, "token_type_hint": "access_token"}),
+    ("POST", f"{OAUTH}/revoke", {**TOKEN, "token_type_hint": "access_token"}),
+    ("PATCH", f"{OAUTH}/apps/{{app_id}}/status", {"is_active": True}),
+    ("PATCH", f"{OAUTH}/apps/{{app_id}}/logo", {"logo_url": ""}),
 ]
 DEEP: Any = "x"
 for _ in range(126):
@@ -176,6 +187,7 @@ async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestSe
             *CREDENTIALS_REQUESTS,
             *KEY_REQUESTS,
             *PREFERENCE_REQUESTS,
+            *OAUTH_REQUESTS,
         )
         if name.startswith(f"{method} ") and route.path_regex.match(path.partition("?")[0])
     }
@@ -202,6 +214,8 @@ async def filled(server: RestServer, path: str) -> str:
         ids["preset_id"] = (await new_preset(server, graph))["id"]
     if "{key_id}" in path:
         ids["key_id"] = (await make_key(server))["api_key"]["id"]
+    if "{app_id}" in path:
+        ids["app_id"] = (await make_app(server)).app.id
     return path.format(**ids)
 
 

@@ -7,6 +7,7 @@ from backend.adapters.storage import (
     tables_credentials,
     tables_deliveries,
     tables_mail,
+    tables_oauth,
 )
 from backend.adapters.storage.tables import metadata
 
@@ -18,4 +19,5 @@ __all__ = [
     "tables_credentials",
     "tables_deliveries",
     "tables_mail",
+    "tables_oauth",
 ]

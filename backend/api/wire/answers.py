@@ -2,10 +2,18 @@
 
 from typing import Any, Final
 
-from backend.api.wire import shapes, shapes_integrations, shapes_library
+from backend.api.wire import (
+    shapes,
+    shapes_api_keys,
+    shapes_integrations,
+    shapes_library,
+    shapes_oauth,
+)
 
 ANSWERS: Final[dict[str, Any]] = {
     **shapes.ANSWERS,
     **shapes_integrations.ANSWERS,
     **shapes_library.ANSWERS,
+    **shapes_api_keys.ANSWERS,
+    **shapes_oauth.ANSWERS,
 }

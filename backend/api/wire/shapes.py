@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.api.wire.credentials import CredentialsMetaInput
 from backend.api.wire.graphs import GraphSettings, Link, Node
-from backend.api.wire.shapes_api_keys import ANSWERS as API_KEYS
 from backend.core.reviews import ReviewStatus
 from backend.core.status import Status as AgentExecutionStatus
 
@@ -342,5 +341,4 @@ ANSWERS: dict[str, Any] = {
     "postV1WebhookPing": Any,
     "getHealthHealth": Any,
     "getV1List audit log": AuditEntries,
-    **API_KEYS,
 }
