@@ -16,6 +16,7 @@ import uvloop
 from backend import __version__
 from bench import workloads
 from bench.api import api
+from bench.clients import clients
 from bench.events import events
 from bench.fair import fair, stop
 from bench.growth import growth
@@ -31,7 +32,7 @@ ON_A_SERVER: Final[dict[str, Callable[[Server], Awaitable[Any]]]] = {
     "w3": workloads.w3,
 }
 QUICK: Final = (*ON_A_SERVER, "w4", "w5")
-LARGE: Final = ("growth", "events", "fair", "stop", "api", "soak")
+LARGE: Final = ("growth", "events", "fair", "stop", "api", "soak", "clients")
 
 
 def main(words: Sequence[str]) -> int:
@@ -77,6 +78,7 @@ def _measure(name: str, asked: argparse.Namespace) -> Any:
         "events": lambda: events(seconds=asked.seconds),
         "api": lambda: api(sizes=Sizes(runs=asked.runs, nodes=asked.nodes)),
         "soak": lambda: soak(runs=asked.runs),
+        "clients": lambda: clients(seconds=asked.seconds),
     }
     return _run(large[name]())
 

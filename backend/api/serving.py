@@ -7,7 +7,7 @@ from typing import Any
 
 import uvicorn
 
-from backend.api.wary import WaryProtocol
+from backend.api.wary import WaryProtocol, connections_allowed
 
 
 async def serve_app(
@@ -24,6 +24,7 @@ async def serve_app(
 
     Signals are the caller's: uvicorn installs no handlers here. *options* are uvicorn's own.
     """
+    WaryProtocol.max_connections = connections_allowed()
     config = uvicorn.Config(
         app,
         **{

@@ -1,13 +1,23 @@
 """HTTP as uvicorn speaks it, for clients that mean no good: endless heads, and ever so slow ones."""
 
 import asyncio
+import resource
 from asyncio import TimerHandle
 from typing import Any, ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+#: Files that are no connections: the database, its threads, what blocks read and write.
+_OTHER_FILES: Final = 256
 _TOO_LONG: Final = "The head of the request is too large"
 _TOO_SLOW: Final = "The request came too slowly"
+
+
+def connections_allowed() -> int:
+    """Return how many connections this process may hold, and still open its own files."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few, many = _OTHER_FILES, WaryProtocol.max_connections
+    return many if soft == resource.RLIM_INFINITY else max(few, min(many, soft - _OTHER_FILES))
 
 
 class TooMuch(Exception):
@@ -27,6 +37,7 @@ class WaryProtocol(HttpToolsProtocol):
     head_s: ClassVar[float] = 20.0  #: for a whole head, from its first byte or the connection
     body_s: ClassVar[float] = 20.0  #: in each such time `body_bytes` must come
     body_bytes: ClassVar[int] = 1_024
+    max_connections: ClassVar[int] = 50_000
     last_s: ClassVar[float] = 2.0  #: for a client that still sends to read its refusal
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -41,6 +52,9 @@ class WaryProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head."""
         super().connection_made(transport)
+        if len(self.connections) > self.max_connections:
+            self._refuse(503, "Too many connections; try again in a moment")
+            return
         self._timer = self.loop.call_later(self.head_s, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -19,6 +19,7 @@ from backend.util.handle import RESTARTS_LIMIT, RESTARTS_WITHIN_S, ServiceHandle
 from backend.util.listen import address_of, listen
 from backend.util.locks import HeldLock, share_data_dir, take_service
 from backend.util.logfile import close_log, log_path, supervisor_log
+from backend.util.open_files import raise_open_files
 from backend.util.record import record_path, remove_record, write_record
 from backend.util.signals import StopSignals
 
@@ -143,6 +144,7 @@ class Supervisor:
     def _booted(self, overrides: Mapping[str, object]) -> Boot:
         if self._boot is None:
             try:
+                raise_open_files()  # before the first child, which inherits it
                 self._boot = boot(overrides)
                 self._share = share_data_dir(self._boot.data_dir)
                 self._log = supervisor_log(self._boot.data_dir)

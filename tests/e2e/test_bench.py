@@ -8,6 +8,7 @@ import pytest
 
 from bench.__main__ import _read
 from bench.api import api, routes
+from bench.clients import clients
 from bench.events import events
 from bench.fair import fair, stop
 from bench.figures import slope, spread
@@ -80,6 +81,15 @@ async def test_soak_watches_memory_handles_and_threads() -> None:
     kinds = ("memory_mb", "file_handles", "threads", "runs_per_s")
     assert [len(found[kind]) for kind in kinds] == [3, 3, 3, 3]
     assert min(found["threads"]) >= 6
+
+
+async def test_clients_of_all_kinds_are_served_at_once() -> None:
+    found = await clients(connections=60, reads_per_s=100, runs_per_s=40, seconds=0.5)
+
+    assert (found["connections"], found["sockets"]) == (60, 12)
+    assert (found["errors"], found["runs that did not end"]) == ({}, 0)
+    assert found["frames"] > 0
+    assert found["open files"]["AgentServer"] > 48
 
 
 def test_an_unknown_workload_is_refused() -> None:

@@ -77,6 +77,25 @@ async def test_who_begins_and_does_not_go_on_is_let_go(
     assert status_of(answer) in ((0,) if not begun else (408,))
 
 
+async def test_more_connections_than_there_is_room_for_are_told_so(
+    server: RealServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WaryProtocol, "max_connections", 2)
+    held = [await server.open() for _ in range(2)]
+    for reader, writer in held:
+        writer.write(server.request("GET", "/health/live", Connection="keep-alive"))
+        await reader.readuntil(b"}")
+
+    assert status_of(await server.send(b"")) == 503
+
+    for _, writer in held:
+        writer.close()
+        await writer.wait_closed()
+    async with asyncio.timeout(LIMIT_S):
+        while not await alive(server):
+            pass
+
+
 async def test_a_body_that_drips_is_let_go_and_a_slow_one_is_not(
     server: RealServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
