@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from backend.setting_accounts import AccountSettings
 from backend.setting_keys import keys_of
 from backend.setting_providers import ProviderSettings
 from backend.setting_sources import (
@@ -49,8 +50,8 @@ ADDRESSES: Final = (
 _FERNET_KEY_BYTES: Final = 32
 
 
-class Settings(ProviderSettings):
-    """Every setting of the server. The environment name is the field's name in capitals."""
+class _Settings(BaseModel):
+    """Those that have no file of their own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -267,6 +268,10 @@ class Settings(ProviderSettings):
     def from_json(cls, text: str) -> Self:
         """Undo `to_json`."""
         return cls.model_validate_json(text)
+
+
+class Settings(ProviderSettings, AccountSettings, _Settings):
+    """Every setting of the server. The environment name is the field's name in capitals."""
 
 
 SECRETS: Final = frozenset(

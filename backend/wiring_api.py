@@ -1,7 +1,6 @@
 """The wiring of the two services that people talk to. Part of wiring.py, apart only for its size."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
@@ -9,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from backend.adapters.clock import SystemClock
 from backend.adapters.ipc import socket_path
 from backend.adapters.storage import SqlStorage
-from backend.api.auth import Authenticator
 from backend.api.context import Context, Health
 from backend.core.catalog import Catalog
 from backend.core.errors import AgentServerError
+from backend.core.ids import UserId
 from backend.ports.bus import EventSubscriber
 from backend.settings import Settings
 from backend.telemetry import Metrics
@@ -23,18 +22,9 @@ if TYPE_CHECKING:
     from backend.services.audit import AuditService
     from backend.services.blocks import BlockService
     from backend.services.executions import ExecutionService
+    from backend.services.graphs import GraphService
     from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
-
-
-def authenticator_of(settings: Settings) -> Authenticator:
-    """Return who checks the tokens."""
-    return Authenticator(
-        key=settings.jwt_verify_key.get_secret_value(),
-        algorithm=settings.jwt_sign_algorithm,
-        now_s=time.time,
-        enabled=settings.enable_auth,
-    )
 
 
 def _on_loopback(host: str) -> bool:
@@ -68,12 +58,11 @@ def _context(
     port: int,
 ) -> Context:
     from backend.discovery import load_catalog
-    from backend.services.executions import ExecutionService
     from backend.services.files import FileService
-    from backend.services.graphs import GraphService
     from backend.services.presets import PresetService
     from backend.services.reviews import ReviewService
     from backend.services.users import UserService
+    from backend.wiring_accounts import SignIn
     from backend.wiring_credentials import open_credentials
     from backend.wiring_files import open_files
     from backend.wiring_keys import doors_of
@@ -83,10 +72,9 @@ def _context(
     clock, catalog = SystemClock(), load_catalog()
     web = _web(settings, stack)
     users = UserService(storage=storage, clock=clock)
-    graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
-    executions = ExecutionService(
-        storage=storage, dispatcher=dispatcher, graphs=graphs, catalog=catalog, clock=clock
-    )
+    sign_in = SignIn(settings, storage, clock)
+    accounts = sign_in.account_service()
+    graphs, executions = _graphs_and_runs(storage, dispatcher, catalog, clock)
     base_url = settings.platform_base_url or settings.rest_address(port)
     webhooks = webhooks_of(settings, storage, executions, clock, base_url)
     presets = PresetService(
@@ -96,6 +84,8 @@ def _context(
     return Context(
         audit=_audit(storage, clock),
         users=users,
+        accounts=accounts,
+        sessions=sign_in.session_service(),
         blocks=_blocks(settings, catalog, storage, web, stack),
         graphs=graphs,
         executions=executions,
@@ -111,14 +101,27 @@ def _context(
         credentials=open_credentials(settings, storage, web),
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
         files=FileService(files=open_files(settings), clock=clock),
-        doors=doors_of(settings, storage, clock, stack, base_url),
+        doors=doors_of(settings, storage, clock, stack, base_url, accounts.may_act),
         catalog=catalog,
         clock=clock,
-        authenticator=authenticator_of(settings),
+        authenticator=sign_in.authenticator(),
         health=lambda: _health(storage),
         metrics=metrics.text,
         metrics_open=_on_loopback(settings.agent_api_host),
     )
+
+
+def _graphs_and_runs(
+    storage: SqlStorage, dispatcher: "Dispatcher", catalog: Catalog, clock: SystemClock
+) -> "tuple[GraphService, ExecutionService]":
+    from backend.services.executions import ExecutionService
+    from backend.services.graphs import GraphService
+
+    graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
+    executions = ExecutionService(
+        storage=storage, dispatcher=dispatcher, graphs=graphs, catalog=catalog, clock=clock
+    )
+    return graphs, executions
 
 
 def _audit(storage: SqlStorage, clock: SystemClock) -> "AuditService":
@@ -206,12 +209,17 @@ def websocket_app(
     """
     from backend.api.ws.endpoint import create_ws_app
     from backend.core.ids import DEFAULT_USER_ID
+    from backend.wiring_accounts import SignIn
 
-    authenticator = authenticator_of(settings)
+    authenticator = SignIn(settings, storage, SystemClock()).authenticator()
+
+    async def user_of(token: str) -> UserId:
+        return (await authenticator.admit_token(token)).user_id
+
     return create_ws_app(
         storage=storage,
         subscriber=subscriber,
-        tokens=lambda token: authenticator.of_token(token).user_id,
+        tokens=user_of,
         allowed_origins=settings.backend_cors_allow_origins,
         everybody=None if settings.enable_auth else DEFAULT_USER_ID,
         metrics_open=_on_loopback(settings.websocket_server_host),

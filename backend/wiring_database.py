@@ -21,6 +21,7 @@ _RETENTION_S: Final = 200.0
 
 async def serve_database(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
     """Bring the tables up to date, then keep the database file in order."""
+    from backend.adapters.storage.account_storage import SqlAccounts
     from backend.adapters.storage.keeper import Keeper
     from backend.adapters.storage.migrate import migrate
     from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID, DEFAULT_USER_NAME
@@ -35,6 +36,7 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
         await storage.of(DEFAULT_USER_ID).save_user(
             email=DEFAULT_USER_EMAIL, name=DEFAULT_USER_NAME, now_us=clock.now_us()
         )
+        await SqlAccounts(storage.database).ensure_owner(DEFAULT_USER_ID, now_us=clock.now_us())
         keeper = Keeper(database_path(settings), metrics.gauge, metrics.counter)
         work_beside(stack, stopping, keeper.serve(_CHECKPOINT_S))
 

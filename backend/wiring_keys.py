@@ -7,7 +7,7 @@ from backend.adapters.storage.api_keys import SqlApiKeys
 from backend.adapters.storage.oauth import SqlOAuth
 from backend.api.context import Doors, Rates
 from backend.ports.clock import Clock
-from backend.services.access import AccessService
+from backend.services.access import AccessService, MayAct
 from backend.services.api_keys import ApiKeyService
 from backend.services.oauth import OAuthService
 from backend.services.oauth_apps import OAuthAppService
@@ -28,7 +28,12 @@ def oauth_apps_of(storage: SqlStorage, clock: Clock, base_url: str) -> OAuthAppS
 
 
 def doors_of(
-    settings: Settings, storage: SqlStorage, clock: Clock, stack: AsyncExitStack, base_url: str
+    settings: Settings,
+    storage: SqlStorage,
+    clock: Clock,
+    stack: AsyncExitStack,
+    base_url: str,
+    may_act: MayAct,
 ) -> Doors:
     """Return who is let in, and how often; *stack* writes down what was used last."""
     api_keys = api_keys_of(storage, clock)
@@ -38,7 +43,7 @@ def doors_of(
         api_keys=api_keys,
         oauth_apps=oauth_apps_of(storage, clock, base_url),
         oauth=oauth,
-        access=AccessService(api_keys=api_keys, oauth=oauth),
+        access=AccessService(api_keys=api_keys, oauth=oauth, may_act=may_act),
         rates=rates_of(settings, clock),
     )
 

@@ -17,6 +17,7 @@ from backend.api.middleware import BodyLimit, Border
 from backend.api.pages import OwnPages
 from backend.api.routes.api_keys import add_api_key_routes
 from backend.api.routes.audit import add_audit_routes
+from backend.api.routes.auth import add_auth_routes
 from backend.api.routes.blocks import add_block_routes
 from backend.api.routes.builder import add_builder_routes
 from backend.api.routes.executions import add_execution_routes
@@ -139,6 +140,7 @@ def _with_routes() -> RestApplication:
     add_audit_routes(routes)
     add_api_key_routes(routes)
     add_oauth_routes(routes)
+    add_auth_routes(routes)
     add_health_routes(routes)
     add_error_handlers(app)
     app.external = external_app()

@@ -1,7 +1,7 @@
 """Who asks: bearer tokens (spec/contract.md 2.1) and acting for another user (2.2)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, Final
 
@@ -11,14 +11,19 @@ from fastapi import HTTPException
 from jwt.types import Options
 from starlette.types import Scope
 
+from backend.core.audit import By
 from backend.core.ids import UserId
 from backend.services.bounded import BoundedCache
+from backend.services.local_tokens import (
+    ADMIN_ROLE,
+    AUDIENCE,
+    LOCAL_ISSUER,
+    SESSION_CLAIM,
+)
+from backend.services.standings import Standings
 from backend.services.users import OWNER, Caller
 
 log = structlog.get_logger(__name__)
-
-AUDIENCE: Final = "authenticated"
-ADMIN_ROLE: Final = "admin"
 
 #: Tokens whose signature was checked and is not checked again until they expire.
 MAX_CACHED: Final = 10_000
@@ -37,6 +42,15 @@ class NotAuthenticated(HTTPException):
         super().__init__(401, detail, {"WWW-Authenticate": "Bearer"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A token whose signature and claims are good until it expires."""
+
+    caller: Caller
+    as_admin: Caller
+    expires_s: float
+
+
 class Authenticator:
     """Says who asks. Tokens are checked once and remembered until they expire."""
 
@@ -46,6 +60,7 @@ class Authenticator:
         key: str,
         algorithm: str,
         now_s: Callable[[], float],
+        standings: Standings,
         enabled: bool = True,
         require_expiry: bool = True,
     ) -> None:
@@ -56,12 +71,14 @@ class Authenticator:
             key: A shared secret, or a public key in PEM form, as *algorithm* needs it.
             algorithm: The only one that is accepted.
             now_s: Returns the time, seconds since the epoch.
+            standings: Knows whom to refuse, and who is an administrator.
             enabled: False makes every caller the owner.
             require_expiry: Refuse tokens without ``exp``.
         """
         self._key = key
         self._algorithm = algorithm
         self._now_s = now_s
+        self._standings = standings
         self._enabled = enabled
         # Times are checked by our own clock, not by the library's.
         self._options: Options = {
@@ -70,7 +87,19 @@ class Authenticator:
             "verify_nbf": False,
             "verify_iat": False,
         }
-        self._cache: BoundedCache[str, tuple[Caller, float]] = BoundedCache(MAX_CACHED)
+        self._cache: BoundedCache[str, _Known] = BoundedCache(MAX_CACHED)
+
+    async def admit(self, scope: Scope) -> Caller:
+        """Return who sends the request *scope*, by what is known of accounts now; see `caller`."""
+        if self._enabled and self._standings.is_stale():
+            await self._standings.refresh()
+        return self.caller(scope)
+
+    async def admit_token(self, token: str) -> Caller:
+        """Return whose *token* is, by what is known of accounts now; see `of_token`."""
+        if self._standings.is_stale():
+            await self._standings.refresh()
+        return self.of_token(token)
 
     def caller(self, scope: Scope) -> Caller:
         """
@@ -93,16 +122,24 @@ class Authenticator:
 
     def of_token(self, token: str) -> Caller:
         """Return whose *token* is; raises NotAuthenticated if it is not good."""
-        cached = self._cache.get(token)
-        if cached is not None:
-            caller, expires_s = cached
-            if self._now_s() < expires_s:
-                return caller
+        known = self._cache.get(token)
+        if known is not None and self._now_s() >= known.expires_s:
             self._cache.drop(token)
-        claims = self._claims(token)
-        caller = _caller_of(claims)
-        self._cache.put(token, (caller, float(claims.get("exp") or "inf")))
-        return caller
+            known = None
+        if known is None:
+            known = _known_of(self._claims(token))
+            self._cache.put(token, known)
+        return self._standing(known)
+
+    def _standing(self, known: "_Known") -> Caller:
+        """Return the caller of a good token, unless the account or the session was ended."""
+        caller, standings = known.caller, self._standings
+        if standings.is_disabled(caller.user_id):
+            raise NotAuthenticated("This account is disabled")
+        session_id = caller.session_id
+        if session_id is not None and standings.is_ended(session_id):
+            raise NotAuthenticated("This session has ended; sign in again")
+        return known.as_admin if standings.role(caller.user_id).is_admin else caller
 
     def _claims(self, token: str) -> dict[str, Any]:
         if len(token) > MAX_TOKEN_LENGTH:
@@ -153,6 +190,11 @@ def _bearer(authorization: bytes) -> str:
     return token.strip()
 
 
+def _known_of(claims: dict[str, Any]) -> _Known:
+    caller = _caller_of(claims)
+    return _Known(caller, replace(caller, is_admin=True), float(claims.get("exp") or "inf"))
+
+
 def _caller_of(claims: dict[str, Any]) -> Caller:
     user_id = claims["sub"]
     if not isinstance(user_id, str) or not user_id.strip():
@@ -160,12 +202,16 @@ def _caller_of(claims: dict[str, Any]) -> Caller:
     if len(user_id) > _MAX_ID_LENGTH or not user_id.isprintable():
         raise NotAuthenticated("Invalid token: its user id cannot be used")
     metadata = claims.get("user_metadata")
+    session_id = _text(claims.get(SESSION_CLAIM)) if claims.get("iss") == LOCAL_ISSUER else None
     return Caller(
         user_id=UserId(user_id),
         token_user_id=UserId(user_id),
         email=_text(claims.get("email")),
         name=_text(metadata.get("name")) if isinstance(metadata, dict) else None,
-        is_admin=claims.get("role") == ADMIN_ROLE,
+        # A session outlives a change of role: then what is kept counts, not what its token says.
+        is_admin=session_id is None and claims.get("role") == ADMIN_ROLE,
+        by=By.SESSION if session_id else By.TOKEN,
+        by_id=session_id or "",
     )
 
 

@@ -10,6 +10,7 @@ from backend.core.catalog import Catalog
 from backend.core.json import Json
 from backend.ports.clock import Clock
 from backend.services.access import AccessService
+from backend.services.accounts import AccountService
 from backend.services.api_keys import ApiKeyService
 from backend.services.audit import AuditService
 from backend.services.blocks import BlockService
@@ -26,6 +27,7 @@ from backend.services.presets import PresetService
 from backend.services.rates import RateLimit
 from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
+from backend.services.sessions import SessionService
 from backend.services.sharing import SharingService
 from backend.services.users import Caller, UserService
 from backend.services.webhooks import WebhookService
@@ -79,6 +81,8 @@ class Context:
 
     audit: AuditService
     users: UserService
+    accounts: AccountService
+    sessions: SessionService
     blocks: BlockService
     graphs: GraphService
     executions: ExecutionService

@@ -60,6 +60,8 @@ _OPEN: Final = frozenset(
         "postOauthToken",
         "postOauthIntrospect",
         "postOauthRevoke",
+        "postV1Log in",
+        "postV1Refresh session",
     }
 )
 

@@ -13,7 +13,8 @@ from fastapi.routing import APIRoute
 
 from backend.api.auditing import Audit, Audited, declared, recorded
 from backend.api.auth import NotAuthenticated
-from backend.api.context import context_of
+from backend.api.context import caller_of, context_of
+from backend.core.errors import NotAllowed
 from backend.core.json import depth_over
 from backend.services.rates import address_key
 from backend.services.users import Caller
@@ -95,7 +96,7 @@ def count_address(request: Request) -> None:
     context_of(request).doors.rates.addresses.take(key)
 
 
-def signed_in(request: Request) -> Caller:
+async def signed_in(request: Request) -> Caller:
     """
     Return who sends *request*, and count it.
 
@@ -105,7 +106,7 @@ def signed_in(request: Request) -> Caller:
     """
     context = context_of(request)
     try:
-        caller = context.authenticator.caller(request.scope)
+        caller = await context.authenticator.admit(request.scope)
     except NotAuthenticated:
         count_address(request)
         raise
@@ -121,10 +122,24 @@ class UserRoute(AuditedRoute):
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
-            request.scope["caller"] = signed_in(request)
+            request.scope["caller"] = await signed_in(request)
             return await self.answered(request, handle)
 
         return handler
+
+
+class AdminRoute(UserRoute):
+    """A route for administrators: the owner, and who has the role. Others hear 403, and no more."""
+
+    async def answered(self, request: Request, handle: Handler) -> Response:
+        """Return the answer; a refusal is in the audit log, where the route declares a change."""
+
+        async def checked(asked: Request) -> Response:
+            if not caller_of(asked).is_admin:
+                raise NotAllowed("This is for administrators.")
+            return await handle(asked)
+
+        return await super().answered(request, checked)
 
 
 class PlainUserRoute(AuditedRoute):
@@ -139,7 +154,7 @@ class PlainUserRoute(AuditedRoute):
         endpoint: Handler = self.endpoint
 
         async def handler(request: Request) -> Response:
-            request.scope["caller"] = signed_in(request)
+            request.scope["caller"] = await signed_in(request)
             if self.audit is None:
                 return await endpoint(JsonRequest(request.scope, request.receive))
             return await self.answered(request, endpoint)

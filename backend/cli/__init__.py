@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "blocks": ("backend.cli.blocks:blocks", "Show the blocks of this installation."),
     "new-block": ("backend.cli.blocks:new_block", "Write a package with a new block."),
     "schedule": ("backend.cli.schedules:schedule", "List, add and remove schedules."),
+    "user": ("backend.cli.users:user", "Say who may come in: accounts and passwords."),
     "config": ("backend.cli.config:config", "Show the settings; check what would stop a start."),
     "db": ("backend.cli.database:database", "Look at the database; bring it up to date."),
     "audit": ("backend.cli.audit:audit", "Show who changed what; check the log of it."),

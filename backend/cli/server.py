@@ -20,7 +20,7 @@ from backend.cli.pidfile import (
     starting_alone,
     write_pid,
 )
-from backend.core.errors import BadRequest, BadSetting, CannotStart
+from backend.core.errors import BadRequest, CannotStart
 from backend.util.identity import (
     Identity,
     identify,
@@ -213,30 +213,26 @@ def token(*, data_dir: Path | None, ttl: str, as_json: bool) -> None:
 
 
 def make_token(overrides: Mapping[str, Any], ttl_s: int) -> str:
-    """Return a token for the owner, valid for *ttl_s* from now."""
-    import jwt  # noqa: PLC0415 -- other commands do without
-
-    from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID  # noqa: PLC0415 -- the same
+    """Return a token for the owner, valid for *ttl_s* from now; it belongs to no session."""
+    from backend.core.ids import (  # noqa: PLC0415 -- other commands do without
+        DEFAULT_USER_EMAIL,
+        DEFAULT_USER_ID,
+    )
+    from backend.services.local_tokens import sign  # noqa: PLC0415 -- the same
     from backend.settings import load_settings  # noqa: PLC0415 -- the same
+    from backend.wiring_accounts import local_key  # noqa: PLC0415 -- the same
 
     settings, _ = load_settings(overrides)
-    if not settings.jwt_sign_algorithm.startswith("HS"):
-        raise BadSetting(
-            f"JWT_SIGN_ALGORITHM is {settings.jwt_sign_algorithm}: the server only has the public"
-            " key; whoever has the private one makes the tokens."
-        )
-    now = int(time.time())
-    claims = {
-        "sub": DEFAULT_USER_ID,
-        "email": DEFAULT_USER_EMAIL,
-        "role": "authenticated",
-        "owner": True,
-        "aud": "authenticated",
-        "iat": now,
-        "exp": now + ttl_s,
-    }
-    key = settings.jwt_verify_key.get_secret_value()
-    return jwt.encode(claims, key, algorithm=settings.jwt_sign_algorithm)
+    return sign(
+        local_key(settings),
+        user_id=DEFAULT_USER_ID,
+        email=DEFAULT_USER_EMAIL,
+        name=None,
+        is_admin=False,  # the row of the owner says so
+        now_s=int(time.time()),
+        ttl_s=ttl_s,
+        more={"owner": True},
+    )
 
 
 def seconds_of(text: str) -> int:

@@ -4,6 +4,7 @@ AgentServerError
 ├── NotFound             what was asked for is not there, or not yours
 ├── Gone                 what this rests on was there once, and is not any more
 ├── NotAllowed           you may not do this
+├── LoginRefused         what was shown to come in is not good
 ├── BadRequest           the input cannot be used; says what and where
 │   ├── GraphInvalid     problems of a graph, by node
 │   ├── BlockError       a block refused its input, its output, or reported an error
@@ -46,6 +47,10 @@ class Gone(AgentServerError):
 
 class NotAllowed(AgentServerError):
     """You may not do this."""
+
+
+class LoginRefused(AgentServerError):
+    """The e-mail address or the password is wrong."""
 
 
 class BadRequest(AgentServerError):

@@ -17,6 +17,7 @@ LibraryAgentId = NewType("LibraryAgentId", str)
 CredentialsId = NewType("CredentialsId", str)
 ApiKeyId = NewType("ApiKeyId", str)
 OAuthAppId = NewType("OAuthAppId", str)
+SessionId = NewType("SessionId", str)
 
 #: The owner of a fresh installation (spec/contract.md 2.3).
 DEFAULT_USER_ID = UserId("3e53486c-cf57-477e-ba2a-cb02dc828e1a")

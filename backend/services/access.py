@@ -1,12 +1,16 @@
 """Who is let in to the external API: an API key, or an app that a user has let in."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from backend.core.audit import By
 from backend.core.ids import UserId
 from backend.core.permissions import Permission
 from backend.services.api_keys import ApiKeyService
 from backend.services.oauth import OAuthService
+
+MayAct: TypeAlias = Callable[[UserId], Awaitable[bool]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,9 +32,11 @@ class Access:
 class AccessService:
     """Keys and tokens, looked up at each request: what is taken back opens nothing from then on."""
 
-    def __init__(self, *, api_keys: ApiKeyService, oauth: OAuthService) -> None:
+    def __init__(self, *, api_keys: ApiKeyService, oauth: OAuthService, may_act: MayAct) -> None:
+        """Look up keys and tokens; *may_act* says whether a user is let in at all."""
         self._api_keys = api_keys
         self._oauth = oauth
+        self._may_act = may_act
 
     async def of(self, *, api_key: str | None, token: str | None) -> Access | None:
         """Return what *api_key* opens or, without one, what *token* does; None for nothing."""
@@ -41,13 +47,13 @@ class AccessService:
 
     async def _of_key(self, text: str) -> Access | None:
         found = await self._api_keys.known(text)
-        if found is None:
+        if found is None or not await self._may_act(found.user_id):
             return None
         return Access(user_id=found.user_id, scopes=frozenset(found.scopes), by=By.KEY, id=found.id)
 
     async def _of_token(self, text: str) -> Access | None:
         found = await self._oauth.known(text)
-        if found is None:
+        if found is None or not await self._may_act(found.user_id):
             return None
         return Access(
             user_id=found.user_id,

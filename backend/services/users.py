@@ -4,7 +4,13 @@ from dataclasses import dataclass
 
 from backend.core.audit import By
 from backend.core.errors import BadRequest, NotFound
-from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID, DEFAULT_USER_NAME, UserId
+from backend.core.ids import (
+    DEFAULT_USER_EMAIL,
+    DEFAULT_USER_ID,
+    DEFAULT_USER_NAME,
+    SessionId,
+    UserId,
+)
 from backend.core.records import UserRecord
 from backend.ports.clock import Clock
 from backend.ports.storage import Storage
@@ -38,6 +44,11 @@ class Caller:
     is_admin: bool = False
     by: By = By.TOKEN
     by_id: str = ""
+
+    @property
+    def session_id(self) -> SessionId | None:
+        """The session of the token; None of one that belongs to none."""
+        return SessionId(self.by_id) if self.by is By.SESSION else None
 
 
 #: Everybody, when authentication is off.

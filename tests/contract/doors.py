@@ -4,7 +4,7 @@ from backend.adapters.storage import SqlStorage
 from backend.adapters.storage.api_keys import SqlApiKeys
 from backend.adapters.storage.oauth import SqlOAuth
 from backend.api.context import Doors, Rates
-from backend.services.access import AccessService
+from backend.services.access import AccessService, MayAct
 from backend.services.api_keys import ApiKeyService
 from backend.services.oauth import OAuthService
 from backend.services.oauth_apps import OAuthAppService
@@ -12,7 +12,7 @@ from backend.services.rates import RateLimit
 from backend.testing.clock import FakeClock
 
 
-def doors_of(storage: SqlStorage, clock: FakeClock) -> Doors:
+def doors_of(storage: SqlStorage, clock: FakeClock, may_act: MayAct) -> Doors:
     """Return who is let in; how often does not matter."""
     api_keys = ApiKeyService(keys=SqlApiKeys(storage.database), clock=clock)
     oauth = OAuthService(storage=SqlOAuth(storage.database), clock=clock)
@@ -22,7 +22,7 @@ def doors_of(storage: SqlStorage, clock: FakeClock) -> Doors:
             storage=SqlOAuth(storage.database), clock=clock, base_url="http://server"
         ),
         oauth=oauth,
-        access=AccessService(api_keys=api_keys, oauth=oauth),
+        access=AccessService(api_keys=api_keys, oauth=oauth, may_act=may_act),
         rates=rates(clock),
     )
 

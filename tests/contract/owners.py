@@ -6,6 +6,7 @@ from typing import Any, Final
 from tests.contract.api_keys import key_of, text_of_key
 from tests.contract.oauth import app_of
 from tests.contract.rest_server import Json, RestServer
+from tests.contract.sessions import begin_session
 from tests.contract.stored import API_KEY
 from tests.contract.triggered import new_preset, new_trigger
 
@@ -121,4 +122,5 @@ MAKERS: Final[dict[str, Makes]] = {
     "key_text": text_of_key,
     "mail_limit": _mail_limit,
     "app_id": app_of,
+    "session_id": lambda owner: begin_session(owner.server, owner.user),
 }

@@ -113,6 +113,8 @@ OPEN: Final[dict[str, str]] = {
 NOT_BY_REQUEST: Final[dict[str, str]] = {
     "notices": "made by the executor at the end of a run; no route shows them",
     "sign_ins": "made when somebody goes to a provider to sign in",
+    "one_time_tokens": "mailed to its owner; who has one names no id",
+    "identities": "a provider of identities says who is who",
     "key_values": "written by blocks in a run; no route shows them",
 }
 

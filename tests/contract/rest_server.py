@@ -19,7 +19,6 @@ from backend.adapters.storage import SqlStorage, open_storage, reviews, schema, 
 from backend.adapters.storage.audit_log import SqlAuditLog
 from backend.adapters.storage.migrate import migrate
 from backend.api.asgi import create_app
-from backend.api.auth import Authenticator
 from backend.api.context import Context, Health
 from backend.core.block import BlockSpec
 from backend.core.catalog import Catalog
@@ -46,6 +45,7 @@ from backend.testing.files import TransientFiles
 from backend.wiring_library import builder_of, library_of, preferences_of, sharing_of
 from tests.contract.conformance import Conformance, JudgedTransport
 from tests.contract.doors import doors_of
+from tests.contract.sign_in import SignIn
 from tests.contract.stored import make_credentials
 from tests.contract.webhook_parts import webhooks_of
 
@@ -280,6 +280,7 @@ def make_context(
 ) -> Context:
     """Return all services over *storage*."""
     users = UserService(storage=storage, clock=clock)
+    sign_in = SignIn(storage, clock, KEY)
     graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
     executions = ExecutionService(
         storage=storage, dispatcher=dispatcher, graphs=graphs, catalog=catalog, clock=clock
@@ -312,13 +313,10 @@ def make_context(
         catalog=catalog,
         clock=clock,
         files=FileService(files=_files(clock), clock=clock),
-        doors=doors_of(storage, clock),
-        authenticator=Authenticator(
-            key=KEY,
-            algorithm="HS256",
-            now_s=lambda: clock.now_us() / 1_000_000,
-            enabled=auth_enabled,
-        ),
+        doors=doors_of(storage, clock, sign_in.accounts.may_act),
+        accounts=sign_in.accounts,
+        sessions=sign_in.sessions,
+        authenticator=sign_in.authenticator(enabled=auth_enabled),
         health=health,
         metrics=lambda: b"agpt_up 1\n",
     )

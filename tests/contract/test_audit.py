@@ -174,3 +174,18 @@ async def test_every_route_that_changes_something_was_added_by_routes(server: Re
 
     assert len(changing) > 20
     assert [route for route in changing if not isinstance(route, AuditedRoute)] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("limit=0", "greater than"),
+        ("before=x", "valid integer"),
+        ("who=" + "x" * 10_000, "at most 200"),
+    ],
+)
+async def test_a_page_that_cannot_be_is_refused(server: RestServer, query: str, says: str) -> None:
+    response = await server.ask("GET", f"{LOG}?{query}", user="root", headers=admin(server))
+
+    assert response.status_code == 422
+    assert says in response.text

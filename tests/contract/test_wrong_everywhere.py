@@ -40,6 +40,7 @@ WITHOUT_ROW: Final = {
             "GET /api/api-keys",
             "GET /api/oauth/apps/mine",
             "POST /api/auth/user",
+            "GET /api/auth/sessions",
             "GET /health",
             "GET /health/live",
             "GET /metrics",
@@ -67,6 +68,7 @@ WITHOUT_ROW: Final = {
 WITHOUT_BODY: Final = {
     "POST /api/graphs/{graph_id}/executions/{graph_exec_id}/stop",
     "POST /api/auth/user",
+    "POST /api/auth/logout",
     "POST /api/files/upload",
     "POST /api/integrations/webhooks/{webhook_id}/ping",
     "POST /api/library/agents/{library_agent_id}/fork",
@@ -112,6 +114,9 @@ SENT: Final[list[tuple[str, str, Json]]] = [
     ("POST", "/api/review/action", {"reviews": [_DECISION]}),
     ("POST", "/api/blocks/{block_id}/execute", {"operation": "Add", "a": 1, "b": 2}),
     ("POST", "/api/auth/user/timezone", {"timezone": "UTC"}),
+    ("POST", "/api/auth/login", {"email": "a@example.com", "password": "x"}),
+    ("POST", "/api/auth/refresh", {"refresh_token": "x"}),
+    ("POST", "/api/auth/password", {"current_password": "x", "new_password": "y"}),
     ("POST", PRESETS, full(_GRAPH, credentials=_CREDENTIALS)),
     (
         "PATCH",

@@ -5,10 +5,9 @@ from typing import Annotated, Final
 from fastapi import Query, Request, Response
 
 from backend.api.answers import answer
-from backend.api.context import caller_of, context_of
-from backend.api.routing import PREFIX, Routes
+from backend.api.context import context_of
+from backend.api.routing import PREFIX, AdminRoute, Routes
 from backend.api.wire.audit import audit_form
-from backend.core.errors import NotAllowed
 from backend.services.audit import MAX_PAGE, AuditQuery
 
 _TEXT: Final = Query(max_length=200)
@@ -22,6 +21,7 @@ def add_audit_routes(routes: Routes) -> None:
         list_audit,
         operation="getV1List audit log",
         tags=("v1", "audit"),
+        route_class=AdminRoute,
     )
 
 
@@ -36,8 +36,6 @@ async def list_audit(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
 ) -> Response:
     """Return rows of the audit log, newest first; *before* is where the last page ended."""
-    if not caller_of(request).is_admin:
-        raise NotAllowed("The audit log is for administrators.")
     wanted = AuditQuery(
         who=who, verb=verb, kind=kind, object_id=object_id, before=before, limit=limit
     )

@@ -40,5 +40,5 @@ async def metrics(request: Request) -> Response:
     """Return the metrics; to whoever has a token, unless only this machine can ask."""
     context = context_of(request)
     if not context.metrics_open:
-        context.authenticator.caller(request.scope)
+        await context.authenticator.admit(request.scope)
     return Response(context.metrics(), media_type=_METRICS_TYPE)

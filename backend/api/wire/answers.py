@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from backend.api.wire import (
     shapes,
+    shapes_accounts,
     shapes_api_keys,
     shapes_integrations,
     shapes_library,
@@ -12,6 +13,7 @@ from backend.api.wire import (
 
 ANSWERS: Final[dict[str, Any]] = {
     **shapes.ANSWERS,
+    **shapes_accounts.ANSWERS,
     **shapes_integrations.ANSWERS,
     **shapes_library.ANSWERS,
     **shapes_api_keys.ANSWERS,

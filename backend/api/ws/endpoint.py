@@ -1,7 +1,7 @@
 """The WebSocket service as an ASGI application: the handshake, and the pages beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from starlette.applications import Starlette
@@ -35,7 +35,7 @@ def create_ws_app(  # noqa: PLR0913 -- all that the wiring knows, by name
     *,
     storage: Storage,
     subscriber: EventSubscriber,
-    tokens: Callable[[str], UserId],
+    tokens: Callable[[str], Awaitable[UserId]],
     allowed_origins: Sequence[str],
     everybody: UserId | None = None,
     metrics_open: bool = True,
@@ -89,7 +89,7 @@ class _Service:
         *,
         storage: Storage,
         hub: Hub,
-        tokens: Callable[[str], UserId],
+        tokens: Callable[[str], Awaitable[UserId]],
         origins: Origins,
         everybody: UserId | None,
         metrics_open: bool,
@@ -128,7 +128,11 @@ class _Service:
         """Return the metrics; to whoever has a token, unless only this machine can ask."""
         if not self._metrics_open:
             scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not self._is_good(token.strip()):
+            try:
+                user_id = self._everybody or await self._user_of(token.strip())
+            except Unavailable as exc:
+                return JSONResponse({"detail": str(exc)}, 503)
+            if scheme.lower() != "bearer" or user_id is None:
                 return JSONResponse({"detail": "Authorization header is missing"}, 401)
         text = "".join(_metric_lines(self._hub)) + (self._metrics() if self._metrics else "")
         return Response(text, media_type=_METRICS_TYPE)
@@ -140,7 +144,12 @@ class _Service:
             # Before the token is looked at: a page of somebody else learns nothing.
             await websocket.close(BAD_TOKEN)
             return
-        user_id = self._everybody or self._user_of(token)
+        try:
+            user_id = self._everybody or await self._user_of(token)
+        except Unavailable as exc:
+            # Nobody can say that the token is bad: it is worth another try.
+            await websocket.send_denial_response(JSONResponse({"detail": str(exc)}, 503))
+            return
         if user_id is None:
             await websocket.close(BAD_TOKEN if token else NO_TOKEN)
             return
@@ -179,22 +188,30 @@ class _Service:
             counts=self._hub.counts,
         )
 
-    def _user_of(self, token: str) -> UserId | None:
+    async def _user_of(self, token: str) -> UserId | None:
+        """Return whose *token* is; None if it is not good. Raises Unavailable if nobody can say."""
         if not token:
             return None
         try:
-            return self._tokens(token)
+            return await self._tokens(token)
+        except Unavailable:
+            raise
         except (AgentServerError, HTTPException):
             return None
 
-    def _is_good(self, token: str) -> bool:
-        return self._everybody is not None or self._user_of(token) is not None
+    async def _is_still_good(self, token: str) -> bool:
+        if self._everybody is not None:
+            return True
+        try:
+            return await self._user_of(token) is not None
+        except Unavailable:
+            return True  # a database that is busy ends nobody's socket
 
     @asynccontextmanager
     async def _lifespan(self) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as tasks:
             bus = tasks.create_task(self._hub.run())
-            checks = tasks.create_task(self._hub.check_tokens(self._is_good))
+            checks = tasks.create_task(self._hub.check_tokens(self._is_still_good))
             for task in (bus, checks):
                 task.add_done_callback(self._on_end)
             try:

@@ -1,7 +1,7 @@
 """Brings changes from the bus to the sockets that watch them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from backend.api.ws.client import Client, Counts, Limits
@@ -111,12 +111,12 @@ class Hub:
         async for topic, change in self._subscriber.changes():
             self._on_change(topic, change)
 
-    async def check_tokens(self, is_good: Callable[[str], bool]) -> None:
+    async def check_tokens(self, is_good: Callable[[str], Awaitable[bool]]) -> None:
         """Close sockets whose token is not good any more, until cancelled."""
         while True:
             await asyncio.sleep(self.limits.check_s)
             for client in [client for mine in self._clients.values() for client in mine]:
-                if not is_good(client.token):
+                if not await is_good(client.token):
                     client.end(4003)
 
     def _on_change(self, name: str, change: RunChanged | NodeChanged | Attached) -> None:

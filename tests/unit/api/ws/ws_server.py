@@ -160,7 +160,7 @@ class WSServer:
         self.port = port
         self.expired: set[str] = set()
 
-    def user_of(self, token: str) -> UserId:
+    async def user_of(self, token: str) -> UserId:
         if not token.startswith("token-") or token in self.expired:
             raise NotAllowed
         return UserId(token.removeprefix("token-"))

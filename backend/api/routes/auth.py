@@ -1,0 +1,121 @@
+"""Signing in and out, and one's own sessions and password."""
+
+from typing import Final
+
+from fastapi import Request, Response
+
+from backend.api.answers import answer
+from backend.api.auditing import Audited, NotAudited
+from backend.api.context import caller_of, context_of
+from backend.api.routing import PREFIX, PublicRoute, Routes
+from backend.api.wire import auth as wire
+from backend.core.errors import NotFound
+from backend.core.ids import SessionId
+from backend.services.sessions import Place
+
+_AUTH: Final = f"{PREFIX}/auth"
+_TAGS: Final = ("v1", "auth")
+_GOES_ON: Final = NotAudited("a session goes on; its beginning and its end are recorded")
+
+
+def add_auth_routes(routes: Routes) -> None:
+    """Add the routes of this noun."""
+    add = routes.add
+    for name, endpoint, operation, audit in (
+        ("login", log_in, "postV1Log in", Audited("log_in", "session")),
+        ("refresh", refresh, "postV1Refresh session", _GOES_ON),
+    ):
+        add(
+            "POST",
+            f"{_AUTH}/{name}",
+            endpoint,
+            operation=operation,
+            tags=_TAGS,
+            route_class=PublicRoute,
+            audit=audit,
+        )
+    add(
+        "POST",
+        f"{_AUTH}/logout",
+        log_out,
+        operation="postV1Log out",
+        tags=_TAGS,
+        status=204,
+        audit=Audited("log_out", "session"),
+    )
+    add("GET", f"{_AUTH}/sessions", list_sessions, operation="getV1List sessions", tags=_TAGS)
+    add(
+        "DELETE",
+        f"{_AUTH}/sessions/{{session_id}}",
+        end_session,
+        operation="deleteV1End session",
+        tags=_TAGS,
+        status=204,
+        audit=Audited("end", "session", "session_id"),
+    )
+    add(
+        "POST",
+        f"{_AUTH}/password",
+        change_password,
+        operation="postV1Change password",
+        tags=_TAGS,
+        status=204,
+        audit=Audited("change_password", "account"),
+    )
+
+
+async def log_in(request: Request, body: wire.LoginRequest) -> Response:
+    """Begin a session with an e-mail address and a password."""
+    sessions = context_of(request).sessions
+    done = await sessions.log_in(body.email, body.password, place_of(request))
+    return answer(wire.signed_in(done))
+
+
+async def refresh(request: Request, body: wire.RefreshRequest) -> Response:
+    """Give new tokens for a refresh token, which is good once."""
+    sessions = context_of(request).sessions
+    return answer(wire.signed_in(await sessions.refresh(body.refresh_token, place_of(request))))
+
+
+async def log_out(request: Request) -> Response:
+    """End the session of this token."""
+    caller = caller_of(request)
+    if caller.session_id is None:
+        raise NotFound("This token belongs to no session; it is good until it expires")
+    await context_of(request).sessions.end(caller.token_user_id, caller.session_id)
+    return Response(status_code=204)
+
+
+async def list_sessions(request: Request) -> Response:
+    """Return the sessions of this user that live."""
+    caller = caller_of(request)
+    found = await context_of(request).sessions.listed(caller.token_user_id)
+    return answer([wire.session(one, caller.session_id) for one in found])
+
+
+async def end_session(request: Request, session_id: str) -> Response:
+    """End one of this user's sessions: its tokens are refused from now on."""
+    sessions = context_of(request).sessions
+    await sessions.end(caller_of(request).token_user_id, SessionId(session_id))
+    return Response(status_code=204)
+
+
+async def change_password(request: Request, body: wire.PasswordRequest) -> Response:
+    """Change one's own password; all other sessions end."""
+    caller = caller_of(request)
+    await context_of(request).sessions.change_password(
+        caller.token_user_id,
+        current=body.current_password,
+        new=body.new_password,
+        session_id=caller.session_id,
+        place=place_of(request),
+    )
+    return Response(status_code=204)
+
+
+def place_of(request: Request) -> Place:
+    """Return from where *request* comes."""
+    return Place(
+        address=request.client.host if request.client else "",
+        agent=request.headers.get("user-agent", ""),
+    )

@@ -1,0 +1,44 @@
+"""What lets people with tokens into a test's server."""
+
+from backend.adapters.passwords import Argon2Hasher
+from backend.adapters.storage import SqlStorage
+from backend.adapters.storage.account_storage import SqlAccounts
+from backend.api.auth import Authenticator
+from backend.services.accounts import AccountService
+from backend.services.local_tokens import LocalKey
+from backend.services.sessions import SessionService
+from backend.services.standings import Standings
+from backend.testing.accounts import TransientRevision
+from backend.testing.clock import FakeClock
+
+
+class SignIn:
+    """Accounts, sessions and the check of tokens, over *storage*."""
+
+    def __init__(self, storage: SqlStorage, clock: FakeClock, key: str) -> None:
+        stored, passwords = SqlAccounts(storage.database), Argon2Hasher()
+        self._clock = clock
+        self._key = LocalKey(secret=key, algorithm="HS256")
+        self.standings = Standings(
+            accounts=stored, revision=TransientRevision(), clock=clock, access_token_s=900
+        )
+        self.accounts = AccountService(
+            accounts=stored, passwords=passwords, standings=self.standings, clock=clock
+        )
+        self.sessions = SessionService(
+            accounts=stored,
+            passwords=passwords,
+            standings=self.standings,
+            key=self._key,
+            clock=clock,
+        )
+
+    def authenticator(self, *, enabled: bool) -> Authenticator:
+        """Return what checks the tokens of requests."""
+        return Authenticator(
+            key=self._key.secret,
+            algorithm=self._key.algorithm,
+            now_s=lambda: self._clock.now_us() / 1_000_000,
+            standings=self.standings,
+            enabled=enabled,
+        )
