@@ -148,6 +148,7 @@ def _engine(
     from backend.core import notices
     from backend.discovery import load_blocks, load_catalog
     from backend.engine.engine import Engine
+    from backend.wiring_credentials import open_credentials
     from backend.wiring_files import file_desk, memories_of
 
     clock = SystemClock()
@@ -175,6 +176,7 @@ def _engine(
         web=web,
         files=file_desk(settings, web),
         memory=memories_of(settings, storage),
+        lender=open_credentials(settings, storage, web),
         processes=processes,
         limits=_limits(settings),
         slots=settings.num_graph_workers,
@@ -211,12 +213,14 @@ async def serve_scheduler(settings: Settings, started: Started, stopping: asynci
     from backend.services.executions import ExecutionService
     from backend.services.fires import FireService
     from backend.services.graphs import GraphService
+    from backend.wiring_credentials import credentials_store
 
     metrics, clock, catalog = Metrics("Scheduler"), SystemClock(), load_catalog()
     storage = open_database(settings)
     dispatcher = LocalDispatcher(socket_path(settings.agpt_data_dir, "signals"))
     executions = ExecutionService(
         storage=storage,
+        credentials=credentials_store(storage),
         dispatcher=dispatcher,
         graphs=GraphService(storage=storage, catalog=catalog, clock=clock),
         catalog=catalog,

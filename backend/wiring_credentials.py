@@ -47,6 +47,11 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def credentials_store(storage: SqlStorage) -> SqlCredentials:
+    """Return where credentials are kept."""
+    return SqlCredentials(storage.database)
+
+
 def open_credentials(
     settings: Settings, storage: SqlStorage, web: WebClient
 ) -> "CredentialsService":
@@ -57,7 +62,7 @@ def open_credentials(
     from backend.services.tokens import TokenService
 
     clock = SystemClock()
-    store, sealer = SqlCredentials(storage.database), Sealer(open_vault(settings))
+    store, sealer = credentials_store(storage), Sealer(open_vault(settings))
     tokens = TokenService(
         store=store,
         sealer=sealer,

@@ -190,6 +190,7 @@ async def _engine(
     from backend.discovery import load_blocks, load_catalog
     from backend.engine.engine import Engine
     from backend.engine.tools import Limits
+    from backend.wiring_credentials import open_credentials
     from backend.wiring_files import file_desk, memories_of, worker_pool
 
     processes = worker_pool(settings, stack)
@@ -205,6 +206,7 @@ async def _engine(
         web=web,
         files=file_desk(settings, web, durable=durable),
         memory=memories_of(settings, storage),
+        lender=open_credentials(settings, storage, web),
         processes=processes,
         limits=Limits(
             parallel_nodes=settings.max_parallel_nodes_per_run,
@@ -246,11 +248,17 @@ async def _submit(
     from backend.discovery import load_catalog
     from backend.services.executions import ExecutionService, RunRequest
     from backend.services.graphs import GraphService
+    from backend.wiring_credentials import credentials_store
 
     clock, catalog = SystemClock(), load_catalog()
     graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
     executions = ExecutionService(
-        storage=storage, dispatcher=signals, graphs=graphs, catalog=catalog, clock=clock
+        storage=storage,
+        credentials=credentials_store(storage),
+        dispatcher=signals,
+        graphs=graphs,
+        catalog=catalog,
+        clock=clock,
     )
     made = await graphs.create(DEFAULT_USER_ID, graph)
     run_id = ExecutionId(clock.new_id())

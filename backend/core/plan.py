@@ -3,7 +3,7 @@
 Made once per graph version and kept; holds no state of any run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -185,7 +185,10 @@ class GraphPlan:
         sink.dynamic = sink.dynamic or pins.is_dynamic(link.sink_name)
 
     def starting_nodes(
-        self, inputs: Mapping[str, Any], masks: Mapping[str, Mapping[str, Any]]
+        self,
+        inputs: Mapping[str, Any],
+        masks: Mapping[str, Mapping[str, Any]],
+        skipped: Collection[str] = (),
     ) -> list[tuple[NodePlan, Inputs]]:
         """
         Return the nodes with which a run starts, with their inputs, in the order of the graph.
@@ -193,14 +196,19 @@ class GraphPlan:
         Args:
             inputs: The run's inputs, by the names of its input blocks. Others are ignored.
             masks: Values by node id, then pin, before all others.
+            skipped: Nodes that are left out, and may lack what they need.
 
         Raises:
             BadRequest: If one of them cannot run with what it gets, or there is none.
         """
         started: list[tuple[NodePlan, Inputs]] = []
+        is_any = False
         for node in self.nodes:
             kind = node.block.block_type
             if kind is BlockType.NOTE or (node.linked and kind is not BlockType.INPUT):
+                continue
+            is_any = True
+            if node.id in skipped:
                 continue
             received: Inputs = {}
             name = node.defaults.get("name")
@@ -210,7 +218,7 @@ class GraphPlan:
             if isinstance(prepared, Refusal):
                 raise BadRequest(prepared.reason)
             started.append((node, prepared))
-        if not started:
+        if not is_any:
             raise BadRequest("No starting nodes found for the graph: every node waits for a link.")
         return started
 

@@ -16,8 +16,13 @@ class Redactor:
 
     __slots__ = ("_texts",)
 
-    def __init__(self, secrets: Iterable[Secret]) -> None:
-        texts: set[str] = set()
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._texts: list[str] = []
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[Secret]) -> None:
+        """Look for *secrets* too."""
+        texts = set(self._texts)
         for secret in secrets:
             texts.update(_forms(secret.reveal()))
         # The longest first: what holds another one goes as a whole.

@@ -94,14 +94,13 @@ def _start(run: Execution, at_us: int) -> None:
         run.phase_us = at_us if run.stats.duration_s else run.started_us
         return
     fresh = not run.next_ordinal  # else it was paused, and somebody has decided
-    starting = run.plan.starting_nodes(run.inputs, run.masks) if fresh else []
+    starting = run.plan.starting_nodes(run.inputs, run.masks, run.skipped) if fresh else []
     run.status = advance(run.status, Status.RUNNING)
     run.started_us = run.started_us or at_us
     run.phase_us = at_us
     run.changed = True
     for node, inputs in starting:
-        if node.id not in run.skipped:
-            _queue(run, run.new_node_execution(node, at_us), inputs, at_us)
+        _queue(run, run.new_node_execution(node, at_us), inputs, at_us)
 
 
 def _queue(run: Execution, execution: NodeExecution, inputs: Inputs, at_us: int) -> None:

@@ -155,6 +155,9 @@ class BlockRun:
             value = self._handed_on.plain(value)
         except json.NotJson as exc:
             raise self._not_json(name, exc) from exc
+        if self.context.redactor is not None:
+            # A server that was shown a secret may say it back.
+            value = self.context.redactor.value(value)
         accept(self.execution.node.block, name, value)
         return name, value
 
@@ -186,10 +189,14 @@ class BlockRun:
             return error
         if isinstance(error, Exception):
             named = failure_of(spec, error)
-            return BlockFailed(str(named), kind_of(error, named))
+            return BlockFailed(self._told(str(named)), kind_of(error, named))
         words = f"{type(error).__name__} {error}".strip()
         named = BlockUnknownError(words, block_name=spec.name, block_id=spec.id)
-        return BlockFailed(str(named), Failure.UNKNOWN)
+        return BlockFailed(self._told(str(named)), Failure.UNKNOWN)
+
+    def _told(self, text: str) -> str:
+        redactor = self.context.redactor
+        return text if redactor is None else redactor.text(text)
 
 
 def kind_of(error: Exception, named: BlockError) -> Failure:

@@ -69,6 +69,7 @@ def context_for(
         files=tools.files,
         memory=tools.memory,
         reviews=reviews,
+        lender=tools.lender,
         agents=Agents(tools, loop, execution, usage),
         threads=tools.rooms.threads,
         processes=tools.rooms.processes,

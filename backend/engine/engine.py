@@ -27,6 +27,7 @@ from backend.ports.processes import Processes
 from backend.ports.storage import EngineStorage, StoredRun
 from backend.ports.web import WebClient
 from backend.ports.why import EngineFacts
+from backend.sdk.context import Lender
 from backend.sdk.files import FileDesk
 
 log = structlog.get_logger()
@@ -55,6 +56,7 @@ class Engine:
         web: WebClient,
         files: FileDesk | None = None,
         memory: Memories | None = None,
+        lender: Lender | None = None,
         processes: Processes | None = None,
         limits: Limits,
         slots: int,
@@ -74,6 +76,7 @@ class Engine:
             web=web,
             files=files,
             memory=memory,
+            lender=lender,
             rooms=Rooms(threads=BlockThreads(limits.block_threads), processes=processes),
             limits=limits,
             spawn=self._spawn,

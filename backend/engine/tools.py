@@ -15,6 +15,7 @@ from backend.ports.memory import Memories
 from backend.ports.storage import StoredRun
 from backend.ports.web import WebClient
 from backend.sdk import Block
+from backend.sdk.context import Lender
 from backend.sdk.files import FileDesk
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class EngineTools:
     web: WebClient
     files: FileDesk | None = None
     memory: Memories | None = None
+    lender: Lender | None = None
     rooms: Rooms = field(default_factory=Rooms)
     limits: Limits = field(default_factory=Limits)
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]

@@ -14,6 +14,15 @@ from backend.core.block import (
     Place,
     WebhookConfig,
 )
+from backend.core.credentials import (
+    ApiKeyCredentials,
+    Credentials,
+    CredentialsKind,
+    HostScopedCredentials,
+    OAuth2Credentials,
+    Secret,
+    UserPasswordCredentials,
+)
 from backend.core.errors import (
     AgentServerError,
     BadRequest,
@@ -33,12 +42,13 @@ from backend.ports.web import Body, FormBody, JsonBody, WebClient, WebFile, WebR
 from backend.sdk.block import SMALL_INPUTS, Block, Example
 from backend.sdk.context import BlockContext, Runs
 from backend.sdk.describe import spec_of
-from backend.sdk.pins import pin, pins
+from backend.sdk.pins import credentials_pin, pin, pins
 from backend.sdk.run import accept, failure_of, make_inputs
 
 __all__ = [
     "SMALL_INPUTS",
     "AgentServerError",
+    "ApiKeyCredentials",
     "BadRequest",
     "Block",
     "BlockContext",
@@ -52,22 +62,29 @@ __all__ = [
     "Body",
     "Category",
     "ConversionFailed",
+    "Credentials",
+    "CredentialsKind",
     "Effect",
     "EffectRule",
     "Example",
     "FormBody",
+    "HostScopedCredentials",
     "Json",
     "JsonBody",
     "JsonObject",
     "NotJson",
+    "OAuth2Credentials",
     "Place",
     "Runs",
+    "Secret",
     "TooLarge",
+    "UserPasswordCredentials",
     "WebClient",
     "WebFile",
     "WebResponse",
     "WebhookConfig",
     "accept",
+    "credentials_pin",
     "failure_of",
     "json_text",
     "make_inputs",

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from backend.core.credentials import Credentials, secrets_in
 from backend.core.errors import NotConfigured
 from backend.core.ids import UserId
+from backend.core.redaction import Redactor
 from backend.core.reviews import Decision
 from backend.ports.memory import Memories, UserMemory
 from backend.ports.processes import Processes
@@ -46,6 +48,19 @@ class Reviews(Protocol):
         """
 
 
+class Lender(Protocol):
+    """Who lends users' credentials to what runs for them."""
+
+    async def lend(self, user_id: UserId, reference: Mapping[str, Any]) -> Credentials:
+        """
+        Return the credentials of *user_id* that *reference* names, tokens fresh.
+
+        Raises:
+            NotFound: If this user has none of that id.
+            BadRequest: If they are of another provider or type than *reference* says.
+        """
+
+
 class Threads(Protocol):
     """Threads for what blocks do."""
 
@@ -69,6 +84,7 @@ class BlockContext:
             takes one.
         timezone: The user's, an IANA name.
         address: Where the block is: ``module:Class``.
+        redactor: Takes the secrets that were lent to the block out of what it says; None: none were.
         now: The time, aware; passed in, so that tests decide.
         started_us: When this node execution began to run, microseconds since the epoch. Not given:
             now.
@@ -89,6 +105,8 @@ class BlockContext:
     files: "FileDesk | None" = None
     memory: Memories | None = None
     reviews: Reviews | None = None
+    lender: Lender | None = None
+    redactor: Redactor | None = None
     threads: Threads | None = None
     processes: Processes | None = None
     now: Callable[[], datetime] = _now
@@ -140,6 +158,27 @@ class BlockContext:
         if self.memory is None:
             raise NotConfigured("this block needs a memory, and here is none")
         return self.memory.of(UserId(self.user_id))
+
+    async def credentials(self, reference: Mapping[str, Any]) -> Credentials:
+        """
+        Return the credentials that the pin *reference* names, at the moment of their use.
+
+        Ask anew each time, and hand them to nobody but `guarded_web`. What a server says back is
+        searched for them before it goes on.
+
+        Raises:
+            NotConfigured: If this place has none.
+            NotFound, BadRequest: If the run's user has none such.
+            SignInNeeded, Unavailable: If an account does not let us in.
+        """
+        if self.lender is None:
+            raise NotConfigured("this block needs credentials, and here are none")
+        lent = await self.lender.lend(UserId(self.user_id), reference)
+        if self.redactor is None:
+            object.__setattr__(self, "redactor", Redactor())
+        assert self.redactor is not None
+        self.redactor.add(secrets_in(lent))
+        return lent
 
     def people(self) -> Reviews:
         """

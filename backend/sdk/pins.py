@@ -5,6 +5,8 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import Enum
 from typing import Any, Final, TypeVar, dataclass_transform, get_type_hints
 
+from backend.core.credentials import CredentialsKind
+
 T = TypeVar("T")
 
 #: Where the extras of a pin lie in the metadata of its dataclass field.
@@ -75,7 +77,51 @@ def pin(  # noqa: PLR0913 - each word is one word of the pin's schema
     return field(default=default, metadata={EXTRAS: extras})
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(pin,))
+def credentials_pin(
+    providers: list[str],
+    kinds: list[CredentialsKind],
+    *,
+    scopes: list[str] | None = None,
+    discriminator: str | None = None,
+    description: str | None = None,
+) -> Any:
+    """
+    Describe a pin that takes credentials: a reference to them (spec/semantics.md 1.5).
+
+    The block gets the credentials themselves by `BlockContext.credentials`. *discriminator* names
+    the pin whose value says for what they are.
+    """
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {
+            "id": {"title": "Id", "type": "string"},
+            "title": {
+                "anyOf": [{"type": "string"}, {"type": "null"}],
+                "default": None,
+                "title": "Title",
+            },
+            "provider": {"title": "Provider", "type": "string", **_one_of(providers)},
+            "type": {"title": "Type", "type": "string", **_one_of([*map(str, kinds)])},
+        },
+        "required": ["id", "provider", "type"],
+        "title": "CredentialsMetaInput",
+        "credentials_provider": providers,
+        "credentials_types": [*map(str, kinds)],
+    }
+    if scopes:
+        schema["credentials_scopes"] = scopes
+    if discriminator:
+        schema["discriminator"] = discriminator
+    return pin(schema=schema, description=description)
+
+
+def _one_of(names: list[str]) -> dict[str, Any]:
+    return {"const": names[0]} if len(names) == 1 else {"enum": names}
+
+
+@dataclass_transform(
+    frozen_default=True, kw_only_default=True, field_specifiers=(pin, credentials_pin)
+)
 def pins(declared: type[T]) -> type[T]:
     """Make *declared* the frozen record of one side of a block's pins."""
     made: Any = dataclass(frozen=True, kw_only=True, slots=True)(declared)

@@ -11,10 +11,12 @@ from backend.core.ids import ExecutionId, GraphId, UserId, derived_id
 from backend.core.records import ExecutionRecord, NewExecution, NodeRecord
 from backend.core.status import UNFINISHED, Status
 from backend.ports.clock import Clock
+from backend.ports.credentials import CredentialsStore
 from backend.ports.dispatch import Dispatcher, SignalKind
 from backend.ports.storage import Storage
 from backend.services.graphs import GraphService
-from backend.services.runnable import ReadyGraph, Runnable, check_runnable
+from backend.services.lent import with_lent
+from backend.services.runnable import ReadyGraph, Runnable, asked_of, require_runnable
 
 #: What lists return at most (spec/contract.md 3.4).
 MAX_EXECUTIONS: Final = 250
@@ -57,12 +59,14 @@ class ExecutionService:
         storage: Storage,
         dispatcher: Dispatcher,
         graphs: GraphService,
+        credentials: CredentialsStore,
         catalog: Catalog,
         clock: Clock,
     ) -> None:
         self._storage = storage
         self._dispatcher = dispatcher
         self._graphs = graphs
+        self._credentials = credentials
         self._catalog = catalog
         self._clock = clock
 
@@ -89,7 +93,7 @@ class ExecutionService:
         try:
             ready = await self._ready(user_id, graph_id, version)
             # Storage looks again: the graph may have been deleted since its plan was made.
-            run = self._new_run(user_id, ready, request)
+            run = await self._new_run(user_id, ready, request)
             record = await self._storage.submit(replace(run, id=run_id) if run_id else run)
         except NotFound as exc:
             raise BadRequest(str(exc)) from exc
@@ -122,7 +126,7 @@ class ExecutionService:
         if known is None:
             try:
                 ready = await self._ready(user_id, graph_id, version)
-                new = replace(self._new_run(user_id, ready, request), id=run_id)
+                new = replace(await self._new_run(user_id, ready, request), id=run_id)
                 # Somebody may be quicker with the same key: then theirs is returned.
                 known = await self._storage.submit(new)
             except NotFound as exc:
@@ -156,7 +160,7 @@ class ExecutionService:
             BadRequest: As `start` does.
         """
         ready = await self._ready(user_id, graph_id, version)
-        return replace(self._new_run(user_id, ready, request), id=run_id)
+        return replace(await self._new_run(user_id, ready, request), id=run_id)
 
     async def check(
         self, user_id: UserId, graph_id: GraphId, version: int | None, request: RunRequest
@@ -169,7 +173,7 @@ class ExecutionService:
             BadRequest: As `start` does.
         """
         ready = await self._ready(user_id, graph_id, version)
-        self._checked(ready, request)
+        await self._checked(user_id, ready, request)
         return ready
 
     async def get(
@@ -259,17 +263,23 @@ class ExecutionService:
             raise NotFound(f"Graph {which} not found.")
         return ready
 
-    def _checked(self, ready: ReadyGraph, request: RunRequest) -> Runnable:
-        return check_runnable(
+    async def _checked(self, user_id: UserId, ready: ReadyGraph, request: RunRequest) -> Runnable:
+        report, masks = asked_of(
             ready,
             self._catalog,
             inputs=request.inputs,
             credentials=request.credentials or {},
             masks=request.masks or {},
         )
+        if ready.takes_credentials:  # most graphs do not, and ask nobody
+            stored = self._credentials.of(user_id)
+            report = await with_lent(report, ready.graph, self._catalog, masks, stored)
+        return require_runnable(ready, report, masks, request.inputs)
 
-    def _new_run(self, user_id: UserId, ready: ReadyGraph, request: RunRequest) -> NewExecution:
-        checked = self._checked(ready, request)
+    async def _new_run(
+        self, user_id: UserId, ready: ReadyGraph, request: RunRequest
+    ) -> NewExecution:
+        checked = await self._checked(user_id, ready, request)
         return NewExecution(
             id=ExecutionId(self._clock.new_id()),
             user_id=user_id,

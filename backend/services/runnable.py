@@ -29,6 +29,7 @@ class ReadyGraph:
     plan: GraphPlan
     report: GraphReport
     trigger: Trigger | None
+    takes_credentials: bool = False  #: some node does
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,28 +50,25 @@ def make_ready(graph: Graph, catalog: Catalog) -> ReadyGraph:
     return ReadyGraph(
         graph=graph,
         plan=GraphPlan(graph, catalog),
-        report=_with_unknown_credentials(
-            check_graph(graph, catalog, for_run=True), graph, catalog, {}
-        ),
+        report=check_graph(graph, catalog, for_run=True),
         trigger=trigger_of(graph, catalog),
+        takes_credentials=any(
+            block.credentials
+            for block in (catalog.get(node.block_id) for node in graph.nodes)
+            if block is not None
+        ),
     )
 
 
-def check_runnable(
+def asked_of(
     ready: ReadyGraph,
     catalog: Catalog,
     *,
     inputs: Mapping[str, Any],
     credentials: Mapping[str, Mapping[str, Any]],
     masks: Masks,
-) -> Runnable:
-    """
-    Return what a run of *ready* needs.
-
-    Raises:
-        GraphInvalid: With all problems, by node.
-        BadRequest: If no node can start, or an input does not fit.
-    """
+) -> tuple[GraphReport, Masks]:
+    """Return what is wrong with a run of *ready*, and all its masks, those of credentials too."""
     report = ready.report
     if ready.trigger is not None and (given := ready.trigger.mask(inputs)):
         # So a delivery starts its run, and so the inputs that such a run shows start it again.
@@ -82,13 +80,19 @@ def check_runnable(
             compiled[node_id] = {**compiled.get(node_id, {}), **values}
         masks = compiled
         report = check_graph(ready.graph, catalog, for_run=True, masks=masks)
-        report = _with_unknown_credentials(report, ready.graph, catalog, masks)
-    _require(report)
-    ready.plan.starting_nodes(inputs, masks)
-    return Runnable(masks=masks, skipped=tuple(sorted(report.skipped)))
+    return report, masks
 
 
-def _require(report: GraphReport) -> None:
+def require_runnable(
+    ready: ReadyGraph, report: GraphReport, masks: Masks, inputs: Mapping[str, Any]
+) -> Runnable:
+    """
+    Return what a run of *ready* needs.
+
+    Raises:
+        GraphInvalid: With all problems in *report*, by node.
+        BadRequest: If no node can start, or an input does not fit.
+    """
     if report.structure:
         raise BadRequest("; ".join(report.structure))
     if report.nodes:
@@ -96,24 +100,5 @@ def _require(report: GraphReport) -> None:
         raise GraphInvalid(
             f"Graph validation failed: {issues} issues on {len(report.nodes)} nodes", report.nodes
         )
-
-
-def _with_unknown_credentials(
-    report: GraphReport, graph: Graph, catalog: Catalog, masks: Masks
-) -> GraphReport:
-    """Add the credentials that are named but that nobody has: none can be stored here yet."""
-    problems = {node_id: dict(fields) for node_id, fields in report.nodes.items()}
-    for node in graph.nodes:
-        block = catalog.get(node.block_id)
-        if block is None or node.id in report.skipped:
-            continue
-        given = {**node.input_default, **masks.get(node.id, {})}
-        for pin in block.credentials:
-            value = given.get(pin)
-            if (
-                isinstance(value, Mapping)
-                and value.get("id")
-                and pin not in problems.get(node.id, {})
-            ):
-                problems.setdefault(node.id, {})[pin] = f"Unknown credentials #{value['id']}"
-    return GraphReport(structure=report.structure, nodes=problems, skipped=report.skipped)
+    ready.plan.starting_nodes(inputs, masks, report.skipped)
+    return Runnable(masks=masks, skipped=tuple(sorted(report.skipped)))

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, func, select, update
 from backend.adapters.dispatch.local import LocalDispatcher, LocalSignalSource
 from backend.adapters.storage import SqlStorage, open_storage, reviews, schema, tables
 from backend.adapters.storage.audit_log import SqlAuditLog
+from backend.adapters.storage.credentials import SqlCredentials
 from backend.adapters.storage.migrate import migrate
 from backend.api.asgi import create_app
 from backend.api.context import Context, Health
@@ -283,7 +284,12 @@ def make_context(
     sign_in = SignIn(storage, clock, KEY)
     graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
     executions = ExecutionService(
-        storage=storage, dispatcher=dispatcher, graphs=graphs, catalog=catalog, clock=clock
+        storage=storage,
+        credentials=SqlCredentials(storage.database),
+        dispatcher=dispatcher,
+        graphs=graphs,
+        catalog=catalog,
+        clock=clock,
     )
 
     webhooks = webhooks_of(storage, executions, clock)

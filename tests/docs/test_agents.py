@@ -4,7 +4,7 @@ from itertools import count
 
 from backend.api.wire.graphs import Graph, to_graph
 from backend.discovery import load_catalog
-from backend.services.runnable import check_runnable, make_ready
+from backend.services.runnable import make_ready, require_runnable
 from tests.house.source import texts
 
 
@@ -17,15 +17,9 @@ def test_every_agent_file_of_the_documents_can_be_run() -> None:
         if name.startswith("docs/") and name.endswith(".json")
     }
 
-    skipped = {
-        name: check_runnable(
-            make_ready(agent, catalog),
-            catalog,
-            inputs={"name": "Ada"},
-            credentials={},
-            masks={},
-        ).skipped
-        for name, agent in agents.items()
-    }
+    skipped = {}
+    for name, agent in agents.items():
+        ready = make_ready(agent, catalog)
+        skipped[name] = require_runnable(ready, ready.report, {}, {"name": "Ada"}).skipped
 
     assert skipped == {"docs/howto/greeting.json": (), "docs/tutorial/hello.json": ()}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.adapters.storage.credentials import SqlCredentials
 from backend.core.cron import Dialect
 from backend.core.ids import GraphId, ScheduleId
 from backend.core.records import MissedPolicy, ScheduleRecord
@@ -33,6 +34,7 @@ class Scheduling:
         catalog, storage = load_catalog(), self.house.storage
         executions = ExecutionService(
             storage=storage,
+            credentials=SqlCredentials(storage.database),
             dispatcher=self.house.signals,
             graphs=GraphService(storage=storage, catalog=catalog, clock=self.clock),
             catalog=catalog,
