@@ -116,10 +116,16 @@ def _graphs_and_runs(
 ) -> "tuple[GraphService, ExecutionService]":
     from backend.services.executions import ExecutionService
     from backend.services.graphs import GraphService
+    from backend.wiring_credentials import credentials_store
 
     graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
     executions = ExecutionService(
-        storage=storage, dispatcher=dispatcher, graphs=graphs, catalog=catalog, clock=clock
+        storage=storage,
+        credentials=credentials_store(storage),
+        dispatcher=dispatcher,
+        graphs=graphs,
+        catalog=catalog,
+        clock=clock,
     )
     return graphs, executions
 
