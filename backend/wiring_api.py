@@ -66,7 +66,7 @@ def _context(
     from backend.wiring_credentials import open_credentials
     from backend.wiring_files import open_files
     from backend.wiring_keys import doors_of
-    from backend.wiring_library import builder_of, library_of, preferences_of, sharing_of
+    from backend.wiring_library import builder_of, imports_of, library_of, preferences_of, sharing_of
     from backend.wiring_webhooks import webhooks_of
 
     clock, catalog = SystemClock(), load_catalog()
@@ -88,6 +88,7 @@ def _context(
         sessions=sign_in.session_service(),
         blocks=_blocks(settings, catalog, storage, web, stack),
         graphs=graphs,
+        imports=imports_of(storage, graphs, catalog),
         executions=executions,
         schedules=_schedules(settings, storage, executions, users),
         library=library,

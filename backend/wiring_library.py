@@ -14,6 +14,7 @@ from backend.settings import Settings
 if TYPE_CHECKING:
     from backend.services.builder import BuilderService
     from backend.services.graphs import GraphService
+    from backend.services.imports import ImportService
     from backend.services.library import LibraryService
     from backend.services.preferences import PreferenceService
     from backend.services.sharing import SharingService
@@ -27,6 +28,15 @@ def library_of(storage: SqlStorage, graphs: "GraphService", clock: Clock) -> "Li
     from backend.services.library import LibraryService
 
     return LibraryService(libraries=SqlLibraries(storage.database), graphs=graphs, clock=clock)
+
+
+def imports_of(storage: SqlStorage, graphs: "GraphService", catalog: Catalog) -> "ImportService":
+    """Return what saves new graphs."""
+    from backend.adapters.storage.credentials import SqlCredentials
+    from backend.services.imports import ImportService
+
+    credentials = SqlCredentials(storage.database)
+    return ImportService(graphs=graphs, storage=storage, credentials=credentials, catalog=catalog)
 
 
 def sharing_of(storage: SqlStorage, frontend_url: str) -> "SharingService":

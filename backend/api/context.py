@@ -19,6 +19,7 @@ from backend.services.credentials import CredentialsService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
+from backend.services.imports import ImportService
 from backend.services.library import LibraryService
 from backend.services.oauth import OAuthService
 from backend.services.oauth_apps import OAuthAppService
@@ -85,6 +86,7 @@ class Context:
     sessions: SessionService
     blocks: BlockService
     graphs: GraphService
+    imports: ImportService
     executions: ExecutionService
     schedules: ScheduleService
     library: LibraryService

@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -62,8 +62,9 @@ def import_(
     """
     Save the agents in FILEs on the running server.
 
-    Prints the id and version of each. A file that cannot be saved is refused with all its
-    problems, and does not keep the others out; the exit code is 1 then.
+    Prints the id and version of each, and what was mended in one that was made for an earlier
+    server, by node. A file that cannot be saved is refused with all its problems, and does not
+    keep the others out; the exit code is 1 then.
     """
     made: list[dict[str, Any]] = []
     refused: list[dict[str, str]] = []
@@ -81,9 +82,19 @@ def import_(
                 refused.append({"file": name, "error": text})
                 click.echo(f"agpt: {text}", err=True)
             else:
-                made.append({"file": name, "id": saved["id"], "version": saved["version"]})
+                report = saved.get("import_report")
+                made.append(
+                    {
+                        "file": name,
+                        "id": saved["id"],
+                        "version": saved["version"],
+                        "import_report": report,
+                    }
+                )
                 if not as_json:
                     click.echo(f"graph {saved['id']} version {saved['version']}")
+                    for line in mended_lines(report):
+                        click.echo(line)
     if as_json:
         print_json({"graphs": made, "refused": refused})
     if refused:
@@ -126,7 +137,6 @@ def read_file(path: Path) -> "Graph":
         Unreadable: With all problems in its text.
     """
     from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- `agpt --help` does without
-    from backend.discovery import load_catalog  # noqa: PLC0415 -- the same
     from backend.services.portable import MAX_FILE_BYTES, read_graph  # noqa: PLC0415 -- the same
 
     try:
@@ -135,9 +145,27 @@ def read_file(path: Path) -> "Graph":
     except OSError as exc:
         raise Unreadable(f"{path} cannot be read: {exc.strerror}.") from exc
     try:
-        return read_graph(text, load_catalog(), name=path.stem, fresh=SystemClock().new_id)
+        return read_graph(text, name=path.stem, fresh=SystemClock().new_id)
     except AgentServerError as exc:
         raise Unreadable(f"{path} is no agent file that can be read: {explained(exc)}") from exc
+
+
+def mended(graph: "Graph") -> "Graph":
+    """Return *graph* without what is old in it; what was mended goes to standard error."""
+    from backend.core.graph_repair import repaired  # noqa: PLC0415 -- `agpt --help` does without
+    from backend.discovery import load_catalog  # noqa: PLC0415 -- the same
+
+    made, repairs = repaired(graph, load_catalog())
+    for repair in repairs:
+        click.echo(f"mended at node {repair.node_id}: {repair.text}", err=True)
+    return made
+
+
+def mended_lines(report: dict[str, Any] | None) -> Iterator[str]:
+    """Yield what an answer of the server says of what was mended, a line each."""
+    for node_id, found in (report or {"nodes": {}})["nodes"].items():
+        yield f"  node {node_id}"
+        yield from (f"    {one['text']}" for one in found)
 
 
 def file_form(graph: "Graph") -> dict[str, Any]:

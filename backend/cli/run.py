@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from backend.cli.client import Server, data_dir_overrides, server_at
-from backend.cli.graphs import explained, file_argument, file_form, read_file
+from backend.cli.graphs import (
+    explained,
+    file_argument,
+    file_form,
+    mended,
+    mended_lines,
+    read_file,
+)
 from backend.cli.inputs import read_inputs
 from backend.cli.options import json_option
 from backend.cli.outcome import ENDED, RunResult, show, show_json
@@ -132,6 +139,7 @@ def _run_here(
     from backend.wiring_run import place_to_run, run_alone  # noqa: PLC0415 -- the same
 
     _log_to_stderr()
+    graph = mended(graph)
     with place_to_run(data_dir) as settings:
         outcome = asyncio.run(
             run_alone(
@@ -188,6 +196,8 @@ def _run_on_server(
 ) -> RunResult:
     with server_at(None, None, data_dir_overrides(data_dir)) as server:
         saved = server.create_graph(file_form(graph))
+        for line in mended_lines(saved.get("import_report")):
+            click.echo(line, err=True)
         ids = dict(
             zip(
                 (node["id"] for node in saved["nodes"]),

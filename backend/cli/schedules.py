@@ -186,12 +186,11 @@ def _inputs(
 def graph_of(server: Server, graph_id: str, version: int | None = None) -> Any:
     """Return a graph of *server* as `backend.core.graph.Graph`."""
     from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- `agpt --help` does without
-    from backend.discovery import load_catalog  # noqa: PLC0415 -- the same
     from backend.services.portable import read_graph  # noqa: PLC0415 -- the same
 
     text = json.dumps(server.export(graph_id, version))
     try:
-        return read_graph(text, load_catalog(), name=graph_id, fresh=SystemClock().new_id)
+        return read_graph(text, name=graph_id, fresh=SystemClock().new_id)
     except AgentServerError as exc:
         raise BadRequest(f"graph {graph_id} cannot be read here: {explained(exc)}") from exc
 

@@ -1,7 +1,7 @@
 """Agent files as people have them: read into a graph, and written as the API takes them.
 
-Lenient about what says nothing (missing ids, versions, descriptions; links only at the nodes; old
-ids of blocks) and strict about the rest: all problems at once, by node.
+Lenient about what says nothing (missing ids, versions, descriptions; links only at the nodes) and
+strict about the rest: all problems at once, by node. What is old in it is left to core/graph_repair.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from backend.core import json
-from backend.core.catalog import Catalog
 from backend.core.errors import BadRequest, GraphInvalid
 from backend.core.graph import Graph, Link, Node, all_graphs
 from backend.core.ids import BlockId, GraphId, LinkId, NodeId
@@ -20,14 +19,12 @@ MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 Values = Mapping[str, Any]
 
 
-def read_graph(
-    text: bytes | str, catalog: Catalog, *, name: str, fresh: Callable[[], str]
-) -> Graph:
+def read_graph(text: bytes | str, *, name: str, fresh: Callable[[], str]) -> Graph:
     """
     Return the graph in an agent file.
 
     The file holds a graph, or an object with it under `graph`, or a JSON text that holds one of
-    these. Ids of blocks become the present ones. What the graph means is not checked here.
+    these. What the graph means is not checked here.
 
     Args:
         name: For a graph that has none.
@@ -39,8 +36,8 @@ def read_graph(
     """
     if len(text) > MAX_FILE_BYTES:
         raise BadRequest(f"an agent file has at most {MAX_FILE_BYTES:,} bytes; this has more")
-    reader = _Reader(catalog, fresh)
-    top = _graph_in(text)
+    reader = _Reader(fresh)
+    top = _graph_in(json.loads(text))
     subs = _objects(top.get("sub_graphs") or top.get("subgraphs"))
     head = reader.graph(top, name)
     graphs = [reader.graph(sub, f"{name} {number}") for number, sub in enumerate(subs, 1)]
@@ -88,8 +85,7 @@ def _fields(thing: Graph | Node | Link) -> dict[str, Any]:
     return dict(vars(thing))
 
 
-def _graph_in(text: bytes | str) -> Values:
-    found = json.loads(text)
+def _graph_in(found: Any) -> Values:
     if isinstance(found, str):  # exported twice
         found = json.loads(found)
     if isinstance(found, dict) and isinstance(found.get("graph"), dict) and "nodes" not in found:
@@ -112,9 +108,8 @@ class _Problems:
 class _Reader(_Problems):
     """Builds the graphs of one file and notes what is wrong in them."""
 
-    def __init__(self, catalog: Catalog, fresh: Callable[[], str]) -> None:
+    def __init__(self, fresh: Callable[[], str]) -> None:
         super().__init__()
-        self._catalog = catalog
         self._fresh = fresh
 
     def graph(self, source: Values, name: str) -> Graph:
@@ -153,9 +148,7 @@ class _Reader(_Problems):
                 if not isinstance(value, dict):
                     self._note(node_id, name, "is no object")
                 values[name] = value if isinstance(value, dict) else {}
-            yield Node(
-                id=NodeId(node_id), block_id=self._catalog.current_id(BlockId(block_id)), **values
-            )
+            yield Node(id=NodeId(node_id), block_id=BlockId(block_id), **values)
 
     def _links(self, source: Values, nodes: list[Values]) -> Iterator[Link]:
         links = source.get("links")

@@ -43,7 +43,7 @@ from backend.services.users import UserService
 from backend.testing.blocks import outputs_of
 from backend.testing.clock import FakeClock
 from backend.testing.files import TransientFiles
-from backend.wiring_library import builder_of, library_of, preferences_of, sharing_of
+from backend.wiring_library import builder_of, imports_of, library_of, preferences_of, sharing_of
 from tests.contract.conformance import Conformance, JudgedTransport
 from tests.contract.doors import doors_of
 from tests.contract.sign_in import SignIn
@@ -304,6 +304,7 @@ def make_context(
         users=users,
         blocks=BlockService(catalog=catalog, run=_run_block),
         graphs=graphs,
+        imports=imports_of(storage, graphs, catalog),
         executions=executions,
         sharing=sharing_of(storage, ""),
         library=library,

@@ -74,9 +74,7 @@ AGENTS: Final = [
 
 
 def read(path: Path) -> Graph:
-    return read_graph(
-        path.read_bytes(), load_catalog(), name=path.stem, fresh=lambda: str(uuid.uuid4())
-    )
+    return read_graph(path.read_bytes(), name=path.stem, fresh=lambda: str(uuid.uuid4()))
 
 
 def is_local(graph: Graph) -> bool:

@@ -118,3 +118,32 @@ def watched(agpt: Agpt, server: Server, run_id: str) -> list[dict[str, Any]]:
     code, printed, errors = agpt("test", "websocket", at, run_id)
     assert (code, errors) == (0, "")
     return [json.loads(line) for line in printed.splitlines()]
+
+
+OLD = {
+    "name": "old",
+    "nodes": [
+        {
+            "id": "n",
+            "block_id": "db7d8f02-2f44-4c55-ab7a-eae0941f0c30",
+            "input_default": {"format": "Hi {who}", "named_texts": {"who": "Ada"}},
+        }
+    ],
+    "links": [],
+}
+
+
+def test_an_old_file_is_mended_and_told(
+    agpt: Agpt, start_server: StartServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(OLD), encoding="utf-8")
+
+    ran = agpt("run", str(path))
+    code, printed, errors = agpt.uses(start_server())("import", str(path))
+
+    told = ["named_texts is called values now", "places of format have two braces now: who"]
+    assert ran == (0, "output: Hi Ada\n", "".join(f"mended at node n: {one}\n" for one in told))
+    first, node, *lines = printed.splitlines()
+    assert (code, errors, first.split()[0], node.split()[0]) == (0, "", "graph", "node")
+    assert [line.strip() for line in lines] == told

@@ -1,6 +1,7 @@
 """Graphs and their versions (spec/contract.md 5, "Graphs")."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -9,13 +10,17 @@ from pydantic import ValidationError
 from backend.api.answers import answer
 from backend.api.auditing import Audited
 from backend.api.context import caller_of, context_of
-from backend.api.routing import Routes
+from backend.api.routing import Routes, read_json
 from backend.api.wire import graphs as wire
-from backend.core.errors import NotFound
+from backend.core.errors import BadRequest, NotFound
+from backend.core.graph import Graph
 from backend.core.ids import GraphId
+from backend.services.portable import read_graph
 
 #: Above this there is no version, and no number that a database could look for.
 _MAX_VERSION = 2**31 - 1
+#: What a graph is called that has no name.
+_UNNAMED: Final = "Imported agent"
 
 
 def add_graph_routes(routes: Routes) -> None:
@@ -81,15 +86,28 @@ async def list_graphs(request: Request) -> Response:
 
 
 async def create_graph(request: Request, body: wire.CreateGraph) -> Response:
-    """Save a graph and its sub-graphs under new ids."""
-    return await _create(request, body.graph)
+    """Save a graph and its sub-graphs under new ids; what is old in them is mended first."""
+    fresh = context_of(request).clock.new_id
+    sent = body.graph
+    if isinstance(sent, str):
+        return await _create(request, _in_text(sent, fresh))
+    return await _create(request, wire.to_graph(sent, fresh))
+
+
+def _in_text(text: str, fresh: Callable[[], str]) -> Graph:
+    """Return the graph in a text; as lenient as with a file: nobody typed it."""
+    try:
+        read_json(text.encode())  # not nested too deeply
+    except ValueError as exc:
+        raise BadRequest("graph is a text, but not one of JSON") from exc
+    return read_graph(text, name=_UNNAMED, fresh=fresh)
 
 
 async def create_plain_graph(request: Request, body: dict[str, Any]) -> Response:
     """Save a graph that is the body itself, or what ``/api/graphs`` takes."""
     wrapped = isinstance(body.get("graph"), dict) and "nodes" not in body
     graph = _validated(body["graph"] if wrapped else body)
-    return await _create(request, graph)
+    return await _create(request, wire.to_graph(graph, context_of(request).clock.new_id))
 
 
 def _validated(body: dict[str, Any]) -> wire.Graph:
@@ -100,12 +118,12 @@ def _validated(body: dict[str, Any]) -> wire.Graph:
         raise RequestValidationError(errors) from exc
 
 
-async def _create(request: Request, sent: wire.Graph) -> Response:
+async def _create(request: Request, graph: Graph) -> Response:
     context = context_of(request)
     user_id = await context.users.ensure(caller_of(request))
-    graph = wire.to_graph(sent, context.clock.new_id)
-    made = await context.graphs.create(user_id, graph)
-    return answer(wire.graph_model(made, context.catalog))
+    made = await context.imports.create(user_id, graph)
+    shown = wire.graph_model(made.graph, context.catalog)
+    return answer({**shown, "import_report": wire.import_report(made.repairs)})
 
 
 async def get_graph(

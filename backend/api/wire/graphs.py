@@ -1,10 +1,11 @@
 """Graphs on the wire: what a builder or a file sends, and what it gets back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, GetPydanticSchema, ValidationInfo, field_validator
+from pydantic_core import core_schema
 
 from backend.api.wire.text import (
     MAX_LINKS,
@@ -20,6 +21,7 @@ from backend.api.wire.times import iso
 from backend.core import graph as core
 from backend.core import graph_schema, triggers
 from backend.core.catalog import Catalog
+from backend.core.graph_repair import Repair
 from backend.core.ids import BlockId, GraphId, LinkId, NodeId
 from backend.services.graphs import DEFAULT_SETTINGS
 
@@ -71,10 +73,26 @@ class Graph(BaseGraph):
     sub_graphs: list[BaseGraph] = Field(default_factory=list, max_length=MAX_SUB_GRAPHS)
 
 
-class CreateGraph(BaseModel):
-    """A graph to create."""
+def _graph_or_text(value: Any, graph: core_schema.ValidatorFunctionWrapHandler) -> Any:
+    return value if isinstance(value, str) else graph(value)
 
-    graph: Graph
+
+#: Not a union, which would name its members in each problem of a graph.
+GraphOrText = Annotated[
+    Graph | str,
+    GetPydanticSchema(
+        lambda _, schema_of: core_schema.no_info_wrap_validator_function(
+            _graph_or_text, schema_of(Graph)
+        ),
+        lambda schema, json_of: {"anyOf": [json_of(schema), {"type": "string"}]},
+    ),
+]
+
+
+class CreateGraph(BaseModel):
+    """A graph to create; as a text, what a file of it holds: some exports are texts in JSON."""
+
+    graph: GraphOrText
     source: Literal["builder", "upload"] | None = None
 
 
@@ -149,6 +167,18 @@ def graph_model(graph: core.Graph, catalog: Catalog) -> Values:
     answer["links"] = [link_form(link) for link in graph.links]
     answer["created_at"] = iso(graph.created_at_us)
     return answer
+
+
+def import_report(repairs: Mapping[NodeId, Sequence[Repair]]) -> Values | None:
+    """Return what was mended in a graph, by node; None if nothing was: ``ImportReport``."""
+    if not repairs:
+        return None
+    return {
+        "nodes": {
+            node_id: [{"kind": one.kind.value, "text": one.text} for one in found]
+            for node_id, found in repairs.items()
+        }
+    }
 
 
 def graph_meta(graph: core.Graph, catalog: Catalog) -> Values:

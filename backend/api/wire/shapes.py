@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.api.wire.credentials import CredentialsMetaInput
 from backend.api.wire.graphs import GraphSettings, Link, Node
+from backend.core.graph_repair import RepairKind
 from backend.core.reviews import ReviewStatus
 from backend.core.status import Status as AgentExecutionStatus
 
@@ -180,6 +181,25 @@ class GraphModel(GraphMeta):
     created_at: datetime
 
 
+class RepairModel(BaseModel):
+    """One thing that was mended at a node."""
+
+    kind: RepairKind
+    text: str
+
+
+class ImportReport(BaseModel):
+    """What was mended in a graph that was made for an earlier server, by node."""
+
+    nodes: dict[str, list[RepairModel]]
+
+
+class CreatedGraph(GraphModel):
+    """A new graph, and what was mended in it."""
+
+    import_report: ImportReport | None = None
+
+
 class DeleteGraphResponse(BaseModel):
     """How many versions are gone."""
 
@@ -309,7 +329,7 @@ ANSWERS: dict[str, Any] = {
     "getV1List available blocks": list[Values],
     "postV1Execute graph block": dict[str, list[Any]],
     "getV1List user graphs": list[GraphMeta],
-    "postV1Create new graph": GraphModel,
+    "postV1Create new graph": CreatedGraph,
     "getV1Get specific graph": GraphModel,
     "putV1Update graph version": GraphModel,
     "deleteV1Delete graph permanently": DeleteGraphResponse,

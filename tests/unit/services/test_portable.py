@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 
-from backend.core.catalog import Catalog
 from backend.core.errors import BadRequest, GraphInvalid
 from backend.core.graph import Graph
-from backend.discovery import load_catalog
 from backend.services.portable import file_ids, read_graph, to_file
 from backend.usecases.sample import create_test_graph
 
@@ -21,14 +19,9 @@ def node(node_id: str, **more: Any) -> dict[str, Any]:
     return {"id": node_id, "block_id": STORE, **more}
 
 
-def read(file: Any, catalog: Catalog | None = None) -> Graph:
+def read(file: Any) -> Graph:
     numbers = count(1)
-    return read_graph(
-        json.dumps(file),
-        load_catalog() if catalog is None else catalog,
-        name="a file",
-        fresh=lambda: f"fresh {next(numbers)}",
-    )
+    return read_graph(json.dumps(file), name="a file", fresh=lambda: f"fresh {next(numbers)}")
 
 
 def test_what_is_written_reads_back_as_it_was() -> None:
@@ -72,14 +65,6 @@ def test_sub_graphs_may_have_their_old_name() -> None:
     graph = read({"nodes": [], "subgraphs": [{"id": "s", "nodes": [node("a")]}]})
 
     assert [sub.id for sub in graph.sub_graphs] == ["s"]
-
-
-def test_an_old_id_of_a_block_becomes_the_present_one() -> None:
-    catalog = Catalog((), aliases={"old": "new"})
-
-    graph = read({"nodes": [{"id": "a", "block_id": "old"}]}, catalog)
-
-    assert graph.nodes[0].block_id == "new"
 
 
 def test_all_problems_are_told_at_once_by_node() -> None:
