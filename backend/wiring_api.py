@@ -57,6 +57,7 @@ def _context(
     dispatcher: "Dispatcher",
     port: int,
 ) -> Context:
+    from backend import wiring_library as around
     from backend.discovery import load_catalog
     from backend.services.files import FileService
     from backend.services.presets import PresetService
@@ -66,7 +67,6 @@ def _context(
     from backend.wiring_credentials import open_credentials
     from backend.wiring_files import open_files
     from backend.wiring_keys import doors_of
-    from backend.wiring_library import builder_of, imports_of, library_of, preferences_of, sharing_of
     from backend.wiring_webhooks import webhooks_of
 
     clock, catalog = SystemClock(), load_catalog()
@@ -80,7 +80,7 @@ def _context(
     presets = PresetService(
         storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
     )
-    library = library_of(storage, graphs, clock)
+    library = around.library_of(storage, graphs, clock)
     return Context(
         audit=_audit(storage, clock),
         users=users,
@@ -88,15 +88,15 @@ def _context(
         sessions=sign_in.session_service(),
         blocks=_blocks(settings, catalog, storage, web, stack),
         graphs=graphs,
-        imports=imports_of(storage, graphs, catalog),
+        imports=around.imports_of(storage, graphs, catalog),
         executions=executions,
         schedules=_schedules(settings, storage, executions, users),
         library=library,
-        builder=builder_of(storage, library, catalog, clock),
-        preferences=preferences_of(
+        builder=around.builder_of(storage, library, catalog, clock),
+        preferences=around.preferences_of(
             storage, clock, settings.unsubscribe_secret_key.get_secret_value()
         ),
-        sharing=sharing_of(storage, settings.frontend_base_url),
+        sharing=around.sharing_of(storage, settings.frontend_base_url),
         presets=presets,
         webhooks=webhooks,
         credentials=open_credentials(settings, storage, web),
