@@ -7,9 +7,9 @@ from backend.adapters.storage.api_keys import SqlApiKeys
 from backend.adapters.storage.oauth import SqlOAuth
 from backend.api.context import Doors, Rates
 from backend.ports.clock import Clock
-from backend.services.access import AccessService, MayAct
+from backend.services.access import AccessService
 from backend.services.api_keys import ApiKeyService
-from backend.services.oauth import OAuthService
+from backend.services.oauth import MayAct, OAuthService
 from backend.services.oauth_apps import OAuthAppService
 from backend.services.rates import RateLimit
 from backend.settings import Settings
@@ -38,7 +38,7 @@ def doors_of(
     """Return who is let in, and how often; *stack* writes down what was used last."""
     api_keys = api_keys_of(storage, clock)
     stack.push_async_callback(api_keys.note_uses)
-    oauth = OAuthService(storage=SqlOAuth(storage.database), clock=clock)
+    oauth = OAuthService(storage=SqlOAuth(storage.database), clock=clock, may_act=may_act)
     return Doors(
         api_keys=api_keys,
         oauth_apps=oauth_apps_of(storage, clock, base_url),

@@ -1,9 +1,9 @@
 """OAuth 2 for apps of others: a user's leave, codes, tokens, and what becomes of them (contract 16)."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from backend.core.audit import By
 from backend.core.errors import BadRequest
@@ -24,6 +24,8 @@ from backend.core.permissions import Permission
 from backend.ports.clock import Clock
 from backend.ports.oauth import OAuthStorage
 from backend.services.audit import name_actor, name_object
+
+MayAct: TypeAlias = Callable[[UserId], Awaitable[bool]]
 
 CODE_S: Final = 10 * 60
 ACCESS_S: Final = 3600
@@ -73,9 +75,11 @@ class Pair:
 class OAuthService:
     """Codes and tokens of all users and apps."""
 
-    def __init__(self, *, storage: OAuthStorage, clock: Clock) -> None:
+    def __init__(self, *, storage: OAuthStorage, clock: Clock, may_act: MayAct) -> None:
+        """Keep tokens in *storage*; *may_act* says whether a user is let in at all."""
         self._storage = storage
         self._clock = clock
+        self._may_act = may_act
 
     async def authorize(self, user_id: UserId, leave: Leave) -> str:
         """
@@ -139,6 +143,7 @@ class OAuthService:
             now_us < code.expires_us
             and proof.redirect_uri == code.redirect_uri
             and proves(proof.verifier, code.challenge)
+            and await self._may_act(code.user_id)
         )
         pair = self._pair(app.id, code.user_id, code.family, code.scopes)
         tokens = (pair.access, pair.refresh) if is_good else ()
@@ -168,6 +173,8 @@ class OAuthService:
         now_us = self._clock.now_us()
         if found.revoked_us is None and not found.is_good(now_us):
             raise refused
+        if not await self._may_act(found.user_id):
+            raise refused
         pair = self._pair(app.id, found.user_id, found.family, found.scopes)
         tokens = (pair.access, pair.refresh)
         if not await self._storage.rotate(found.hash, tokens, now_us=now_us):
@@ -178,8 +185,9 @@ class OAuthService:
     async def introspect(self, app: OAuthApp, text: str) -> OAuthToken | None:
         """Return a token of this app that may be used now; None for all others."""
         found = await self._own(app, text)
-        good = found is not None and app.is_active and found.is_good(self._clock.now_us())
-        return found if good else None
+        if found is None or not app.is_active or not found.is_good(self._clock.now_us()):
+            return None
+        return found if await self._may_act(found.user_id) else None
 
     async def revoke(self, app: OAuthApp, text: str) -> None:
         """Revoke a token of this app; all others, and unknown ones, are left alone without a word."""
@@ -197,10 +205,10 @@ class OAuthService:
         if found is None:
             return None
         token, app = found
-        is_access = token.kind is TokenKind.ACCESS
-        return (
-            token if is_access and app.is_active and token.is_good(self._clock.now_us()) else None
-        )
+        if token.kind is not TokenKind.ACCESS or not app.is_active:
+            return None
+        is_good = token.is_good(self._clock.now_us()) and await self._may_act(token.user_id)
+        return token if is_good else None
 
     async def _own(self, app: OAuthApp, text: str) -> OAuthToken | None:
         found = await self._storage.token(hash_of(text[:_MAX_TEXT]))

@@ -4,9 +4,9 @@ from backend.adapters.storage import SqlStorage
 from backend.adapters.storage.api_keys import SqlApiKeys
 from backend.adapters.storage.oauth import SqlOAuth
 from backend.api.context import Doors, Rates
-from backend.services.access import AccessService, MayAct
+from backend.services.access import AccessService
 from backend.services.api_keys import ApiKeyService
-from backend.services.oauth import OAuthService
+from backend.services.oauth import MayAct, OAuthService
 from backend.services.oauth_apps import OAuthAppService
 from backend.services.rates import RateLimit
 from backend.testing.clock import FakeClock
@@ -15,7 +15,7 @@ from backend.testing.clock import FakeClock
 def doors_of(storage: SqlStorage, clock: FakeClock, may_act: MayAct) -> Doors:
     """Return who is let in; how often does not matter."""
     api_keys = ApiKeyService(keys=SqlApiKeys(storage.database), clock=clock)
-    oauth = OAuthService(storage=SqlOAuth(storage.database), clock=clock)
+    oauth = OAuthService(storage=SqlOAuth(storage.database), clock=clock, may_act=may_act)
     return Doors(
         api_keys=api_keys,
         oauth_apps=OAuthAppService(

@@ -16,6 +16,7 @@ from backend.api.ws.hub import Hub
 from backend.engine.jobs import Jobs
 from backend.engine.postman import Postman
 from backend.engine.ticker import Ticker
+from backend.services.api_keys import ApiKeyService
 from backend.settings import Settings, load_settings
 
 LIMIT_S = 20.0
@@ -71,10 +72,11 @@ async def serving(
         (wiring.serve_scheduler, Ticker, "serve"),
         (wiring.serve_scheduler, Jobs, "serve"),
         (wiring.serve_notifications, Postman, "serve"),
+        (wiring.serve_rest, ApiKeyService, "keep_noting"),
         (wiring.serve_websocket, Hub, "run"),
         (wiring.serve_websocket, Hub, "check_tokens"),
     ],
-    ids=["keeper", "ticker", "jobs", "postman", "bus", "tokens"],
+    ids=["keeper", "ticker", "jobs", "postman", "uses", "bus", "tokens"],
 )
 async def test_a_service_ends_with_the_error_of_the_work_that_it_does_beside(
     serve: Serve,

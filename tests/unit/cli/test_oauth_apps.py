@@ -12,7 +12,7 @@ from backend.adapters.storage import open_storage
 from backend.adapters.storage.migrate import migrate
 from backend.adapters.storage.oauth import SqlOAuth
 from backend.cli import main
-from backend.core.ids import DEFAULT_USER_ID
+from backend.core.ids import DEFAULT_USER_ID, UserId
 from backend.services.oauth import OAuthService
 
 ADD = ("oauth-app", "add", "App", "-r", "https://app.example/back", "-s", "identity")
@@ -40,7 +40,13 @@ def agpt(data: Path, *words: str) -> tuple[int, str, str]:
 def is_client(data: Path, client_id: str, secret: str) -> bool:
     async def asked() -> bool:
         storage = open_storage(data / "agpt.db")
-        service = OAuthService(storage=SqlOAuth(storage.database), clock=SystemClock())
+
+        async def everybody(_: UserId) -> bool:
+            return True
+
+        service = OAuthService(
+            storage=SqlOAuth(storage.database), clock=SystemClock(), may_act=everybody
+        )
         found = await service.client(client_id, secret)
         await storage.close()
         return found is not None
