@@ -311,6 +311,12 @@ def load_settings(
         raise bad_setting(
             "jwt_sign_algorithm", found, "needs JWT_VERIFY_KEY, a public key in PEM form", SECRETS
         )
+    if str(found.get("jwt_jwks_url", ("",))[0]) and explicit_key:
+        algorithm = str(found.get("jwt_sign_algorithm", ("HS256",))[0])
+        if not algorithm.startswith("HS"):
+            raise bad_setting(
+                "jwt_jwks_url", found, "it has the public keys; unset JWT_VERIFY_KEY", SECRETS
+            )
     for name, (key, path) in keys_of(data_dir, found).items():
         found[name] = (key, path)
     try:

@@ -341,6 +341,7 @@ async def serve_websocket(settings: Settings, started: Started, stopping: asynci
     from backend.adapters.bus.local import LocalSubscriber
     from backend.api.serving import serve_app
     from backend.api.ws.protocol import uvicorn_options
+    from backend.wiring_accounts import issuer_web
     from backend.wiring_api import websocket_app
 
     metrics = Metrics("WebsocketServer")
@@ -356,7 +357,8 @@ async def serve_websocket(settings: Settings, started: Started, stopping: asynci
                 errors.append(error)
             stopping.set()
 
-        app = websocket_app(settings, metrics, storage, subscriber, ended)
+        web = issuer_web(settings, stack)
+        app = websocket_app(settings, metrics, storage, subscriber, ended, web)
         listener = _listener(started)
         host, port = listener.getsockname()[:2]
         await serve_app(

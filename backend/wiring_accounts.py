@@ -1,19 +1,21 @@
 """The wiring of accounts: what all processes that let people in share."""
 
 import time
-from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backend.adapters.storage import SqlStorage
-from backend.api.auth import Authenticator
+from backend.api.auth import Authenticator, Expected
 from backend.ports.clock import Clock
 from backend.services.local_tokens import LocalKey
 from backend.services.sessions import Lifetimes
 from backend.settings import Settings
 
 if TYPE_CHECKING:
+    from backend.ports.web import WebClient
     from backend.services.accounts import AccountService
+    from backend.services.oidc import OidcService
     from backend.services.sessions import SessionService
 
 
@@ -31,6 +33,17 @@ def local_key(settings: Settings) -> LocalKey:
     )
 
 
+def issuer_web(settings: Settings, stack: AsyncExitStack) -> "WebClient | None":
+    """Return what asks an issuer for its keys, if there is one; *stack* closes it."""
+    if not settings.jwt_jwks_url:
+        return None
+    from backend.adapters.web import GuardedWebClient
+
+    web = GuardedWebClient(settings.trust_endpoints_for_requests)
+    stack.push_async_callback(web.aclose)
+    return web
+
+
 class SignIn:
     """Whom a process lets in, over one database."""
 
@@ -42,6 +55,7 @@ class SignIn:
 
         self._settings = settings
         self._clock = clock
+        self._database = storage.database
         self._passwords = Argon2Hasher()
         self.lifetimes = Lifetimes(
             access_s=settings.access_token_minutes * 60, session_s=settings.session_days * 86_400
@@ -54,14 +68,21 @@ class SignIn:
             access_token_s=self.lifetimes.access_s,
         )
 
-    def authenticator(self, now_s: Callable[[], float] = time.time) -> Authenticator:
-        """Return who checks the tokens."""
-        settings = self._settings
+    def authenticator(self, web: "WebClient | None") -> Authenticator:
+        """Return who checks the tokens; *web* asks an issuer for its keys, if there is one."""
+        from backend.services.key_set import KeySet
+
+        settings, key_set = self._settings, None
+        if settings.jwt_jwks_url and web is not None:
+            key_set = KeySet(web, settings.jwt_jwks_url, monotonic_s=self._clock.monotonic_s)
         return Authenticator(
             key=settings.jwt_verify_key.get_secret_value(),
             algorithm=settings.jwt_sign_algorithm,
-            now_s=now_s,
+            now_s=time.time,
             standings=self.standings,
+            local=local_key(settings),
+            key_set=key_set,
+            expected=Expected(audience=settings.jwt_audience, issuer=settings.jwt_issuer),
             enabled=settings.enable_auth,
         )
 
@@ -87,4 +108,25 @@ class SignIn:
             key=local_key(self._settings),
             clock=self._clock,
             lifetimes=self.lifetimes,
+        )
+
+    def oidc_service(self, web: "WebClient", base_url: str) -> "OidcService":
+        """Return what people sign in with at a provider; this server is at *base_url*."""
+        from backend.adapters.storage.identities import SqlIdentities
+        from backend.services.oidc import OidcClient, OidcService
+
+        settings, client = self._settings, None
+        if settings.oidc_issuer and settings.oidc_client_id:
+            client = OidcClient(
+                issuer=settings.oidc_issuer,
+                client_id=settings.oidc_client_id,
+                client_secret=settings.oidc_client_secret.get_secret_value(),
+                redirect_uri=f"{base_url}/api/auth/oidc/callback",
+            )
+        return OidcService(
+            client=client,
+            identities=SqlIdentities(self._database),
+            sessions=self.session_service(),
+            web=web,
+            clock=self._clock,
         )

@@ -19,12 +19,15 @@ from backend.telemetry import Metrics
 if TYPE_CHECKING:
     from backend.adapters.web import GuardedWebClient
     from backend.ports.dispatch import Dispatcher
+    from backend.ports.web import WebClient
     from backend.services.audit import AuditService
     from backend.services.blocks import BlockService
     from backend.services.executions import ExecutionService
     from backend.services.graphs import GraphService
+    from backend.services.presets import PresetService
     from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
+    from backend.services.webhooks import WebhookService
 
 
 def _on_loopback(host: str) -> bool:
@@ -60,7 +63,6 @@ def _context(
     from backend import wiring_library as around
     from backend.discovery import load_catalog
     from backend.services.files import FileService
-    from backend.services.presets import PresetService
     from backend.services.reviews import ReviewService
     from backend.services.users import UserService
     from backend.wiring_accounts import SignIn
@@ -77,15 +79,14 @@ def _context(
     graphs, executions = _graphs_and_runs(storage, dispatcher, catalog, clock)
     base_url = settings.platform_base_url or settings.rest_address(port)
     webhooks = webhooks_of(settings, storage, executions, clock, base_url)
-    presets = PresetService(
-        storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
-    )
+    presets = _presets(storage, executions, webhooks, catalog, clock)
     library = around.library_of(storage, graphs, clock)
     return Context(
         audit=_audit(storage, clock),
         users=users,
         accounts=accounts,
         sessions=sign_in.session_service(),
+        oidc=sign_in.oidc_service(web, base_url),
         blocks=_blocks(settings, catalog, storage, web, stack),
         graphs=graphs,
         imports=around.imports_of(storage, graphs, catalog),
@@ -105,10 +106,24 @@ def _context(
         doors=doors_of(settings, storage, clock, stack, base_url, accounts.may_act),
         catalog=catalog,
         clock=clock,
-        authenticator=sign_in.authenticator(),
+        authenticator=sign_in.authenticator(web),
         health=lambda: _health(storage),
         metrics=metrics.text,
         metrics_open=_on_loopback(settings.agent_api_host),
+    )
+
+
+def _presets(
+    storage: SqlStorage,
+    executions: "ExecutionService",
+    webhooks: "WebhookService",
+    catalog: Catalog,
+    clock: SystemClock,
+) -> "PresetService":
+    from backend.services.presets import PresetService
+
+    return PresetService(
+        storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
     )
 
 
@@ -208,17 +223,18 @@ def websocket_app(
     storage: SqlStorage,
     subscriber: EventSubscriber,
     on_end: "Callable[[asyncio.Task[None]], None]",
+    web: "WebClient | None" = None,
 ) -> Any:
     """
     Return the WebSocket application; *storage* and *subscriber* stay the caller's.
 
-    *on_end* hears of the end of what brings changes to its sockets.
+    *on_end* hears of the end of what brings changes to its sockets; *web* asks an issuer for keys.
     """
     from backend.api.ws.endpoint import create_ws_app
     from backend.core.ids import DEFAULT_USER_ID
     from backend.wiring_accounts import SignIn
 
-    authenticator = SignIn(settings, storage, SystemClock()).authenticator()
+    authenticator = SignIn(settings, storage, SystemClock()).authenticator(web)
 
     async def user_of(token: str) -> UserId:
         return (await authenticator.admit_token(token)).user_id

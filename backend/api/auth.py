@@ -14,11 +14,13 @@ from starlette.types import Scope
 from backend.core.audit import By
 from backend.core.ids import UserId
 from backend.services.bounded import BoundedCache
+from backend.services.key_set import ALGORITHMS, KeySet
 from backend.services.local_tokens import (
     ADMIN_ROLE,
     AUDIENCE,
     LOCAL_ISSUER,
     SESSION_CLAIM,
+    LocalKey,
 )
 from backend.services.standings import Standings
 from backend.services.users import OWNER, Caller
@@ -51,6 +53,23 @@ class _Known:
     expires_s: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """
+    What tokens of others must say.
+
+    Attributes:
+        issuer: Empty: anybody who has the key.
+    """
+
+    audience: str = AUDIENCE
+    issuer: str = ""
+
+
+class UnknownKey(NotAuthenticated):
+    """The token is signed with a key that is not known, or not yet."""
+
+
 class Authenticator:
     """Says who asks. Tokens are checked once and remembered until they expire."""
 
@@ -61,28 +80,38 @@ class Authenticator:
         algorithm: str,
         now_s: Callable[[], float],
         standings: Standings,
+        local: LocalKey | None = None,
+        key_set: KeySet | None = None,
+        expected: Expected | None = None,
         enabled: bool = True,
-        require_expiry: bool = True,
     ) -> None:
         """
         Take what tokens are checked with.
 
+        Which of the keys it is depends on the token's algorithm; each has its own, and is never
+        tried with another.
+
         Args:
             key: A shared secret, or a public key in PEM form, as *algorithm* needs it.
-            algorithm: The only one that is accepted.
+            algorithm: The only one that is accepted with *key*.
             now_s: Returns the time, seconds since the epoch.
             standings: Knows whom to refuse, and who is an administrator.
+            local: What this server signs with; None: with *key*.
+            key_set: The keys of an issuer that has several.
+            expected: What tokens of others must say; our own need not.
             enabled: False makes every caller the owner.
-            require_expiry: Refuse tokens without ``exp``.
         """
         self._key = key
         self._algorithm = algorithm
         self._now_s = now_s
         self._standings = standings
+        self._local = local or LocalKey(secret=key, algorithm=algorithm)
+        self._key_set = key_set
+        self._expected = expected or Expected()
         self._enabled = enabled
         # Times are checked by our own clock, not by the library's.
         self._options: Options = {
-            "require": ["sub", "exp"] if require_expiry else ["sub"],
+            "require": ["sub", "exp"],
             "verify_exp": False,
             "verify_nbf": False,
             "verify_iat": False,
@@ -93,13 +122,25 @@ class Authenticator:
         """Return who sends the request *scope*, by what is known of accounts now; see `caller`."""
         if self._enabled and self._standings.is_stale():
             await self._standings.refresh()
-        return self.caller(scope)
+        try:
+            return self.caller(scope)
+        except UnknownKey:
+            await self._learn_keys()
+            return self.caller(scope)
 
     async def admit_token(self, token: str) -> Caller:
         """Return whose *token* is, by what is known of accounts now; see `of_token`."""
         if self._standings.is_stale():
             await self._standings.refresh()
-        return self.of_token(token)
+        try:
+            return self.of_token(token)
+        except UnknownKey:
+            await self._learn_keys()
+            return self.of_token(token)
+
+    async def _learn_keys(self) -> None:
+        if self._key_set is not None:
+            await self._key_set.refresh()
 
     def caller(self, scope: Scope) -> Caller:
         """
@@ -145,21 +186,49 @@ class Authenticator:
         if len(token) > MAX_TOKEN_LENGTH:
             raise NotAuthenticated("Invalid token: it is too long")
         try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                self._key,
-                algorithms=[self._algorithm],
-                audience=AUDIENCE,
-                options=self._options,
-            )
+            header = jwt.get_unverified_header(token)
+            claims, is_local = self._verified(token, header)
         except jwt.MissingRequiredClaimError as exc:
             if exc.claim == "sub":
                 raise NotAuthenticated("User ID not found in token") from exc
             raise NotAuthenticated(f"Invalid token: {exc}") from exc
         except (jwt.InvalidTokenError, ValueError, OverflowError, RecursionError) as exc:
             raise NotAuthenticated(f"Invalid token: {exc}") from exc
+        if not is_local:
+            claims.pop(SESSION_CLAIM, None)  # a session of somebody else's
         _check_times(claims, self._now_s())
         return claims
+
+    def _verified(self, token: str, header: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        """Return the claims, and whether the token is our own."""
+        algorithm = str(header.get("alg"))
+        if algorithm == self._local.algorithm:
+            try:
+                return self._decoded(token, self._local.secret, algorithm, _OWN), True
+            except jwt.InvalidTokenError:
+                if self._local.secret != self._key:
+                    raise
+        if self._key_set is not None and algorithm in ALGORITHMS.values():
+            key = self._key_set.key(str(header.get("kid")), algorithm)
+            if key is None or self._key_set.is_due():
+                raise UnknownKey("Invalid token: its key is not known")
+            return self._decoded(token, key.key, algorithm, self._expected), False
+        return self._decoded(token, self._key, self._algorithm, self._expected), False
+
+    def _decoded(self, token: str, key: Any, algorithm: str, expected: Expected) -> dict[str, Any]:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[algorithm],
+            audience=expected.audience,
+            issuer=expected.issuer or None,
+            options=self._options,
+        )
+        return claims
+
+
+#: What tokens of this server say.
+_OWN: Final = Expected(issuer=LOCAL_ISSUER)
 
 
 def _check_times(claims: Mapping[str, Any], now_s: float) -> None:
@@ -202,7 +271,7 @@ def _caller_of(claims: dict[str, Any]) -> Caller:
     if len(user_id) > _MAX_ID_LENGTH or not user_id.isprintable():
         raise NotAuthenticated("Invalid token: its user id cannot be used")
     metadata = claims.get("user_metadata")
-    session_id = _text(claims.get(SESSION_CLAIM)) if claims.get("iss") == LOCAL_ISSUER else None
+    session_id = _text(claims.get(SESSION_CLAIM))
     return Caller(
         user_id=UserId(user_id),
         token_user_id=UserId(user_id),

@@ -23,6 +23,7 @@ from backend.services.imports import ImportService
 from backend.services.library import LibraryService
 from backend.services.oauth import OAuthService
 from backend.services.oauth_apps import OAuthAppService
+from backend.services.oidc import OidcService
 from backend.services.preferences import PreferenceService
 from backend.services.presets import PresetService
 from backend.services.rates import RateLimit
@@ -84,6 +85,7 @@ class Context:
     users: UserService
     accounts: AccountService
     sessions: SessionService
+    oidc: OidcService
     blocks: BlockService
     graphs: GraphService
     imports: ImportService

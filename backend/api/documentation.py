@@ -62,6 +62,8 @@ _OPEN: Final = frozenset(
         "postOauthRevoke",
         "postV1Log in",
         "postV1Refresh session",
+        "getV1Sign in at provider",
+        "getV1Come back from provider",
     }
 )
 

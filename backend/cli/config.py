@@ -24,7 +24,7 @@ GROUPS: Final = {
     "num_graph_workers": "Work",
     "trust_endpoints_for_requests": "The world outside",
     "app_env": "Running it",
-    "access_token_minutes": "Signing in",
+    "jwt_jwks_url": "Signing in",
     "airtable_client_id": "Providers of accounts that people connect",
 }
 _MASK: Final = "***"

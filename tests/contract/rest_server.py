@@ -323,6 +323,7 @@ def make_context(
         doors=doors_of(storage, clock, sign_in.accounts.may_act),
         accounts=sign_in.accounts,
         sessions=sign_in.sessions,
+        oidc=sign_in.oidc(),
         authenticator=sign_in.authenticator(enabled=auth_enabled),
         health=health,
         metrics=lambda: b"agpt_up 1\n",

@@ -1,11 +1,17 @@
 """What lets people with tokens into a test's server."""
 
+from collections.abc import Sequence
+
 from backend.adapters.passwords import Argon2Hasher
 from backend.adapters.storage import SqlStorage
 from backend.adapters.storage.account_storage import SqlAccounts
-from backend.api.auth import Authenticator
+from backend.adapters.storage.identities import SqlIdentities
+from backend.adapters.web import GuardedWebClient
+from backend.api.auth import Authenticator, Expected
 from backend.services.accounts import AccountService
+from backend.services.key_set import KeySet
 from backend.services.local_tokens import LocalKey
+from backend.services.oidc import OidcClient, OidcService
 from backend.services.sessions import SessionService
 from backend.services.standings import Standings
 from backend.testing.accounts import TransientRevision
@@ -18,6 +24,7 @@ class SignIn:
     def __init__(self, storage: SqlStorage, clock: FakeClock, key: str) -> None:
         stored, passwords = SqlAccounts(storage.database), Argon2Hasher()
         self._clock = clock
+        self._storage = storage
         self._key = LocalKey(secret=key, algorithm="HS256")
         self.standings = Standings(
             accounts=stored, revision=TransientRevision(), clock=clock, access_token_s=900
@@ -33,12 +40,26 @@ class SignIn:
             clock=clock,
         )
 
-    def authenticator(self, *, enabled: bool) -> Authenticator:
+    def oidc(self, client: OidcClient | None = None, *, trusted: Sequence[str] = ()) -> OidcService:
+        """Return what people sign in with at a provider; nothing is set up without a *client*."""
+        return OidcService(
+            client=client,
+            identities=SqlIdentities(self._storage.database),
+            sessions=self.sessions,
+            web=GuardedWebClient(trusted),
+            clock=self._clock,
+        )
+
+    def authenticator(
+        self, *, enabled: bool, key_set: KeySet | None = None, expected: Expected | None = None
+    ) -> Authenticator:
         """Return what checks the tokens of requests."""
         return Authenticator(
             key=self._key.secret,
             algorithm=self._key.algorithm,
             now_s=lambda: self._clock.now_us() / 1_000_000,
             standings=self.standings,
+            key_set=key_set,
+            expected=expected,
             enabled=enabled,
         )

@@ -43,6 +43,8 @@ SIGN_IN = {
     "postV1Log in",
     "postV1Refresh session",
     "postV1Log out",
+    "getV1Sign in at provider",
+    "getV1Come back from provider",
     "getV1List sessions",
     "deleteV1End session",
     "postV1Change password",

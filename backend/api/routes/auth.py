@@ -1,20 +1,25 @@
 """Signing in and out, and one's own sessions and password."""
 
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 
 from backend.api.answers import answer
 from backend.api.auditing import Audited, NotAudited
 from backend.api.context import caller_of, context_of
 from backend.api.routing import PREFIX, PublicRoute, Routes
 from backend.api.wire import auth as wire
-from backend.core.errors import NotFound
+from backend.core.errors import LoginRefused, NotFound
 from backend.core.ids import SessionId
+from backend.services.oidc import ON_THE_WAY_S
 from backend.services.sessions import Place
 
 _AUTH: Final = f"{PREFIX}/auth"
+_OIDC: Final = f"{_AUTH}/oidc"
 _TAGS: Final = ("v1", "auth")
+#: What only the browser has that went to the provider: nobody else comes back in its place.
+_COOKIE: Final = "agpt_oidc"
+_MAX_QUERY: Final = 4_000
 _GOES_ON: Final = NotAudited("a session goes on; its beginning and its end are recorded")
 
 
@@ -62,6 +67,25 @@ def add_auth_routes(routes: Routes) -> None:
         status=204,
         audit=Audited("change_password", "account"),
     )
+
+    add_oidc_routes(routes)
+
+
+def add_oidc_routes(routes: Routes) -> None:
+    """Add the routes of signing in at a provider, which a browser walks."""
+    for name, endpoint, operation in (
+        ("login", go_to_provider, "getV1Sign in at provider"),
+        ("callback", come_from_provider, "getV1Come back from provider"),
+    ):
+        routes.add(
+            "GET",
+            f"{_OIDC}/{name}",
+            endpoint,
+            operation=operation,
+            tags=_TAGS,
+            route_class=PublicRoute,
+            audit=Audited("log_in", "session") if name == "callback" else None,
+        )
 
 
 async def log_in(request: Request, body: wire.LoginRequest) -> Response:
@@ -111,6 +135,39 @@ async def change_password(request: Request, body: wire.PasswordRequest) -> Respo
         place=place_of(request),
     )
     return Response(status_code=204)
+
+
+async def go_to_provider(request: Request) -> Response:
+    """Send the browser to the provider where its user signs in."""
+    url, browser = await context_of(request).oidc.start()
+    response = Response(status_code=302, headers={"Location": url})
+    response.set_cookie(
+        _COOKIE,
+        browser,
+        max_age=ON_THE_WAY_S,
+        path=_OIDC,
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+async def come_from_provider(
+    request: Request,
+    state: Annotated[str, Query(min_length=1, max_length=_MAX_QUERY)],
+    code: Annotated[str, Query(max_length=_MAX_QUERY)] = "",
+    error: Annotated[str, Query(max_length=_MAX_QUERY)] = "",
+) -> Response:
+    """Begin a session of whoever has signed in at the provider."""
+    if error or not code:
+        raise LoginRefused("The provider has not let anybody in")
+    done = await context_of(request).oidc.finish(
+        code=code, state=state, browser=request.cookies.get(_COOKIE, ""), place=place_of(request)
+    )
+    response = answer(wire.signed_in(done))
+    response.delete_cookie(_COOKIE, path=_OIDC)
+    return response
 
 
 def place_of(request: Request) -> Place:

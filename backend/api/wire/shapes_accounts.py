@@ -45,5 +45,6 @@ class SessionShape(BaseModel):
 ANSWERS: dict[str, Any] = {
     "postV1Log in": SignedInShape,
     "postV1Refresh session": SignedInShape,
+    "getV1Come back from provider": SignedInShape,
     "getV1List sessions": list[SessionShape],
 }

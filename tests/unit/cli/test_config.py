@@ -111,7 +111,9 @@ def test_no_secret_is_shown(data: Path, monkeypatch: pytest.MonkeyPatch) -> None
     for path in (data / "keys").iterdir():
         assert path.read_text(encoding="ascii").strip() not in text
     rows = shown()
-    assert {rows[name.upper()]["value"] for name in SECRETS} == {"***"}
+    # What is not set is empty, and no secret.
+    assert {rows[name.upper()]["value"] for name in SECRETS} == {"***", ""}
+    assert rows["SMTP_PASSWORD"]["value"] == "***"
     assert rows["PROVIDER_BASE_URLS"]["value"] == {"a": "http://me:***@host/"}
 
 
