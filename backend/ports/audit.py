@@ -75,6 +75,7 @@ class Recording:
         verb: Empty for a mere look, which is recorded only if it shows secrets.
         always: It is kept also where storage changed nothing: what changes lies elsewhere.
         is_saved: Its row is on disk.
+        is_over: Nothing belongs to it any more, though a task that began in it may still run.
     """
 
     at_us: int
@@ -86,11 +87,12 @@ class Recording:
     revealed: dict[tuple[str, str], float] = field(default_factory=dict)
     always: bool = False
     is_saved: bool = False
+    is_over: bool = False
 
     @property
     def is_wanted(self) -> bool:
         """Whether the next change is to carry the row."""
-        return bool(self.verb) and not self.is_saved
+        return bool(self.verb) and not self.is_saved and not self.is_over
 
     def entry(self, outcome: Outcome = Outcome.DONE, *, object_id: str = "") -> AuditEntry:
         """Return what is to be kept of it."""
@@ -120,6 +122,7 @@ def under(recording: Recording) -> Iterator[Recording]:
     try:
         yield recording
     finally:
+        recording.is_over = True
         _CURRENT.reset(token)
 
 
@@ -128,6 +131,13 @@ def name_object(object_id: str, **facts: Fact) -> None:
     recording = current()
     if recording is not None:
         recording.object_id = short(object_id)
+        recording.facts.update(facts)
+
+
+def add_facts(**facts: Fact) -> None:
+    """Say more of what is changed just now, before it is: few words, and no secret."""
+    recording = current()
+    if recording is not None:
         recording.facts.update(facts)
 
 

@@ -107,16 +107,20 @@ class Database:
         def change(connection: Connection) -> tuple[T, bool]:
             result = work(connection)
             # These say that nothing was there to be changed.
-            if result is False or (isinstance(result, int) and result == 0):
-                return result, False
-            audit.append(connection, recording.entry(object_id=about or made_id(result)))
-            return result, True
+            is_change = not (result is False or (isinstance(result, int) and result == 0))
+            is_first = is_change and recording.is_wanted
+            if is_first:
+                audit.append(connection, recording.entry(object_id=about or made_id(result)))
+            return result, is_first
 
-        result, is_change = await self._writer.call(
-            lambda connection: self._in_transaction(connection, change)
-        )
-        recording.is_saved = recording.is_saved or is_change
-        return result
+        def write(connection: Connection) -> T:
+            result, is_first = self._in_transaction(connection, change)
+            # Here, after the commit, and in the one thread that writes: of works that were asked
+            # for at once, one has the row.
+            recording.is_saved = recording.is_saved or is_first
+            return result
+
+        return await self._writer.call(write)
 
     async def write_grouped(self, work: Work[T]) -> T:
         """

@@ -15,6 +15,7 @@ from backend.api.wire import graphs as wire
 from backend.core.errors import BadRequest, NotFound
 from backend.core.graph import Graph
 from backend.core.ids import GraphId
+from backend.services.audit import add_facts
 from backend.services.portable import read_graph
 
 #: Above this there is no version, and no number that a database could look for.
@@ -179,6 +180,7 @@ async def set_active_version(
     request: Request, graph_id: str, body: wire.SetGraphActiveVersion
 ) -> Response:
     """Choose the version that runs when none is named."""
+    add_facts(version=body.active_graph_version)
     await context_of(request).graphs.set_active(
         caller_of(request).user_id, GraphId(graph_id), body.active_graph_version
     )
@@ -187,6 +189,7 @@ async def set_active_version(
 
 async def change_settings(request: Request, graph_id: str, body: wire.GraphSettings) -> Response:
     """Set what the body names of an agent's settings, and return all of them."""
+    add_facts(**body.changes())
     settings = await context_of(request).graphs.change_settings(
         caller_of(request).user_id, GraphId(graph_id), body.changes()
     )

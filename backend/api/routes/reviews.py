@@ -10,6 +10,7 @@ from backend.api.context import caller_of, context_of
 from backend.api.routing import PREFIX, Routes
 from backend.api.wire import reviews as wire
 from backend.core.ids import ExecutionId
+from backend.services.audit import add_facts
 
 #: Nobody has so many open questions.
 _LAST_PAGE: Final = 10_000_000
@@ -64,5 +65,7 @@ async def list_pending_of_execution(request: Request, graph_exec_id: str) -> Res
 
 async def decide(request: Request, body: wire.ReviewRequest) -> Response:
     """Save decisions, all or none; the run goes on when none is left to take."""
+    approved = sum(item.approved for item in body.reviews)
+    add_facts(approved=approved, rejected=len(body.reviews) - approved)
     answered = await context_of(request).reviews.answer(caller_of(request).user_id, body.answers())
     return answer(wire.review_response(answered))
