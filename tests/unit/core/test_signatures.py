@@ -20,6 +20,7 @@ from backend.core.signatures import (
     Signed,
     check,
     sign,
+    signature,
 )
 
 SECRET: Final = "a secret of 32 characters, shared"
@@ -257,10 +258,19 @@ def test_what_anybody_signs_is_taken_at_that_time(name: str, body: bytes, at: in
 
 
 def test_a_header_beyond_its_limit_is_not_read() -> None:
-    github = ALL["github"]
-    [right] = signed(github)[github.header]
+    stripe = ALL["stripe"]
+    [right] = signed(stripe)[stripe.header]
 
-    assert not is_right(github, {github.header: [right + " " * MAX_HEADER]})
+    assert is_right(stripe, {stripe.header: [right + ",v0=" + "x" * 100]})
+    assert not is_right(stripe, {stripe.header: [right + ",v0=" + "x" * MAX_HEADER]})
+
+
+@pytest.mark.parametrize("time", ["nan", "+1800000000", "1_800_000_000", "１８００００００００"])
+def test_a_time_that_is_no_number_is_refused_though_it_is_signed(time: str) -> None:
+    slack = ALL["slack"]
+    made = slack.prefix + signature(slack, SECRET, f"v0:{time}:".encode() + BODY)
+
+    assert not is_right(slack, {slack.header: [made], slack.timestamp_header: [time]})
 
 
 def test_a_standard_secret_that_is_no_base64_is_taken_as_it_is() -> None:
