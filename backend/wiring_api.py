@@ -72,6 +72,7 @@ def _context(
     from backend.wiring_webhooks import webhooks_of
 
     clock, catalog = SystemClock(), load_catalog()
+    unsubscribe_key = settings.unsubscribe_secret_key.get_secret_value()
     web = _web(settings, stack)
     users = UserService(storage=storage, clock=clock)
     sign_in = SignIn(settings, storage, clock)
@@ -94,9 +95,7 @@ def _context(
         schedules=_schedules(settings, storage, executions, users),
         library=library,
         builder=around.builder_of(storage, library, catalog, clock),
-        preferences=around.preferences_of(
-            storage, clock, settings.unsubscribe_secret_key.get_secret_value()
-        ),
+        preferences=around.preferences_of(storage, clock, unsubscribe_key),
         sharing=around.sharing_of(storage, settings.frontend_base_url),
         presets=presets,
         webhooks=webhooks,
