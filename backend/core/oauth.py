@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit
 
 from backend.core.api_keys import KeySecret
 from backend.core.errors import BadRequest
@@ -144,7 +144,5 @@ def check_redirect_uri(uri: str) -> None:
 
 
 def with_query(uri: str, added: dict[str, str]) -> str:
-    """Return *uri* with more in its query."""
-    parts = urlsplit(uri)
-    pairs = [*parse_qsl(parts.query, keep_blank_values=True), *added.items()]
-    return urlunsplit(parts._replace(query=urlencode(pairs)))
+    """Return *uri*, which has no fragment, with more in its query; the rest of it stays as it is."""
+    return uri + ("&" if "?" in uri else "?") + urlencode(added)

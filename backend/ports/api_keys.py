@@ -13,7 +13,7 @@ class UserApiKeys(Protocol):
 
     async def add(self, key: ApiKeyRecord, *, most: int) -> None:
         """
-        Save a key.
+        Save a key. Of those that are revoked the newest *most* stay.
 
         Raises:
             Conflict: If the user has *most* keys already that are not revoked.

@@ -78,6 +78,20 @@ class ApiKeysSpec:
         await keys.of(ANN).set_status(KEY.id, ApiKeyStatus.REVOKED, now_us=2)
         await keys.of(ANN).add(second, most=1)
 
+    async def test_of_those_that_are_revoked_the_newest_stay(self, keys: ApiKeys) -> None:
+        """As many as there may be others; those of others are left alone."""
+        await keys.of(BOB).add(replace(KEY, id=ApiKeyId("bob's"), user_id=BOB), most=2)
+        await keys.of(BOB).set_status(ApiKeyId("bob's"), ApiKeyStatus.REVOKED, now_us=2)
+        for at in range(5):
+            made = replace(KEY, id=ApiKeyId(f"{at}"), created_us=at)
+            await keys.of(ANN).add(made, most=2)
+            await keys.of(ANN).set_status(made.id, ApiKeyStatus.REVOKED, now_us=9)
+
+        await keys.of(ANN).add(KEY, most=2)
+
+        assert [one.id for one in await keys.of(ANN).listed(limit=9)] == ["4", "3", "key"]
+        assert len(await keys.of(BOB).listed(limit=9)) == 1
+
     async def test_what_it_may_do_is_replaced(self, keys: ApiKeys) -> None:
         """And nothing else about it."""
         await keys.of(ANN).add(KEY, most=1)

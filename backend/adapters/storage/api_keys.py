@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.tables_api_keys import api_keys
@@ -15,6 +15,7 @@ from backend.core.ids import ApiKeyId, UserId
 from backend.core.permissions import Permission, as_permissions
 
 _K: Final = api_keys.c
+_AT_ONCE: Final = 20
 
 
 class SqlApiKeys:
@@ -77,6 +78,7 @@ def add(connection: Connection, user_id: UserId, key: ApiKeyRecord, most: int) -
     ).scalar_one()
     if count >= most:
         raise Conflict(f"there are {most} keys already; revoke some first")
+    _forget(connection, user_id, most)
     connection.execute(
         insert(api_keys).values(
             id=key.id,
@@ -90,6 +92,18 @@ def add(connection: Connection, user_id: UserId, key: ApiKeyRecord, most: int) -
             expires_us=key.expires_us,
         )
     )
+
+
+def _forget(connection: Connection, user_id: UserId, most: int) -> None:
+    """Delete revoked keys that no list shows any more, some at a time."""
+    old = (
+        select(_K.id)
+        .where(_K.user_id == user_id, _K.status == ApiKeyStatus.REVOKED)
+        .order_by(_K.created_us.desc(), _K.id.desc())
+        .offset(most)
+        .limit(_AT_ONCE)
+    )
+    connection.execute(delete(api_keys).where(_K.id.in_(old)))
 
 
 def listed(connection: Connection, user_id: UserId, limit: int) -> list[ApiKeyRecord]:
