@@ -179,6 +179,14 @@ class _Settings(BaseModel):
     max_memory_keys_per_user: int = Field(
         10_000, ge=1, le=1_000_000, description="Values that one user's agents remember."
     )
+    enable_credit: bool = Field(False, description="True: runs are paid for, from a ledger here.")
+    num_user_credits_refill: int = Field(
+        1500, ge=0, le=1_000_000_000, description="Each balance is filled up to it once a month."
+    )
+    block_prices: Annotated[dict[str, int], BeforeValidator(text_to_object)] = Field(
+        default_factory=dict,
+        description="JSON object: a block's name or id to what one execution of it costs.",
+    )
     cron_dialect: Literal["posix", "autogpt"] = Field(
         "posix", description="`autogpt`: weekday 0 is Monday."
     )

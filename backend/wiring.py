@@ -150,6 +150,7 @@ def _engine(
     from backend.engine.engine import Engine
     from backend.wiring_credentials import open_credentials
     from backend.wiring_files import file_desk, memories_of
+    from backend.wiring_library import ledger_of
 
     clock = SystemClock()
     delay_us = MAIL_DELAY_US if settings.smtp_host else OUTBOX_DELAY_US
@@ -181,6 +182,8 @@ def _engine(
         limits=_limits(settings),
         slots=settings.num_graph_workers,
         end_notice=end_notice,
+        ledger=ledger_of(settings, storage),
+        prices=settings.block_prices,
     )
 
 

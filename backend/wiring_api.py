@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from backend.ports.web import WebClient
     from backend.services.audit import AuditService
     from backend.services.blocks import BlockService
+    from backend.services.credits import CreditService
     from backend.services.executions import ExecutionService
     from backend.services.graphs import GraphService
     from backend.services.presets import PresetService
@@ -77,7 +78,8 @@ def _context(
     users = UserService(storage=storage, clock=clock)
     sign_in = SignIn(settings, storage, clock)
     accounts = sign_in.account_service()
-    graphs, executions = _graphs_and_runs(storage, dispatcher, catalog, clock)
+    credits_ = around.credits_of(settings, storage, clock)
+    graphs, executions = _graphs_and_runs(storage, dispatcher, catalog, credits_)
     base_url = settings.platform_base_url or settings.rest_address(port)
     webhooks = webhooks_of(settings, storage, executions, clock, base_url)
     presets = _presets(storage, executions, webhooks, catalog, clock)
@@ -88,13 +90,14 @@ def _context(
         accounts=accounts,
         sessions=sign_in.session_service(),
         oidc=sign_in.oidc_service(web, base_url),
-        blocks=_blocks(settings, catalog, storage, web, stack),
+        blocks=_blocks(settings, catalog, storage, web, credits_, stack),
         graphs=graphs,
         imports=around.imports_of(storage, graphs, catalog),
         executions=executions,
         schedules=_schedules(settings, storage, executions, users),
         library=library,
         builder=around.builder_of(storage, library, catalog, clock),
+        credits=credits_,
         preferences=around.preferences_of(storage, clock, unsubscribe_key),
         sharing=around.sharing_of(storage, settings.frontend_base_url),
         presets=presets,
@@ -127,12 +130,13 @@ def _presets(
 
 
 def _graphs_and_runs(
-    storage: SqlStorage, dispatcher: "Dispatcher", catalog: Catalog, clock: SystemClock
+    storage: SqlStorage, dispatcher: "Dispatcher", catalog: Catalog, credits_: "CreditService"
 ) -> "tuple[GraphService, ExecutionService]":
     from backend.services.executions import ExecutionService
     from backend.services.graphs import GraphService
     from backend.wiring_credentials import credentials_store
 
+    clock = SystemClock()
     graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
     executions = ExecutionService(
         storage=storage,
@@ -141,6 +145,7 @@ def _graphs_and_runs(
         graphs=graphs,
         catalog=catalog,
         clock=clock,
+        credits_=credits_,
     )
     return graphs, executions
 
@@ -180,6 +185,7 @@ def _blocks(
     catalog: Catalog,
     storage: SqlStorage,
     web: "GuardedWebClient",
+    credits_: "CreditService",
     stack: AsyncExitStack,
 ) -> "BlockService":
     from backend.discovery import load_blocks
@@ -200,7 +206,7 @@ def _blocks(
         memory=memories_of(settings, storage),
         rooms=Rooms(threads=BlockThreads(settings.block_threads), processes=processes),
     )
-    return BlockService(catalog=catalog, run=solo.run)
+    return BlockService(catalog=catalog, run=solo.run, pay=credits_.pay)
 
 
 async def _health(storage: SqlStorage) -> Health:

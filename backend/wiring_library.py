@@ -12,7 +12,9 @@ from backend.ports.clock import Clock
 from backend.settings import Settings
 
 if TYPE_CHECKING:
+    from backend.ports.credits import Ledger
     from backend.services.builder import BuilderService
+    from backend.services.credits import CreditService
     from backend.services.graphs import GraphService
     from backend.services.imports import ImportService
     from backend.services.library import LibraryService
@@ -86,3 +88,24 @@ def unsubscribe_urls(settings: Settings) -> Callable[[UserId], str]:
         return f"{base_url}/api/email/unsubscribe?token={unsubscribe_token(user_id, key)}"
 
     return url
+
+
+def ledger_of(settings: Settings, storage: SqlStorage) -> "Ledger | None":
+    """Return the ledger; None while credits are off."""
+    from backend.adapters.storage.credits import SqlLedger
+
+    if not settings.enable_credit:
+        return None
+    return SqlLedger(storage.database, refill=settings.num_user_credits_refill)
+
+
+def credits_of(settings: Settings, storage: SqlStorage, clock: Clock) -> "CreditService":
+    """Return the credits of all users."""
+    from backend.services.credits import CreditService
+
+    return CreditService(
+        ledger=ledger_of(settings, storage),
+        storage=storage,
+        clock=clock,
+        prices=settings.block_prices,
+    )

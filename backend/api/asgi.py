@@ -20,6 +20,7 @@ from backend.api.routes.audit import add_audit_routes
 from backend.api.routes.auth import add_auth_routes
 from backend.api.routes.blocks import add_block_routes
 from backend.api.routes.builder import add_builder_routes
+from backend.api.routes.credits import add_credit_routes
 from backend.api.routes.executions import add_execution_routes
 from backend.api.routes.files import UPLOAD, add_file_routes
 from backend.api.routes.graphs import add_graph_routes
@@ -27,6 +28,7 @@ from backend.api.routes.health import add_health_routes
 from backend.api.routes.integrations import add_integration_routes
 from backend.api.routes.library import add_library_routes
 from backend.api.routes.oauth import add_oauth_routes
+from backend.api.routes.onboarding import add_onboarding_routes
 from backend.api.routes.preferences import add_preference_routes
 from backend.api.routes.presets import add_preset_routes
 from backend.api.routes.reviews import add_review_routes
@@ -128,6 +130,8 @@ def _with_routes() -> RestApplication:
     add_schedule_routes(routes)
     add_library_routes(routes)
     add_builder_routes(routes)
+    add_credit_routes(routes)
+    add_onboarding_routes(routes)
     add_preference_routes(routes)
     add_sharing_routes(routes)
     add_preset_routes(routes)

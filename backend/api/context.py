@@ -16,6 +16,7 @@ from backend.services.audit import AuditService
 from backend.services.blocks import BlockService
 from backend.services.builder import BuilderService
 from backend.services.credentials import CredentialsService
+from backend.services.credits import CreditService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
@@ -93,6 +94,7 @@ class Context:
     schedules: ScheduleService
     library: LibraryService
     builder: BuilderService
+    credits: CreditService
     preferences: PreferenceService
     sharing: SharingService
     presets: PresetService

@@ -24,6 +24,7 @@ _UNAUTHENTICATED: Final = "HTTP401NotAuthenticatedError"
 _NAMES: Final = {
     "BaseGraph": "BaseGraph-Input",
     "BaseGraphOutput": "BaseGraph-Output",
+    "AddCreditsBody": "Body_postV2Add_credits_to_user",
     "ExecuteBody": "Body_postV1Execute_graph_agent",
     "ExecutePresetBody": "Body_postV2Execute_a_preset",
     "LibrarySort": "LibraryAgentSort",
@@ -31,6 +32,7 @@ _NAMES: Final = {
     "ExchangeBody": "Body_postV1Exchange_oauth_code_for_tokens",
     "HostScopedCredentialsInput": "HostScopedCredentials-Input",
     "HostScopedCredentialsOutput": "HostScopedCredentials-Output",
+    "TransactionType": "CreditTransactionType",
     "Status": "AgentExecutionStatus",
     "ApiKeyStatus": "APIKeyStatus",
     "Permission": "APIKeyPermission",

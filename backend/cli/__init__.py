@@ -49,6 +49,7 @@ COMMANDS: Final = {
         "backend.cli.oauth_apps:oauth_app",
         "Make, list and switch off apps that users may let in.",
     ),
+    "credits": ("backend.cli.credits:credits", "Show and grant credits."),
     "gen-encrypt-key": ("backend.cli.server:gen_encrypt_key", "Print a key for ENCRYPTION_KEY."),
     "completion": ("backend.cli.completion:completion", "Print what makes a shell complete agpt."),
 }

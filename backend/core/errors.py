@@ -11,6 +11,7 @@ AgentServerError
 │   ├── SignInNeeded     an account outside does not let us in any more; its owner must sign in
 │   ├── WebRefused       an address or request that may not leave this machine
 │   └── WebClientError   somebody else's server answered 4xx
+├── InsufficientBalance  there are not enough credits for it
 ├── Conflict             the thing is in a state in which this cannot be done
 ├── TooManyRequests      somebody asks more often than they may; says when to try again
 ├── Unavailable          a part that is needed does not answer now; try again
@@ -111,6 +112,10 @@ class BlockExecutionError(BlockError):
 
 class BlockUnknownError(BlockError):
     """A block raised something that nobody expected."""
+
+
+class InsufficientBalance(AgentServerError):
+    """There are not enough credits for this."""
 
 
 class Conflict(AgentServerError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backend.core import json
 from backend.core.block import Place
+from backend.core.credits import price_of
 from backend.core.errors import (
     BlockError,
     BlockExecutionError,
@@ -46,6 +47,7 @@ class BlockRun:
     A block about to run, or running.
 
     Attributes:
+        price: What is to be paid before the first try; it is paid once for all of them.
         skip: Outputs of an earlier attempt, on disk already; the first so many are passed over.
         ahead: Outputs since the node last waited for the disk.
         is_inline: Whether `outputs` works; otherwise `async_outputs` does.
@@ -64,6 +66,7 @@ class BlockRun:
         "effect",
         "execution",
         "is_inline",
+        "price",
         "skip",
         "usage",
     )
@@ -99,6 +102,7 @@ class BlockRun:
         self.skip = len(execution.outputs)
         self.ahead = 0
         self.cpu_s = 0.0
+        self.price = 0
         self.usage = usage
 
     def again(self) -> None:
@@ -238,7 +242,7 @@ def prepare(tools: EngineTools, loop: "RunLoop", execution: NodeExecution) -> Bl
         if execution.node.parts > 1:  # none of what was put together was too large; all may be
             loop.handed_on.require_within(own)
         context = context_for(tools, loop, execution, usage, desk)
-        return placed(
+        run = placed(
             tools.blocks,
             tools.rooms,
             tools.limits,
@@ -252,6 +256,9 @@ def prepare(tools: EngineTools, loop: "RunLoop", execution: NodeExecution) -> Bl
         raise
     except Exception as exc:  # border: the loading of a plugin
         raise failure_of(spec, exc) from exc
+    if tools.ledger is not None:
+        run.price = price_of(spec, own, tools.prices)
+    return run
 
 
 def placed(

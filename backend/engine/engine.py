@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from backend.core.catalog import Catalog
+from backend.core.credits import Prices
 from backend.core.execution import Execution
 from backend.core.ids import ExecutionId
 from backend.core.records import NoticeRecord
@@ -21,6 +22,7 @@ from backend.engine.tools import Blocks, EngineTools, Limits
 from backend.engine.worker import Worker
 from backend.ports.bus import EventPublisher
 from backend.ports.clock import Clock
+from backend.ports.credits import Ledger
 from backend.ports.dispatch import SignalSource
 from backend.ports.memory import Memories
 from backend.ports.processes import Processes
@@ -61,6 +63,8 @@ class Engine:
         limits: Limits,
         slots: int,
         end_notice: EndNotice,
+        ledger: Ledger | None = None,
+        prices: Prices | None = None,
     ) -> None:
         self._publisher = publisher
         self._signals = signals
@@ -81,6 +85,8 @@ class Engine:
             limits=limits,
             spawn=self._spawn,
             end_notice=end_notice,
+            ledger=ledger,
+            prices=prices or {},
         )
         self._tools = tools
         self.lag = LoopLag()

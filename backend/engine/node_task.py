@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from backend.core.block import Effect
-from backend.core.errors import StaleAttempt
+from backend.core.credits import Charge
+from backend.core.errors import InsufficientBalance, StaleAttempt, Unavailable
 from backend.core.policy import Failure
 from backend.core.reviews import DecisionPending
 from backend.core.step import NodeCancelled, NodeRetried
@@ -133,8 +134,10 @@ class NodeTask:
 
     async def _one_try(self) -> BlockFailed | None:
         try:
-            if self._run.effect is not Effect.PURE:
+            if self._run.effect is not Effect.PURE or self._run.price:
                 await self._tools.journal.saved(self._loop)
+            if self._run.price:
+                await self._pay()
             await self._in_time()
         except asyncio.CancelledError:
             return self._after_cancel()
@@ -146,6 +149,32 @@ class NodeTask:
             log.exception("node_task_broken", execution=self._loop.execution.id)
             return BlockFailed(f"internal error: {exc!r}", Failure.UNKNOWN)
         return self._too_late()
+
+    async def _pay(self) -> None:
+        """
+        Pay for the node, once for all its tries and for all attempts of its run.
+
+        Its key is that of the effect ledger: whoever begins this execution again after a crash
+        finds that it is paid. Raises BlockFailed if it cannot be.
+        """
+        run, record = self._run, self._loop.stored.record
+        assert self._tools.ledger is not None
+        charge = Charge(
+            user_id=record.user_id,
+            key=f"USAGE-{record.id}-{run.execution.id}",
+            amount=run.price,
+            block=run.execution.node.block.name,
+            graph_id=record.graph_id,
+            run_id=record.id,
+        )
+        try:
+            await self._tools.ledger.charge(charge, now_us=self._loop.now())
+        except InsufficientBalance as exc:
+            raise BlockFailed(str(exc), Failure.INPUT) from exc
+        except Unavailable as exc:
+            raise BlockFailed(f"it could not be paid for: {exc}", Failure.UNAVAILABLE) from exc
+        run.usage.cost += run.price
+        run.price = 0
 
     async def _in_time(self) -> None:
         limit_s, _ = self._time_limit()

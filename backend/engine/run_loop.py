@@ -294,7 +294,7 @@ class RunLoop:
         except AgentServerError as exc:
             self._apply(NodeEnded(ordinal=execution.ordinal, at_us=self.now(), error=str(exc)))
             return
-        if run.effect is Effect.PURE and run.is_inline:
+        if run.effect is Effect.PURE and run.is_inline and not run.price:
             self._inline.append(_Inline(run, run.outputs()))
             return
         self.start_task(NodeTask(self, self._tools, run))

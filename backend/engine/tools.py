@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from backend.core.catalog import Catalog
+from backend.core.credits import Prices
 from backend.core.execution import Execution
 from backend.core.records import NoticeRecord
 from backend.engine.journal import Journal
 from backend.engine.places import Rooms
 from backend.ports.clock import Clock
+from backend.ports.credits import Ledger
 from backend.ports.memory import Memories
 from backend.ports.storage import StoredRun
 from backend.ports.web import WebClient
@@ -64,6 +66,8 @@ class EngineTools:
     limits: Limits = field(default_factory=Limits)
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     end_notice: Callable[[StoredRun, Execution], NoticeRecord | None] = lambda *_: None
+    ledger: Ledger | None = None  #: None: nothing is paid for
+    prices: Prices = field(default_factory=dict)
     nesting: "Nesting" = field(init=False)
     left_alone: "set[asyncio.Task[None]]" = field(default_factory=set)
 

@@ -14,6 +14,9 @@ from backend.core.plan import Inputs, NodePlan, Refusal
 #: Runs a block with its checked input, for a user, outside of any run.
 BlockRunner: TypeAlias = Callable[[BlockSpec, Inputs, UserId], Awaitable[Sequence[Output]]]
 
+#: Takes what a block with its checked input costs a user, or raises.
+Payer: TypeAlias = Callable[[UserId, BlockSpec, Inputs], Awaitable[None]]
+
 #: Blocks that mean something only inside a graph.
 _ONLY_IN_GRAPHS = frozenset({BlockType.AGENT, BlockType.NOTE})
 
@@ -21,7 +24,9 @@ _ONLY_IN_GRAPHS = frozenset({BlockType.AGENT, BlockType.NOTE})
 class BlockService:
     """The blocks of this installation."""
 
-    def __init__(self, *, catalog: Catalog, run: BlockRunner) -> None:
+    def __init__(self, *, catalog: Catalog, run: BlockRunner, pay: Payer | None = None) -> None:
+        """Run blocks with *run*, when *pay* has taken what they cost."""
+        self._pay = pay
         self._catalog = catalog
         self._run = run
 
@@ -39,6 +44,7 @@ class BlockService:
             NotFound: If there is no such block.
             NotAllowed: If it is switched off.
             BlockError: If it refuses its input, or fails.
+            InsufficientBalance: If the user cannot pay for it.
         """
         block = self._catalog.get(block_id)
         if block is None:
@@ -46,6 +52,8 @@ class BlockService:
         if block.disabled:
             raise NotAllowed(f"Block #{block_id} is disabled.")
         prepared = self._prepared(block, inputs)
+        if self._pay is not None:
+            await self._pay(user_id, block, prepared)
         outputs: dict[str, list[Any]] = {}
         for pin, value in await self._run(block, prepared, user_id):
             outputs.setdefault(pin, []).append(value)

@@ -14,6 +14,7 @@ from backend.ports.clock import Clock
 from backend.ports.credentials import CredentialsStore
 from backend.ports.dispatch import Dispatcher, SignalKind
 from backend.ports.storage import Storage
+from backend.services.credits import CreditService
 from backend.services.graphs import GraphService
 from backend.services.lent import with_lent
 from backend.services.runnable import ReadyGraph, Runnable, asked_of, require_runnable
@@ -62,13 +63,16 @@ class ExecutionService:
         credentials: CredentialsStore,
         catalog: Catalog,
         clock: Clock,
+        credits_: CreditService | None = None,
     ) -> None:
+        """Take what runs need; without *credits_* nobody has to have any."""
         self._storage = storage
         self._dispatcher = dispatcher
         self._graphs = graphs
         self._credentials = credentials
         self._catalog = catalog
         self._clock = clock
+        self._credits = credits_
 
     async def start(
         self,
@@ -89,7 +93,9 @@ class ExecutionService:
             BadRequest: If there is no such graph (spec/contract.md 6 has it so), or no node to
                 start with, or an input does not fit.
             GraphInvalid: If the graph cannot run as it is, by node.
+            InsufficientBalance: If the user has no credits left.
         """
+        await self._require_credits(user_id)
         try:
             ready = await self._ready(user_id, graph_id, version)
             # Storage looks again: the graph may have been deleted since its plan was made.
@@ -124,6 +130,7 @@ class ExecutionService:
         run_id = ExecutionId(derived_id(user_id, "start", key))
         known = await self._storage.of(user_id).execution(run_id)
         if known is None:
+            await self._require_credits(user_id)
             try:
                 ready = await self._ready(user_id, graph_id, version)
                 new = replace(await self._new_run(user_id, ready, request), id=run_id)
@@ -142,6 +149,10 @@ class ExecutionService:
         ):
             raise Conflict(f"this Idempotency-Key has started run #{known.id}, which is another")
         return known, True
+
+    async def _require_credits(self, user_id: UserId) -> None:
+        if self._credits is not None:
+            await self._credits.require_some(user_id)
 
     async def prepare(
         self,

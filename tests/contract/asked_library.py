@@ -64,3 +64,15 @@ async def ask_preferences(ask: Ask) -> None:
     assert await ask("postV1Update user email", "ann@example.com") == {"email": "ann@example.com"}
     token = unsubscribe_token(ANN, UNSUBSCRIBE_KEY)
     await ask("postV1One click email unsubscribe", query=f"token={token}")
+
+
+async def ask_credits(ask: Ask) -> None:
+    """Look at credits, give some, and look at what new users are led through."""
+    assert await ask("getV1Get user credits") == {"credits": 70}  # of 100; one block was paid for
+    history = await ask("getV1Get credit history")
+    assert sorted(one["amount"] for one in history["transactions"]) == [-30, 100]
+    body = {"user_id": ANN, "amount": 30, "comments": "for the tests"}
+    given = await ask("postV2Add credits to user", body, role="admin")
+    assert given["new_balance"] == 100
+    onboarding = await ask("getV1Is onboarding enabled")
+    assert onboarding == {"is_onboarding_enabled": False, "is_chat_enabled": False}

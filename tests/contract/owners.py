@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from backend.adapters.storage.credits import SqlLedger
+from backend.core.ids import UserId
 from tests.contract.api_keys import key_of, text_of_key
 from tests.contract.oauth import app_of
 from tests.contract.rest_server import Json, RestServer
@@ -105,6 +107,13 @@ async def _mail_limit(owner: Owner) -> str:
     return str((await owner.made("POST", "/api/auth/user/preferences", body))["email"])
 
 
+async def _charge(owner: Owner) -> str:
+    # No server of the matrix has credits on: the row is the ledger's own.
+    ledger = SqlLedger(owner.server.storage.database)
+    await ledger.of(UserId(owner.user)).grant(5, key=f"for-{owner.user}", reason="", now_us=1)
+    return f"for-{owner.user}"
+
+
 #: How one of each kind of thing is made, by the name that its id has in routes and bodies.
 MAKERS: Final[dict[str, Makes]] = {
     "graph_id": _graph,
@@ -118,6 +127,7 @@ MAKERS: Final[dict[str, Makes]] = {
     "library_agent_id": _library_agent,
     "cred_id": _credentials,
     "search": _search,
+    "charge": _charge,
     "key_id": key_of,
     "key_text": text_of_key,
     "mail_limit": _mail_limit,

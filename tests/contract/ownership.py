@@ -56,6 +56,7 @@ NO_IDS: Final[dict[str, str]] = {
     "sink_id": "a node of the graph in the same body",
     "forked_from_id": "told, never looked up",
     "client_id": "of an app, which is everybody's to let in",
+    "user_id": "whose credits an administrator changes; who is none hears 403",
     "search_id": "of the caller's own searches; any other begins a new one (test_builder.py)",
     "block_ids": "blocks are everybody's",
 }

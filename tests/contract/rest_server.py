@@ -18,6 +18,7 @@ from backend.adapters.dispatch.local import LocalDispatcher, LocalSignalSource
 from backend.adapters.storage import SqlStorage, open_storage, reviews, schema, tables
 from backend.adapters.storage.audit_log import SqlAuditLog
 from backend.adapters.storage.credentials import SqlCredentials
+from backend.adapters.storage.credits import SqlLedger
 from backend.adapters.storage.migrate import migrate
 from backend.api.asgi import create_app
 from backend.api.context import Context, Health
@@ -33,6 +34,7 @@ from backend.ports.dispatch import SignalKind
 from backend.ports.files import FileLimits
 from backend.services.audit import AuditService
 from backend.services.blocks import BlockService
+from backend.services.credits import CreditService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
@@ -52,6 +54,7 @@ from tests.contract.webhook_parts import webhooks_of
 
 KEY = "a key that only tests use, long enough"
 UNSUBSCRIBE_KEY = "another key that only tests use"
+PRICES = {"CalculatorBlock": 30}
 ANN = UserId("ann")
 BOB = UserId("bob")
 
@@ -236,15 +239,18 @@ def _empty_database() -> bytes:
 
 @asynccontextmanager
 async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
-    """Give a server with an empty database; *options* go to `create_app`."""
+    """Give a server with an empty database; *options* go to `create_app`. With *refill*, credits are on."""
     enabled = options.pop("auth_enabled", True)
+    refill = options.pop("refill", None)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "agpt.sqlite"
         path.write_bytes(_empty_database())
         storage, clock, catalog = open_storage(path), FakeClock(), load_catalog()
         signals = f"ipc://{folder}/signals"
         dispatcher = LocalDispatcher(signals)
-        context = make_context(storage, dispatcher, catalog, clock, auth_enabled=enabled)
+        context = make_context(
+            storage, dispatcher, catalog, clock, auth_enabled=enabled, refill=refill
+        )
         app = create_app(context, version="0.0.0", **options)
         conformance = Conformance()
         transport = JudgedTransport(app, conformance)
@@ -278,11 +284,14 @@ def make_context(
     clock: FakeClock,
     *,
     auth_enabled: bool = True,
+    refill: int | None = None,
 ) -> Context:
     """Return all services over *storage*."""
     users = UserService(storage=storage, clock=clock)
     sign_in = SignIn(storage, clock, KEY)
     graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
+    ledger = None if refill is None else SqlLedger(storage.database, refill=refill)
+    credits_ = CreditService(ledger=ledger, storage=storage, clock=clock, prices=PRICES)
     executions = ExecutionService(
         storage=storage,
         credentials=SqlCredentials(storage.database),
@@ -290,8 +299,8 @@ def make_context(
         graphs=graphs,
         catalog=catalog,
         clock=clock,
+        credits_=credits_,
     )
-
     webhooks = webhooks_of(storage, executions, clock)
     library = library_of(storage, graphs, clock)
 
@@ -302,12 +311,13 @@ def make_context(
     return Context(
         audit=AuditService(log=SqlAuditLog(storage.database), clock=clock),
         users=users,
-        blocks=BlockService(catalog=catalog, run=_run_block),
+        blocks=BlockService(catalog=catalog, run=_run_block, pay=credits_.pay),
         graphs=graphs,
         imports=imports_of(storage, graphs, catalog),
         executions=executions,
         sharing=sharing_of(storage, ""),
         library=library,
+        credits=credits_,
         builder=builder_of(storage, library, catalog, clock),
         preferences=preferences_of(storage, clock, UNSUBSCRIBE_KEY),
         presets=PresetService(

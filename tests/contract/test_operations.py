@@ -9,9 +9,15 @@ from pydantic import TypeAdapter
 
 from backend.api.wire.answers import ANSWERS
 from backend.core.status import Status
-from tests.contract.asked_library import ask_builder, ask_library, ask_preferences, ask_sharing
+from tests.contract.asked_library import (
+    ask_builder,
+    ask_credits,
+    ask_library,
+    ask_preferences,
+    ask_sharing,
+)
 from tests.contract.asked_oauth import ask_oauth
-from tests.contract.rest_server import ANN, CALCULATOR, RestServer, sample_graph
+from tests.contract.rest_server import ANN, CALCULATOR, RestServer, rest_server, sample_graph
 from tests.contract.stored import API_KEY
 from tests.contract.triggered import full, setup, triggered_graph
 from tests.contract.write_operations import operations, text
@@ -113,9 +119,12 @@ async def test_the_documentation_names_components_as_the_contract_does(
     } <= names
 
 
-async def test_every_built_operation_answers_in_the_contracts_shape(server: RestServer) -> None:
-    asked = _Asked(server)
+async def test_every_built_operation_answers_in_the_contracts_shape() -> None:
+    async with rest_server(refill=100) as server:
+        await _ask_all(_Asked(server))
 
+
+async def _ask_all(asked: "_Asked") -> None:
     await asked.users_and_blocks()
     await asked.graphs()
     await asked.runs()
@@ -126,17 +135,18 @@ async def test_every_built_operation_answers_in_the_contracts_shape(server: Rest
     await asked.webhooks()
     await ask_library(asked.ask, asked.graph_id)
     await ask_builder(asked.ask)
+    await ask_credits(asked.ask)
     await ask_preferences(asked.ask)
     await ask_sharing(asked.ask, asked.graph_id)
     await asked.credentials()
     await asked.api_keys()
-    await ask_oauth(asked.ask, server, asked.seen)
+    await ask_oauth(asked.ask, asked.server, asked.seen)
     await asked.deletions()
     await asked.audit()
 
     assert asked.seen == BUILT | ADDED
     # The judge of answers, which every test of these has, has seen each of them.
-    assert server.conformance.seen.keys() == BUILT
+    assert asked.conformance.seen.keys() == BUILT
 
 
 class _Asked:
@@ -145,6 +155,8 @@ class _Asked:
     def __init__(self, server: RestServer) -> None:
         self.seen: set[str] = set()
         self._server = server
+        self.conformance = server.conformance
+        self.server = server
         self._graph: dict[str, Any] = {}
         self._run: dict[str, Any] = {}
         self._schedule: dict[str, Any] = {}

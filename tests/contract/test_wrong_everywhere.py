@@ -13,6 +13,7 @@ from tests.contract.oauth import OAUTH, make_app
 from tests.contract.rest_server import CALCULATOR, Json, RestServer, rest_server, sample_graph
 from tests.contract.stored import EVERY_KIND
 from tests.contract.test_builder import REQUESTS as BUILDER_REQUESTS
+from tests.contract.test_credits import REQUESTS as CREDIT_REQUESTS
 from tests.contract.test_library import AGENTS, agent_of
 from tests.contract.test_preferences import REQUESTS as PREFERENCE_REQUESTS
 from tests.contract.test_sharing import REQUESTS as SHARING_REQUESTS
@@ -30,6 +31,8 @@ WITHOUT_ROW: Final = {
     **dict.fromkeys(
         [
             "GET /api/graphs",
+            "GET /api/credits",
+            "GET /api/onboarding/enabled",
             "GET /api/auth/user/preferences",
             "GET /api/builder/counts",
             "GET /api/builder/suggestions",
@@ -136,6 +139,11 @@ SENT: Final[list[tuple[str, str, Json]]] = [
         "/api/auth/user/preferences",
         {"email": "a@example.com", "preferences": {"AGENT_RUN": False}, "daily_limit": 3},
     ),
+    (
+        "POST",
+        "/api/credits/admin/add_credits",
+        {"user_id": "x", "amount": 1, "comments": "c"},
+    ),
     ("POST", f"{PRESETS}/setup-trigger", setup(_GRAPH, agent_credentials=_CREDENTIALS)),
     ("POST", KEYS, new_key(expires_at="2027-01-01T00:00:00Z", description="d")),
     ("PUT", f"{KEYS}/{{key_id}}/permissions", {"permissions": ["IDENTITY"]}),
@@ -189,6 +197,7 @@ async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestSe
             *LIBRARY_REQUESTS,
             *SHARING_REQUESTS,
             *BUILDER_REQUESTS,
+            *CREDIT_REQUESTS,
             *CREDENTIALS_REQUESTS,
             *KEY_REQUESTS,
             *PREFERENCE_REQUESTS,

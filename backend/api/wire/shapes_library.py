@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from backend.api.wire.graphs import GraphSettings
 from backend.api.wire.preferences import NotificationType
 from backend.api.wire.shapes import GraphTriggerInfo, Pagination, Values
+from backend.core.credits import TransactionType as CreditTransactionType
 from backend.core.library import LibraryStatus as LibraryAgentStatus
 from backend.core.status import Status as AgentExecutionStatus
 from backend.services.builder import SearchKind
@@ -173,6 +174,48 @@ class SuggestionsResponse(BaseModel):
     top_blocks: list[BlockInfo]
 
 
+class UserTransaction(BaseModel):
+    """What changed a balance."""
+
+    transaction_key: str = ""
+    transaction_time: datetime | None = None
+    transaction_type: CreditTransactionType = CreditTransactionType.USAGE
+    amount: int = 0
+    running_balance: int = 0
+    current_balance: int = 0
+    description: str | None = None
+    usage_graph_id: str | None = None
+    usage_execution_id: str | None = None
+    usage_node_count: int = 0
+    usage_start_time: datetime | None = None
+    user_id: str
+    user_email: str | None = None
+    reason: str | None = None
+    admin_email: str | None = None
+    extra_data: str | None = None
+
+
+class TransactionHistory(BaseModel):
+    """What changed a balance, and where to ask for more."""
+
+    transactions: list[UserTransaction]
+    next_transaction_time: datetime | None
+
+
+class AddUserCreditsResponse(BaseModel):
+    """What somebody has now."""
+
+    new_balance: int
+    transaction_key: str
+
+
+class OnboardingStatusResponse(BaseModel):
+    """What front ends lead new users through."""
+
+    is_onboarding_enabled: bool
+    is_chat_enabled: bool
+
+
 class NotificationPreference(BaseModel):
     """What an account wants to be told."""
 
@@ -221,6 +264,10 @@ ANSWERS: dict[str, Any] = {
     "postV1Update notification preferences": NotificationPreference,
     "postV1Update user email": dict[str, str],
     "postV1One click email unsubscribe": Any,
+    "getV1Get user credits": dict[str, int],
+    "getV1Get credit history": TransactionHistory,
+    "postV2Add credits to user": AddUserCreditsResponse,
+    "getV1Is onboarding enabled": OnboardingStatusResponse,
     "postV1EnableExecutionSharing": ShareResponse,
     "getV1GetSharedExecution": SharedExecutionResponse,
 }

@@ -11,6 +11,7 @@ from backend.adapters.clock import SystemClock
 from backend.adapters.storage import SqlStorage, open_storage
 from backend.adapters.storage.migrate import migrate
 from backend.adapters.storage.user_storage import SqlUserStorage
+from backend.core.credits import Prices
 from backend.core.errors import Unavailable
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId, UserId
@@ -19,6 +20,7 @@ from backend.core.status import FINAL
 from backend.engine.engine import Engine
 from backend.engine.tools import Limits
 from backend.ports.bus import Attached, NodeChanged, RunChanged
+from backend.ports.credits import Ledger
 from backend.ports.dispatch import NOBODY, Signal, SignalKind
 from backend.ports.processes import Processes
 from tests.unit.engine.engine_blocks import CATALOG, Notes, NotingBlocks
@@ -205,6 +207,8 @@ class House:
         slots: int = 100,
         limits: Limits | None = None,
         processes: Processes | None = None,
+        ledger: Ledger | None = None,
+        prices: Prices | None = None,
     ) -> AsyncIterator[Engine]:
         """An engine at work; afterwards it is killed, not stopped."""
         engine = Engine(
@@ -219,6 +223,8 @@ class House:
             limits=limits or Limits(),
             slots=slots,
             end_notice=lambda *_: None,
+            ledger=ledger,
+            prices=prices,
         )
         up, stopping = asyncio.Event(), asyncio.Event()
         serving = asyncio.create_task(
