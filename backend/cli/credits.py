@@ -9,6 +9,7 @@ import click
 
 from backend.cli import HyphenGroup
 from backend.cli.options import json_option, print_json
+from backend.cli.recorded import recorded
 from backend.cli.server import data_dir_option, overrides_of
 from backend.core.ids import DEFAULT_USER_ID, UserId
 
@@ -56,9 +57,10 @@ def show(*, user: str, as_json: bool, data_dir: Path | None) -> None:
 @data_dir_option
 def grant(*, user: str, amount: int, reason: str, as_json: bool, data_dir: Path | None) -> None:
     """Give USER so many credits; with an amount below zero (after --), take them."""
-    balance, key = _with_credits(
-        data_dir, lambda service: service.grant(UserId(user), amount, reason=reason)
-    )
+    with recorded("grant_credits", "user", user, user=user):
+        balance, key = _with_credits(
+            data_dir, lambda service: service.grant(UserId(user), amount, reason=reason)
+        )
     if as_json:
         print_json({"user_id": user, "credits": balance, "transaction_key": key})
     else:
