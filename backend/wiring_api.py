@@ -77,6 +77,7 @@ def _context(
     web = _web(settings, stack)
     users = UserService(storage=storage, clock=clock)
     sign_in = SignIn(settings, storage, clock)
+    accounts = sign_in.account_service()
     credits_ = around.credits_of(settings, storage, clock)
     graphs, executions = _graphs_and_runs(storage, dispatcher, catalog, credits_)
     base_url = settings.platform_base_url or settings.rest_address(port)
@@ -86,7 +87,7 @@ def _context(
     return Context(
         audit=_audit(storage, clock),
         users=users,
-        accounts=sign_in.account_service(),
+        accounts=accounts,
         sessions=sign_in.session_service(),
         oidc=sign_in.oidc_service(web, base_url),
         blocks=_blocks(settings, catalog, storage, web, credits_, stack),

@@ -277,6 +277,11 @@ def _files(clock: FakeClock) -> TransientFiles:
     )
 
 
+def _credits(storage: SqlStorage, clock: FakeClock, refill: int | None) -> CreditService:
+    ledger = None if refill is None else SqlLedger(storage.database, refill=refill)
+    return CreditService(ledger=ledger, storage=storage, clock=clock, prices=PRICES)
+
+
 def make_context(
     storage: SqlStorage,
     dispatcher: LocalDispatcher,
@@ -290,8 +295,7 @@ def make_context(
     users = UserService(storage=storage, clock=clock)
     sign_in = SignIn(storage, clock, KEY)
     graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
-    ledger = None if refill is None else SqlLedger(storage.database, refill=refill)
-    credits_ = CreditService(ledger=ledger, storage=storage, clock=clock, prices=PRICES)
+    credits_ = _credits(storage, clock, refill)
     executions = ExecutionService(
         storage=storage,
         credentials=SqlCredentials(storage.database),
