@@ -107,6 +107,11 @@ class WaryProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, why: str) -> None:
         if self._is_refused or self.transport.is_closing():
             return
+        self._is_refused = True
+        self._stop_waiting()
+        if self._has_begun_to_answer():
+            self.transport.abort()
+            return
         body = why.encode()
         self.transport.write(
             STATUS_LINE[status]
@@ -114,11 +119,18 @@ class WaryProtocol(HttpToolsProtocol):
             + b"content-length: %d\r\n\r\n" % len(body)
             + body
         )
-        self._stop_waiting()
-        self._is_refused = True
         # Closed at once, with something still to be read, it would be reset, and the answer lost.
         self.transport.write_eof()
         self._timer = self.loop.call_later(self.last_s, self.transport.abort)
+
+    def _has_begun_to_answer(self) -> bool:
+        """Say whether half an answer is out; whoever makes one hears that nobody is there."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        cycle.disconnected = True
+        cycle.message_event.set()
+        return bool(cycle.response_started)
 
     def _give_up(self) -> None:
         self._timer = None
@@ -135,10 +147,7 @@ class WaryProtocol(HttpToolsProtocol):
         if self._received - received >= self.body_bytes or self.flow.read_paused:
             self._timer = self.loop.call_later(self.body_s, self._look_again, self._received)
             return
-        if self.cycle.response_started:
-            self.transport.abort()
-        else:
-            self._refuse(408, _TOO_SLOW)
+        self._refuse(408, _TOO_SLOW)
 
     def _wants_more(self) -> bool:
         """Say whether the body of the request under way is not here yet."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from backend.api import middleware
 from backend.api.wary import WaryProtocol
 from tests.security.real_server import LIMIT_S, RealServer, real_server, status_of
 
@@ -159,8 +160,12 @@ async def test_a_second_request_has_its_own_time(
         ["X: a\x00b"],
     ],
 )
-async def test_a_request_with_two_ends_is_none(server: RealServer, lines: list[str]) -> None:
+async def test_a_request_with_two_ends_is_none(
+    server: RealServer, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What comes after the first end would be the next request of somebody else."""
+    failed: list[object] = []
+    monkeypatch.setattr(middleware.log, "exception", lambda *said, **_: failed.append(said))
     hidden = b"0\r\n\r\nGET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
     head = "\r\n".join(["POST /health/live HTTP/1.1", "Host: x", *lines, "", ""]).encode()
 
@@ -168,6 +173,9 @@ async def test_a_request_with_two_ends_is_none(server: RealServer, lines: list[s
 
     assert status_of(answer) == 400
     assert b"alive" not in answer
+    await asyncio.sleep(0)
+    assert await alive(server)
+    assert failed == []  # whoever was answering hears that nobody is there
 
 
 async def test_a_body_over_the_limit_is_refused_however_it_comes(server: RealServer) -> None:
