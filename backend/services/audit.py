@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from backend.core.audit import Actor, AuditEntry, By, ChainBreak, Fact, Head, Outcome
-from backend.core.errors import NotAllowed
+from backend.core.errors import LoginRefused, NotAllowed
 from backend.ports.audit import (
     Audited,
     AuditLog,
@@ -81,7 +81,7 @@ class AuditService:
         with under(made):
             try:
                 yield made
-            except NotAllowed:
+            except (NotAllowed, LoginRefused):
                 await self._refused(made)
                 raise
             except Exception:
@@ -126,7 +126,8 @@ class AuditService:
     async def _refused(self, made: Recording) -> None:
         actor = made.actor
         # Who is refused again and again must not fill the disk with it.
-        same = (actor.who, actor.by_id, actor.acting_for, made.verb, made.kind)
+        whom = str(made.facts.get("user", ""))
+        same = (actor.who, actor.by_id, actor.acting_for, made.verb, made.kind, whom, actor.address)
         if made.verb and self._is_news(same, _REFUSED_AGAIN_S):
             await self._log.append(made.entry(Outcome.REFUSED))
 

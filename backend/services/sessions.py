@@ -13,7 +13,7 @@ from backend.core.audit import By
 from backend.core.errors import LoginRefused, NotFound, TooManyRequests
 from backend.core.ids import SessionId, UserId
 from backend.ports.accounts import Accounts, PasswordHasher
-from backend.ports.audit import name_actor, name_object
+from backend.ports.audit import add_facts, name_actor, name_object
 from backend.ports.clock import Clock
 from backend.services.local_tokens import LocalKey, hash_of, new_token, sign
 from backend.services.rates import RateLimit, address_key
@@ -102,11 +102,14 @@ class SessionService:
         good = await self._matches(known, password)
         if account is None or not good or account.is_disabled:
             log.info("login_refused", user=account and account.id, address=place.address)
+            # What was typed is not kept: it may be a password in the wrong field.
+            add_facts(user=account.id if account else "")
             raise LoginRefused
+        begun = await self.begin(account, place)
         if known is not None and self._passwords.is_outdated(known):
             fresh = await self._hash(password)
             await self._accounts.of(account.id).set_password(fresh, now_us=self._clock.now_us())
-        return await self.begin(account, place)
+        return begun
 
     async def begin(self, account: AccountRecord, place: Place) -> SignedIn:
         """Begin a session of somebody who has been recognised."""

@@ -6,7 +6,7 @@ import jwt
 import pytest
 
 from backend.core.accounts import Role
-from backend.core.audit import By
+from backend.core.audit import By, Outcome
 from backend.core.ids import DEFAULT_USER_ID
 from backend.services.audit import AuditQuery
 from tests.contract.rest_server import KEY, Json, RestServer
@@ -296,8 +296,9 @@ async def test_who_signs_in_and_out_is_in_the_audit_log(server: RestServer, cora
     await log_in(server, "not it at all")
     await server.client.post("/api/auth/logout", headers=bearer(tokens))
 
-    entries = await server.context.audit.listed(AuditQuery(kind="session"))
+    found = await server.context.audit.listed(AuditQuery(kind="session"))
 
+    entries = [one for one in found if one.entry.outcome is Outcome.DONE]
     done = [(one.entry.verb, one.entry.actor.who, one.entry.actor.by) for one in entries]
     assert done == [("log_out", cora, By.SESSION), ("log_in", cora, By.SESSION)]
     assert {one.entry.object_id for one in entries} == {tokens["session_id"]}
@@ -311,3 +312,19 @@ async def make_owner(server: RestServer) -> None:
 
 def refresh_of(tokens: Json) -> Json:
     return {"refresh_token": tokens["refresh_token"]}
+
+
+async def test_refused_logins_are_in_the_audit_log_and_what_was_typed_is_not(
+    server: RestServer, cora: str
+) -> None:
+    """Once a minute for each account and address: whoever guesses must not fill the disk."""
+    for _ in range(3):
+        assert (await log_in(server, "wrong")).status_code == 401
+    assert (await log_in(server, "wrong", "my-password@example.com")).status_code == 401
+    await signed_in(server)
+
+    done, unknown, refused = await server.context.audit.listed(AuditQuery(verb="log_in"))
+    assert (done.entry.outcome, done.entry.actor.who) == (Outcome.DONE, cora)
+    for row, user in ((unknown, ""), (refused, cora)):
+        assert (row.entry.outcome, row.entry.facts) == (Outcome.REFUSED, {"user": user})
+        assert (row.entry.actor.who, row.entry.actor.address) == ("", "127.0.0.1")

@@ -120,7 +120,10 @@ async def test_a_wrong_request_is_refused_and_nothing_is_written(
 
     assert response.status_code == status, response.text
     assert says in response.text
-    assert await server.row_counts() == before
+    after = await server.row_counts()
+    if status == 401:  # a wrong password is in the audit log, and nowhere else
+        after["audit"], after["audit_head"] = before["audit"], before["audit_head"]
+    assert after == before
 
 
 #: Bodies that are no JSON that could be kept, by what is wrong with them.
