@@ -36,6 +36,7 @@ from backend.api.routes.schedules import add_schedule_routes
 from backend.api.routes.sharing import add_sharing_routes
 from backend.api.routes.users import add_user_routes
 from backend.api.routes.webhooks import add_webhook_routes
+from backend.api.routes.workspace import add_workspace_routes
 from backend.api.routing import Routes
 
 #: Answers from this size on are compressed (spec/contract.md 3.3).
@@ -140,6 +141,7 @@ def _with_routes() -> RestApplication:
     add_review_routes(routes)
     add_block_routes(routes)
     add_file_routes(routes)
+    add_workspace_routes(routes)
     add_user_routes(routes)
     add_audit_routes(routes)
     add_api_key_routes(routes)

@@ -1,13 +1,15 @@
 """Files that people send before a run needs them."""
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Final
+from typing import BinaryIO, Final
 
 from backend.core.errors import BadRequest
 from backend.core.ids import UserId
 from backend.ports.clock import Clock
-from backend.ports.files import Files, NewFile, StoredFile
+from backend.ports.files import PIECE_BYTES, FileId, Files, NewFile, StoredFile
 
 HOURS: Final = range(1, 49)
 _HOUR_US: Final = 3600 * 1_000_000
@@ -51,6 +53,25 @@ class FileService:
             expires_us=self._clock.now_us() + hours * _HOUR_US,
         )
         return await self._files.of(user_id).save(new, _not_empty(upload.content))
+
+    async def download(
+        self, user_id: UserId, file_id: FileId
+    ) -> tuple[StoredFile, AsyncIterator[bytes]]:
+        """
+        Return a file of *user_id*, and its content in pieces; walk it to its end, or close it.
+
+        Raises:
+            NotFound: If there is none, or it is somebody else's.
+        """
+        mine = self._files.of(user_id)
+        stored = await mine.find(file_id)
+        return stored, _pieces(await mine.open(file_id))
+
+
+async def _pieces(content: BinaryIO) -> AsyncIterator[bytes]:
+    with closing(content):
+        while piece := await asyncio.to_thread(content.read, PIECE_BYTES):
+            yield piece
 
 
 async def _not_empty(content: AsyncIterable[bytes]) -> AsyncIterator[bytes]:

@@ -114,6 +114,12 @@ async def _charge(owner: Owner) -> str:
     return f"for-{owner.user}"
 
 
+async def _file(owner: Owner) -> str:
+    files = {"file": (f"{owner.user}.txt", owner.user.encode(), "text/plain")}
+    made = await owner.made("POST", "/api/files/upload", files=files)
+    return str(made["file_uri"]).removeprefix("workspace://")
+
+
 #: How one of each kind of thing is made, by the name that its id has in routes and bodies.
 MAKERS: Final[dict[str, Makes]] = {
     "graph_id": _graph,
@@ -127,6 +133,7 @@ MAKERS: Final[dict[str, Makes]] = {
     "library_agent_id": _library_agent,
     "cred_id": _credentials,
     "search": _search,
+    "file_id": _file,
     "charge": _charge,
     "key_id": key_of,
     "key_text": text_of_key,

@@ -256,6 +256,12 @@ class _Asked:
         TypeAdapter(ANSWERS[name]).validate_json(response.content)
         _has(response.json(), BY_ID[name]["answer"], name)
         self.seen.add(name)
+        file_id = response.json()["file_uri"].removeprefix("workspace://")
+        name = "getWorkspaceDownload file by id"
+        path = BY_ID[name]["path"].format(file_id=file_id)
+        response = await self._server.ask("GET", path)
+        assert (response.status_code, response.content) == (200, b"hi")
+        self.seen.add(name)
 
     async def reviews(self) -> None:
         settings = {"human_in_the_loop_safe_mode": True, "sensitive_action_safe_mode": True}

@@ -17,6 +17,7 @@ from tests.contract.test_credits import REQUESTS as CREDIT_REQUESTS
 from tests.contract.test_library import AGENTS, agent_of
 from tests.contract.test_preferences import REQUESTS as PREFERENCE_REQUESTS
 from tests.contract.test_sharing import REQUESTS as SHARING_REQUESTS
+from tests.contract.test_workspace import REQUESTS as WORKSPACE_REQUESTS
 from tests.contract.test_wrong_api_keys import REQUESTS as KEY_REQUESTS
 from tests.contract.test_wrong_credentials import REQUESTS as CREDENTIALS_REQUESTS
 from tests.contract.test_wrong_library import REQUESTS as LIBRARY_REQUESTS
@@ -197,6 +198,7 @@ async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestSe
             *LIBRARY_REQUESTS,
             *SHARING_REQUESTS,
             *BUILDER_REQUESTS,
+            *WORKSPACE_REQUESTS,
             *CREDIT_REQUESTS,
             *CREDENTIALS_REQUESTS,
             *KEY_REQUESTS,

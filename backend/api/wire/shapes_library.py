@@ -264,6 +264,7 @@ ANSWERS: dict[str, Any] = {
     "postV1Update notification preferences": NotificationPreference,
     "postV1Update user email": dict[str, str],
     "postV1One click email unsubscribe": Any,
+    "getWorkspaceDownload file by id": Any,
     "getV1Get user credits": dict[str, int],
     "getV1Get credit history": TransactionHistory,
     "postV2Add credits to user": AddUserCreditsResponse,
