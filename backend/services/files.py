@@ -55,7 +55,7 @@ class FileService:
         return await self._files.of(user_id).save(new, _not_empty(upload.content))
 
     async def download(
-        self, user_id: UserId, file_id: FileId
+        self, user_id: UserId, file_id: str
     ) -> tuple[StoredFile, AsyncIterator[bytes]]:
         """
         Return a file of *user_id*, and its content in pieces; walk it to its end, or close it.
@@ -64,8 +64,8 @@ class FileService:
             NotFound: If there is none, or it is somebody else's.
         """
         mine = self._files.of(user_id)
-        stored = await mine.find(file_id)
-        return stored, _pieces(await mine.open(file_id))
+        stored = await mine.find(FileId(file_id))
+        return stored, _pieces(await mine.open(stored.id))
 
 
 async def _pieces(content: BinaryIO) -> AsyncIterator[bytes]:

@@ -9,7 +9,6 @@ from fastapi.responses import StreamingResponse
 
 from backend.api.context import caller_of, context_of
 from backend.api.routing import PREFIX, Routes
-from backend.ports.files import FileId
 
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,80}", re.ASCII)
 _NOT_PLAIN: Final = re.compile(r"[^ !#$&+.0-9A-Z^_`a-z{}~-]", re.ASCII)
@@ -28,9 +27,7 @@ def add_workspace_routes(routes: Routes) -> None:
 
 async def download_file(request: Request, file_id: str) -> Response:
     """Return the content of a file of the caller, to be saved and never shown."""
-    stored, pieces = await context_of(request).files.download(
-        caller_of(request).user_id, FileId(file_id)
-    )
+    stored, pieces = await context_of(request).files.download(caller_of(request).user_id, file_id)
     # What a file says that it is came from whoever sent it.
     known = _MEDIA_TYPE.fullmatch(stored.media_type.lower())
     headers = {
