@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from backend.services.blocks import BlockService
     from backend.services.credits import CreditService
     from backend.services.executions import ExecutionService
+    from backend.services.files import FileService
     from backend.services.graphs import GraphService
     from backend.services.presets import PresetService
     from backend.services.schedules import ScheduleService
@@ -63,18 +64,17 @@ def _context(
 ) -> Context:
     from backend import wiring_library as around
     from backend.discovery import load_catalog
-    from backend.services.files import FileService
     from backend.services.reviews import ReviewService
     from backend.services.users import UserService
     from backend.wiring_accounts import SignIn
-    from backend.wiring_credentials import open_credentials
-    from backend.wiring_files import open_files
+    from backend.wiring_credentials import open_credentials_and_sign_ins
     from backend.wiring_keys import doors_of
     from backend.wiring_webhooks import webhooks_of
 
     clock, catalog = SystemClock(), load_catalog()
     unsubscribe_key = settings.unsubscribe_secret_key.get_secret_value()
     web = _web(settings, stack)
+    credentials, sign_ins = open_credentials_and_sign_ins(settings, storage, web)
     users = UserService(storage=storage, clock=clock)
     sign_in = SignIn(settings, storage, clock)
     accounts = sign_in.account_service()
@@ -102,9 +102,10 @@ def _context(
         sharing=around.sharing_of(storage, settings.frontend_base_url),
         presets=presets,
         webhooks=webhooks,
-        credentials=open_credentials(settings, storage, web),
+        credentials=credentials,
+        sign_ins=sign_ins,
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
-        files=FileService(files=open_files(settings), clock=clock),
+        files=_files(settings, clock),
         doors=doors_of(settings, storage, clock, stack, base_url, accounts.may_act),
         catalog=catalog,
         clock=clock,
@@ -113,6 +114,13 @@ def _context(
         metrics=metrics.text,
         metrics_open=_on_loopback(settings.agent_api_host),
     )
+
+
+def _files(settings: Settings, clock: SystemClock) -> "FileService":
+    from backend.services.files import FileService
+    from backend.wiring_files import open_files
+
+    return FileService(files=open_files(settings), clock=clock)
 
 
 def _presets(

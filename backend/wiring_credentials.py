@@ -1,5 +1,6 @@
 """Credentials behind their ports. Part of wiring.py: servers, lone runs and the command line share it."""
 
+import secrets
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from backend.settings import Settings
 if TYPE_CHECKING:
     from backend.services.credentials import CredentialsService
     from backend.services.oauth_calls import OAuthClient
+    from backend.services.sign_ins import SignInService
 
 
 def open_vault(settings: Settings) -> FernetVault:
@@ -56,18 +58,32 @@ def open_credentials(
     settings: Settings, storage: SqlStorage, web: WebClient
 ) -> "CredentialsService":
     """Return the credentials of all users; *web* stays the caller's."""
+    return open_credentials_and_sign_ins(settings, storage, web)[0]
+
+
+def open_credentials_and_sign_ins(
+    settings: Settings, storage: SqlStorage, web: WebClient
+) -> "tuple[CredentialsService, SignInService]":
+    """Return the credentials of all users, and how accounts are connected; see above."""
     from backend.services.credentials import CredentialsService
     from backend.services.oauth_calls import OAuthCalls
     from backend.services.sealed import Sealer
+    from backend.services.sign_ins import SignInService
     from backend.services.tokens import TokenService
 
-    clock = SystemClock()
-    store, sealer = credentials_store(storage), Sealer(open_vault(settings))
-    tokens = TokenService(
+    clock, store = SystemClock(), credentials_store(storage)
+    sealer, calls = Sealer(open_vault(settings)), OAuthCalls(web)
+    clients = oauth_clients(settings)
+    tokens = TokenService(store=store, sealer=sealer, calls=calls, clients=clients, clock=clock)
+    credentials = CredentialsService(store=store, sealer=sealer, tokens=tokens, clock=clock)
+    sign_ins = SignInService(
+        credentials=credentials,
         store=store,
         sealer=sealer,
-        calls=OAuthCalls(web),
-        clients=oauth_clients(settings),
+        calls=calls,
+        clients=clients,
         clock=clock,
+        new_token=lambda: secrets.token_urlsafe(48),
+        frontend_base_url=settings.frontend_base_url,
     )
-    return CredentialsService(store=store, sealer=sealer, tokens=tokens, clock=clock)
+    return credentials, sign_ins

@@ -32,6 +32,7 @@ from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
 from backend.services.sessions import SessionService
 from backend.services.sharing import SharingService
+from backend.services.sign_ins import SignInService
 from backend.services.users import Caller, UserService
 from backend.services.webhooks import WebhookService
 
@@ -101,6 +102,7 @@ class Context:
     webhooks: WebhookService
     reviews: ReviewService
     credentials: CredentialsService
+    sign_ins: SignInService
     files: FileService
     doors: Doors
     catalog: Catalog

@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "config": ("backend.cli.config:config", "Show the settings; check what would stop a start."),
     "db": ("backend.cli.database:database", "Look at the database; bring it up to date."),
     "audit": ("backend.cli.audit:audit", "Show who changed what; check the log of it."),
+    "secrets": ("backend.cli.secrets:secrets", "Check what is sealed; seal it with a new key."),
     "doctor": ("backend.cli.doctor:doctor", "Find rows that cannot be, and runs that do not move."),
     "pause": ("backend.cli.pauses:pause", "Hold a run, a graph or the whole server."),
     "resume": ("backend.cli.pauses:resume", "Let what is paused go on."),

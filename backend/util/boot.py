@@ -45,6 +45,13 @@ class Boot:
         """Return a setting as text."""
         return str(self.values[name])
 
+    def vault_keys(self) -> list[str]:
+        """Return what names the keys of ENCRYPTION_KEY and tells nothing of them."""
+        from backend.adapters.vault import fingerprint, keys_in  # noqa: PLC0415 - start stays light
+
+        keys = keys_in(json.loads(self.settings_json)["encryption_key"])
+        return [fingerprint(key) for key in keys]
+
 
 def process_context() -> BaseContext:
     """Return how processes are made here: from a fork server, or afresh where that is fragile."""

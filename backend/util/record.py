@@ -32,6 +32,7 @@ class ServerRecord:
 
     supervisor: Identity
     services: tuple[ServiceRecord, ...]
+    vault_keys: tuple[str, ...] = ()  #: fingerprints of the keys that it has read
 
     def processes(self) -> Iterator[Identity]:
         """Yield everybody, the supervisor first."""
@@ -45,13 +46,19 @@ def record_path(data_dir: Path, supervisor_pid: int) -> Path:
     return data_dir / "run" / f"processes.{supervisor_pid}.json"
 
 
-def write_record(data_dir: Path, services: Iterable[ServiceRecord]) -> None:
+def write_record(
+    data_dir: Path, services: Iterable[ServiceRecord], vault_keys: Iterable[str] = ()
+) -> None:
     """Replace this process's record at once: a reader sees the old one or the new one."""
     path = record_path(data_dir, os.getpid())
     me = identify(os.getpid())
     assert me is not None
     text = json.dumps(
-        {"supervisor": asdict(me), "services": [asdict(service) for service in services]}
+        {
+            "supervisor": asdict(me),
+            "services": [asdict(service) for service in services],
+            "vault_keys": list(vault_keys),
+        }
     )
     fresh = path.with_suffix(".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -75,5 +82,6 @@ def read_records(data_dir: Path) -> dict[Path, ServerRecord]:
             records[path] = ServerRecord(
                 supervisor=Identity(**found["supervisor"]),
                 services=tuple(ServiceRecord(**service) for service in found["services"]),
+                vault_keys=tuple(found.get("vault_keys", ())),
             )
     return records

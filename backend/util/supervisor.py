@@ -256,7 +256,8 @@ class Supervisor:
 
     def _write_record(self) -> None:
         if self._boot is not None:
-            write_record(self._boot.data_dir, [h.record() for h in self._handles.values() if h.pid])
+            records = [h.record() for h in self._handles.values() if h.pid]
+            write_record(self._boot.data_dir, records, self._boot.vault_keys())
 
 
 def _prepare(process: "AppProcess", booted: Boot) -> ServiceHandle:

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -38,6 +38,7 @@ from backend.services.credits import CreditService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
+from backend.services.oauth_calls import OAuthClient
 from backend.services.presets import PresetService
 from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
@@ -242,6 +243,7 @@ async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
     """Give a server with an empty database; *options* go to `create_app`. With *refill*, credits are on."""
     enabled = options.pop("auth_enabled", True)
     refill = options.pop("refill", None)
+    clients = options.pop("oauth_clients", {})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "agpt.sqlite"
         path.write_bytes(_empty_database())
@@ -249,7 +251,13 @@ async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
         signals = f"ipc://{folder}/signals"
         dispatcher = LocalDispatcher(signals)
         context = make_context(
-            storage, dispatcher, catalog, clock, auth_enabled=enabled, refill=refill
+            storage,
+            dispatcher,
+            catalog,
+            clock,
+            auth_enabled=enabled,
+            refill=refill,
+            oauth_clients=clients,
         )
         app = create_app(context, version="0.0.0", **options)
         conformance = Conformance()
@@ -282,6 +290,11 @@ def _credits(storage: SqlStorage, clock: FakeClock, refill: int | None) -> Credi
     return CreditService(ledger=ledger, storage=storage, clock=clock, prices=PRICES)
 
 
+async def _health(storage: SqlStorage) -> Health:
+    await storage.ping()
+    return Health(ready=True, details={"storage": "ok"})
+
+
 def make_context(
     storage: SqlStorage,
     dispatcher: LocalDispatcher,
@@ -290,8 +303,10 @@ def make_context(
     *,
     auth_enabled: bool = True,
     refill: int | None = None,
+    oauth_clients: Mapping[str, OAuthClient] | None = None,
 ) -> Context:
     """Return all services over *storage*."""
+    credentials, sign_ins = make_credentials(storage, clock, dict(oauth_clients or {}))
     users = UserService(storage=storage, clock=clock)
     sign_in = SignIn(storage, clock, KEY)
     graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
@@ -307,10 +322,6 @@ def make_context(
     )
     webhooks = webhooks_of(storage, executions, clock)
     library = library_of(storage, graphs, clock)
-
-    async def health() -> Health:
-        await storage.ping()
-        return Health(ready=True, details={"storage": "ok"})
 
     return Context(
         audit=AuditService(log=SqlAuditLog(storage.database), clock=clock),
@@ -328,7 +339,8 @@ def make_context(
             storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
         ),
         webhooks=webhooks,
-        credentials=make_credentials(storage, clock),
+        credentials=credentials,
+        sign_ins=sign_ins,
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
         schedules=ScheduleService(storage=storage, executions=executions, users=users, clock=clock),
         catalog=catalog,
@@ -339,6 +351,6 @@ def make_context(
         sessions=sign_in.sessions,
         oidc=sign_in.oidc(),
         authenticator=sign_in.authenticator(enabled=auth_enabled),
-        health=health,
+        health=lambda: _health(storage),
         metrics=lambda: b"agpt_up 1\n",
     )

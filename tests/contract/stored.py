@@ -1,5 +1,6 @@
 """Credentials for the tests of contract: a vault with a key of its own."""
 
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from backend.adapters.web import GuardedWebClient
 from backend.services.credentials import CredentialsService
 from backend.services.oauth_calls import OAuthCalls, OAuthClient
 from backend.services.sealed import Sealer
+from backend.services.sign_ins import SignInService
 from backend.services.tokens import TokenService
 from backend.setting_keys import new_key
 from backend.testing.clock import FakeClock
@@ -52,28 +54,25 @@ EVERY_KIND: Mapping[str, dict[str, Any]] = {
 
 
 def make_credentials(
-    storage: SqlStorage,
-    clock: FakeClock,
-    *,
-    keys: tuple[str, ...] = (),
-    clients: Mapping[str, OAuthClient] | None = None,
-) -> CredentialsService:
-    """Return the service over *storage*."""
+    storage: SqlStorage, clock: FakeClock, clients: Mapping[str, OAuthClient]
+) -> tuple[CredentialsService, SignInService]:
+    """Return the services over *storage*."""
     store = SqlCredentials(storage.database)
-    sealer = Sealer(FernetVault(keys or (new_key(),)))
-    tokens = TokenService(
+    sealer = Sealer(FernetVault([new_key()]))
+    calls = OAuthCalls(GuardedWebClient())
+    tokens = TokenService(store=store, sealer=sealer, calls=calls, clients=clients, clock=clock)
+    credentials = CredentialsService(store=store, sealer=sealer, tokens=tokens, clock=clock)
+    sign_ins = SignInService(
+        credentials=credentials,
         store=store,
         sealer=sealer,
-        calls=OAuthCalls(GuardedWebClient()),
-        clients=clients or {},
+        calls=calls,
+        clients=clients,
         clock=clock,
+        new_token=lambda: secrets.token_urlsafe(48),
+        frontend_base_url="http://front",
     )
-    return CredentialsService(
-        store=store,
-        sealer=sealer,
-        tokens=tokens,
-        clock=clock,
-    )
+    return credentials, sign_ins
 
 
 async def new_credentials(server: Any, provider: str, *, user: str = "ann", **changes: Any) -> Any:

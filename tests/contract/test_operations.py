@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from pydantic import TypeAdapter
 
@@ -17,6 +18,7 @@ from tests.contract.asked_library import (
     ask_sharing,
 )
 from tests.contract.asked_oauth import ask_oauth
+from tests.contract.provider_server import ProviderServer
 from tests.contract.rest_server import ANN, CALCULATOR, RestServer, rest_server, sample_graph
 from tests.contract.stored import API_KEY
 from tests.contract.triggered import full, setup, triggered_graph
@@ -334,6 +336,20 @@ class _Asked:
         [listed] = await self.ask("getV1List credentials")
         assert await self.ask("getV1ListCredentialsByProvider", provider="openai") == [listed]
         assert (await self.ask("deleteV1DeleteCredentials", **one))["deleted"] is True
+        await self._sign_in()
+
+    async def _sign_in(self) -> None:
+        provider = ProviderServer()
+        clients: Any = self._server.context.sign_ins._clients
+        clients["github"] = provider.client()
+        begun = await self.ask("getV1Initiate oauth flow", provider="github")
+        async with httpx2.AsyncClient() as browser:
+            await browser.get(begun["login_url"])
+        [code] = provider.account.codes
+        body = {"code": code, "state_token": begun["state_token"]}
+        made = await self.ask("postV1Exchange oauth code for tokens", body, provider="github")
+        assert made["username"] == "octo-ann"
+        provider.close()
 
     async def api_keys(self) -> None:
         body = {"name": "CI", "permissions": ["READ_GRAPH", "IDENTITY"], "description": "d"}

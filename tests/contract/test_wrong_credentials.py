@@ -33,6 +33,10 @@ REQUESTS: list[tuple[str, str, str, Any, int, str]] = [
     ("reading an id with U+0000", "GET", f"{X}/a%00b", None, 404, "not found"),
     ("deleting what is not there", "DELETE", f"{X}/{UNKNOWN}", None, 404, "not found"),
     ("force in words", "DELETE", f"{X}/{UNKNOWN}?force=perhaps", None, 422, "boolean"),
+    ("a sign-in where there is none", "GET", f"{INTEGRATIONS}/openai/login", None, 404, "cannot be connected"),
+    ("a sign-in where we are no client", "GET", f"{INTEGRATIONS}/github/login", None, 501, "GITHUB_CLIENT_ID"),
+    ("the end of one where there is none", "POST", f"{INTEGRATIONS}/openai/callback", {"code": CANARY, "state_token": CANARY}, 404, "cannot be connected"),
+    ("an end without a code", "POST", f"{INTEGRATIONS}/github/callback", {"state_token": CANARY}, 422, "code"),
 ]  # fmt: skip
 
 

@@ -134,6 +134,7 @@ SENT: Final[list[tuple[str, str, Json]]] = [
         {"graph_version": 1, "is_favorite": True, "settings": _SETTINGS},
     ),
     ("POST", "/api/graphs/{graph_id}/executions/{graph_exec_id}/share", {}),
+    ("POST", "/api/integrations/{provider}/callback", {"code": "c", "state_token": "s"}),
     ("POST", "/api/integrations/{provider}/credentials", {**EVERY_KIND["http"], "id": "one"}),
     (
         "POST",

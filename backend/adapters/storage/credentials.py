@@ -88,11 +88,13 @@ class SqlUserCredentials:
         await self._database.write(lambda c: c.execute(ended), incidental=True)
 
     async def add_sign_in(self, sign_in: SignIn, *, now_us: int, most: int) -> None:
-        await self._database.write(lambda c: add_sign_in(c, self._user_id, sign_in, now_us, most))
+        await self._database.write(
+            lambda c: add_sign_in(c, self._user_id, sign_in, now_us, most), about=sign_in.key
+        )
 
     async def take_sign_in(self, key: str, provider: str, *, now_us: int) -> SignIn | None:
         return await self._database.write(
-            lambda c: take_sign_in(c, self._user_id, key, provider, now_us)
+            lambda c: take_sign_in(c, self._user_id, key, provider, now_us), incidental=True
         )
 
 

@@ -23,6 +23,7 @@ _KIND: Final = "credentials"
 
 def add_integration_routes(routes: Routes) -> None:
     """Add the routes of this noun."""
+    _add_sign_ins(routes)
     add = routes.add
     lists = (
         (_PROVIDERS, list_providers, "getV1ListProviders"),
@@ -72,6 +73,45 @@ def add_integration_routes(routes: Routes) -> None:
         tags=_TAGS,
         audit=Audited("delete", _KIND, "cred_id", facts=("provider",)),
     )
+
+
+def _add_sign_ins(routes: Routes) -> None:
+    add = routes.add
+    add(
+        "GET",
+        f"{_OF_PROVIDER}/login",
+        begin_sign_in,
+        operation="getV1Initiate oauth flow",
+        tags=_TAGS,
+        audit=Audited("begin_sign_in", _KIND, facts=("provider",)),
+    )
+    add(
+        "POST",
+        f"{_OF_PROVIDER}/callback",
+        finish_sign_in,
+        operation="postV1Exchange oauth code for tokens",
+        tags=_TAGS,
+        audit=Audited("connect", _KIND, facts=("provider",)),
+    )
+
+
+async def begin_sign_in(
+    request: Request, provider: str, scopes: Annotated[str, Query(max_length=20_000)] = ""
+) -> Response:
+    """Return where the caller signs in at a provider, so that this server may act for them there."""
+    context = context_of(request)
+    user_id = await context.users.ensure(caller_of(request))
+    wanted = tuple(scope.strip() for scope in scopes.split(",") if scope.strip())
+    url, state = await context.sign_ins.begin(user_id, provider, wanted)
+    return answer({"login_url": url, "state_token": state})
+
+
+async def finish_sign_in(request: Request, provider: str, body: wire.ExchangeBody) -> Response:
+    """Keep the tokens of an account, for the code that its provider gave."""
+    made = await context_of(request).sign_ins.finish(
+        caller_of(request).user_id, provider, code=body.code, state=body.state_token
+    )
+    return answer(wire.meta_form(made))
 
 
 async def list_providers(_request: Request) -> Response:

@@ -51,6 +51,13 @@ class CredentialsDeletionNeedsConfirmationResponse(BaseModel):
     message: str
 
 
+class LoginResponse(BaseModel):
+    """Where to sign in, and the state that comes back from there."""
+
+    login_url: str
+    state_token: str
+
+
 class ProviderNamesResponse(BaseModel):
     """All providers."""
 
@@ -84,6 +91,8 @@ ANSWERS: dict[str, Any] = {
     "getV1List credentials": list[CredentialsMetaResponse],
     "getV1ListCredentialsByProvider": list[CredentialsMetaResponse],
     "postV1Create credentials": Stored,
+    "getV1Initiate oauth flow": LoginResponse,
+    "postV1Exchange oauth code for tokens": CredentialsMetaResponse,
     "getV1Get specific credential by id": Stored,
     "deleteV1DeleteCredentials": CredentialsDeletionResponse
     | CredentialsDeletionNeedsConfirmationResponse,
