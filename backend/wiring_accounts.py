@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from backend.ports.web import WebClient
     from backend.services.accounts import AccountService
     from backend.services.oidc import OidcService
+    from backend.services.resets import ResetService
     from backend.services.sessions import SessionService
 
 
@@ -129,4 +130,20 @@ class SignIn:
             sessions=self.session_service(),
             web=web,
             clock=self._clock,
+        )
+
+    def reset_service(self, service: "AccountService", base_url: str) -> "ResetService":
+        """Return what people do who forgot their password."""
+        from backend.services.resets import ResetService
+        from backend.wiring import mailer_of
+
+        frontend = self._settings.frontend_base_url
+        return ResetService(
+            accounts=self.accounts,
+            service=service,
+            mailer=mailer_of(self._settings),
+            clock=self._clock,
+            page=f"{frontend}/reset-password"
+            if frontend
+            else f"{base_url}/api/auth/password/reset",
         )

@@ -76,8 +76,7 @@ def _context(
     web = _web(settings, stack)
     credentials, sign_ins = open_credentials_and_sign_ins(settings, storage, web)
     users = UserService(storage=storage, clock=clock)
-    sign_in = SignIn(settings, storage, clock)
-    accounts = sign_in.account_service()
+    accounts = (sign_in := SignIn(settings, storage, clock)).account_service()
     credits_ = around.credits_of(settings, storage, clock)
     graphs, executions = _graphs_and_runs(storage, dispatcher, catalog, credits_)
     base_url = settings.platform_base_url or settings.rest_address(port)
@@ -90,6 +89,7 @@ def _context(
         accounts=accounts,
         sessions=sign_in.session_service(),
         oidc=sign_in.oidc_service(web, base_url),
+        resets=sign_in.reset_service(accounts, base_url),
         blocks=_blocks(settings, catalog, storage, web, credits_, stack),
         graphs=graphs,
         imports=around.imports_of(storage, graphs, catalog),

@@ -28,6 +28,7 @@ from backend.services.oidc import OidcService
 from backend.services.preferences import PreferenceService
 from backend.services.presets import PresetService
 from backend.services.rates import RateLimit
+from backend.services.resets import ResetService
 from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
 from backend.services.sessions import SessionService
@@ -88,6 +89,7 @@ class Context:
     accounts: AccountService
     sessions: SessionService
     oidc: OidcService
+    resets: ResetService
     blocks: BlockService
     graphs: GraphService
     imports: ImportService

@@ -64,6 +64,8 @@ _OPEN: Final = frozenset(
         "postOauthRevoke",
         "postV1Log in",
         "postV1Refresh session",
+        "postV1Forget password",
+        "postV1Reset password",
         "getV1Sign in at provider",
         "getV1Come back from provider",
     }

@@ -40,7 +40,6 @@ class AccountRecord:
 
     Attributes:
         email: Where notices go, and, of an account with a password, what it signs in with.
-        new_email: An address that its user gave and nobody has verified.
         has_login: Whether *email* is what somebody signs in with.
         password_hash: None while there is no password.
     """
@@ -50,7 +49,6 @@ class AccountRecord:
     name: str | None = None
     role: Role = Role.MEMBER
     is_disabled: bool = False
-    new_email: str | None = None
     has_login: bool = False
     password_hash: str | None = field(default=None, repr=False)
     created_us: int = 0

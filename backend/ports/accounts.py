@@ -23,6 +23,9 @@ class UserAccount(Protocol):
     async def set_password(self, password_hash: str, *, now_us: int) -> None:
         """Keep the hash of a password; the account signs in with its e-mail address from now on."""
 
+    async def add_reset(self, token_hash: str, *, expires_us: int) -> None:
+        """Keep the hash of a token that lets its holder set a password; earlier ones are void."""
+
     async def set_disabled(self, *, disabled: bool, now_us: int) -> None:
         """Refuse this user from now on, and end all sessions; or let them in again."""
 
@@ -79,6 +82,9 @@ class Accounts(Protocol):
 
     async def standing(self, *, ended_after_us: int) -> Standing:
         """Return what is to be known at every request; sessions that ended since a moment."""
+
+    async def take_reset(self, token_hash: str, *, now_us: int) -> UserId | None:
+        """Return whose token it is, and forget it; None if there is none, or it is over."""
 
     async def rotate(
         self, token_hash: str, new_hash: str, *, expires_us: int, address: str, now_us: int

@@ -211,6 +211,21 @@ class AccountsSpec:
         await accounts.of(ANN).set_disabled(disabled=True, now_us=30)
         assert not (await _rotate(accounts, "t", "y", now_us=40))[1]
 
+    async def test_a_reset_token_is_good_once_and_until_the_next_one(
+        self, accounts: Accounts
+    ) -> None:
+        """And not when it is over."""
+        await accounts.add(ACCOUNT)
+        ann = accounts.of(ANN)
+        await ann.add_reset("first", expires_us=100)
+        await ann.add_reset("second", expires_us=100)
+
+        assert await accounts.take_reset("first", now_us=50) is None
+        assert await accounts.take_reset("second", now_us=50) == ANN
+        assert await accounts.take_reset("second", now_us=50) is None
+        await ann.add_reset("third", expires_us=100)
+        assert await accounts.take_reset("third", now_us=100) is None
+
     async def test_all_sessions_end_but_one(self, accounts: Accounts) -> None:
         """Those of others go on."""
         await accounts.add(ACCOUNT)

@@ -350,6 +350,7 @@ def make_context(
         accounts=sign_in.accounts,
         sessions=sign_in.sessions,
         oidc=sign_in.oidc(),
+        resets=sign_in.resets(),
         authenticator=sign_in.authenticator(enabled=auth_enabled),
         health=lambda: _health(storage),
         metrics=lambda: b"agpt_up 1\n",

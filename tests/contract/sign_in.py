@@ -8,14 +8,26 @@ from backend.adapters.storage.account_storage import SqlAccounts
 from backend.adapters.storage.identities import SqlIdentities
 from backend.adapters.web import GuardedWebClient
 from backend.api.auth import Authenticator, Expected
+from backend.ports.mail import Letter
 from backend.services.accounts import AccountService
 from backend.services.key_set import KeySet
 from backend.services.local_tokens import LocalKey
 from backend.services.oidc import OidcClient, OidcService
+from backend.services.resets import ResetService
 from backend.services.sessions import SessionService
 from backend.services.standings import Standings
 from backend.testing.accounts import TransientRevision
 from backend.testing.clock import FakeClock
+
+
+class Letters:
+    """See backend.ports.mail.Mailer. Keeps what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[Letter] = []
+
+    async def send(self, letter: Letter) -> None:
+        self.sent.append(letter)
 
 
 class SignIn:
@@ -25,6 +37,8 @@ class SignIn:
         stored, passwords = SqlAccounts(storage.database), Argon2Hasher()
         self._clock = clock
         self._storage = storage
+        self._stored = stored
+        self.letters = Letters()
         self._key = LocalKey(secret=key, algorithm="HS256")
         self.standings = Standings(
             accounts=stored, revision=TransientRevision(), clock=clock, access_token_s=900
@@ -48,6 +62,16 @@ class SignIn:
             sessions=self.sessions,
             web=GuardedWebClient(trusted),
             clock=self._clock,
+        )
+
+    def resets(self) -> ResetService:
+        """Return what people do who forgot their password; letters go to `letters`."""
+        return ResetService(
+            accounts=self._stored,
+            service=self.accounts,
+            mailer=self.letters,
+            clock=self._clock,
+            page="http://server/page",
         )
 
     def authenticator(

@@ -1,14 +1,19 @@
 """Accounts without a cloud: signing in, staying in, being thrown out, from the outside."""
 
+from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 
+from backend.adapters.revision import FileRevision
+from backend.adapters.storage.account_storage import SqlAccounts
+from backend.api.auth import Authenticator, NotAuthenticated
 from backend.core.accounts import Role
 from backend.core.audit import By, Outcome
-from backend.core.ids import DEFAULT_USER_ID
+from backend.core.ids import DEFAULT_USER_ID, UserId
 from backend.services.audit import AuditQuery
+from backend.services.standings import Standings
 from tests.contract.rest_server import KEY, Json, RestServer
 
 EMAIL = "cora@example.com"
@@ -302,6 +307,41 @@ async def test_who_signs_in_and_out_is_in_the_audit_log(server: RestServer, cora
     done = [(one.entry.verb, one.entry.actor.who, one.entry.actor.by) for one in entries]
     assert done == [("log_out", cora, By.SESSION), ("log_in", cora, By.SESSION)]
     assert {one.entry.object_id for one in entries} == {tokens["session_id"]}
+
+
+async def test_another_process_hears_of_a_ban_and_of_an_ended_session_at_once(
+    server: RestServer, cora: str, tmp_path: Path
+) -> None:
+    """Such as the WebSocket service, which looks at tokens at each handshake."""
+    stored = SqlAccounts(server.storage.database)
+    here, there = (
+        Standings(
+            accounts=stored,
+            revision=FileRevision(tmp_path / "accounts.revision"),
+            clock=server.clock,
+            access_token_s=900,
+        )
+        for _ in range(2)
+    )
+    authenticator = Authenticator(
+        key=KEY,
+        algorithm="HS256",
+        now_s=lambda: server.clock.now_us() / 1_000_000,
+        standings=there,
+    )
+    tokens, other = await signed_in(server), await signed_in(server)
+    assert (await authenticator.admit_token(tokens["access_token"])).user_id == cora
+
+    await stored.of(UserId(cora)).end_session(tokens["session_id"], now_us=server.clock.now_us())
+    here.changed()
+    with pytest.raises(NotAuthenticated, match="session has ended"):
+        await authenticator.admit_token(tokens["access_token"])
+    await authenticator.admit_token(other["access_token"])
+
+    await stored.of(UserId(cora)).set_disabled(disabled=True, now_us=server.clock.now_us())
+    here.changed()
+    with pytest.raises(NotAuthenticated, match="disabled"):
+        await authenticator.admit_token(other["access_token"])
 
 
 async def make_owner(server: RestServer) -> None:

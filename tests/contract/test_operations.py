@@ -51,6 +51,8 @@ SIGN_IN = {
     "postV1Log in",
     "postV1Refresh session",
     "postV1Log out",
+    "postV1Forget password",
+    "postV1Reset password",
     "getV1Sign in at provider",
     "getV1Come back from provider",
     "getV1List sessions",

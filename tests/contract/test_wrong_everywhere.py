@@ -120,6 +120,8 @@ SENT: Final[list[tuple[str, str, Json]]] = [
     ("POST", "/api/auth/user/timezone", {"timezone": "UTC"}),
     ("POST", "/api/auth/login", {"email": "a@example.com", "password": "x"}),
     ("POST", "/api/auth/refresh", {"refresh_token": "x"}),
+    ("POST", "/api/auth/password/forgot", {"email": "a@example.com"}),
+    ("POST", "/api/auth/password/reset", {"token": "x", "new_password": "y"}),
     ("POST", "/api/auth/password", {"current_password": "x", "new_password": "y"}),
     ("POST", PRESETS, full(_GRAPH, credentials=_CREDENTIALS)),
     (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from backend.adapters.storage import accounts, sessions
+from backend.adapters.storage import accounts, resets, sessions
 from backend.adapters.storage.database import Database
 from backend.core.accounts import AccountRecord, Role, SessionRecord, Standing
 from backend.core.ids import SessionId, UserId
@@ -37,6 +37,9 @@ class SqlAccounts:
     async def standing(self, *, ended_after_us: int) -> Standing:
         return await self._database.read(lambda c: accounts.standing(c, ended_after_us))
 
+    async def take_reset(self, token_hash: str, *, now_us: int) -> UserId | None:
+        return await self._database.write(lambda c: resets.take(c, token_hash, now_us))
+
     async def rotate(
         self, token_hash: str, new_hash: str, *, expires_us: int, address: str, now_us: int
     ) -> tuple[SessionRecord | None, bool]:
@@ -61,6 +64,9 @@ class SqlUserAccount:
         await self._database.write(
             lambda c: accounts.set_password(c, self.user_id, password_hash, now_us)
         )
+
+    async def add_reset(self, token_hash: str, *, expires_us: int) -> None:
+        await self._database.write(lambda c: resets.add(c, self.user_id, token_hash, expires_us))
 
     async def set_disabled(self, *, disabled: bool, now_us: int) -> None:
         await self._database.write(

@@ -24,7 +24,6 @@ accounts: Final = Table(
     metadata,
     Column("user_id", Text, primary_key=True),
     Column("login", Text),  # the address that signs in, in its normal spelling
-    Column("new_email", Text),  # given, and verified by nobody
     Column("role", Text, nullable=False),
     Column("password_hash", Text),
     Column("is_disabled", Boolean, nullable=False, server_default=text("false")),

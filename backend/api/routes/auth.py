@@ -3,6 +3,7 @@
 from typing import Annotated, Final
 
 from fastapi import Query, Request, Response
+from starlette.background import BackgroundTask
 
 from backend.api.answers import answer
 from backend.api.auditing import Audited, NotAudited
@@ -17,6 +18,7 @@ from backend.services.sessions import Place
 _AUTH: Final = f"{PREFIX}/auth"
 _OIDC: Final = f"{_AUTH}/oidc"
 _TAGS: Final = ("v1", "auth")
+_LETTER: Final = NotAudited("it sends a letter; what its token does is recorded")
 #: What only the browser has that went to the provider: nobody else comes back in its place.
 _COOKIE: Final = "agpt_oidc"
 _MAX_QUERY: Final = 4_000
@@ -68,7 +70,26 @@ def add_auth_routes(routes: Routes) -> None:
         audit=Audited("change_password", "account"),
     )
 
+    add_reset_routes(routes)
     add_oidc_routes(routes)
+
+
+def add_reset_routes(routes: Routes) -> None:
+    """Add the routes of who forgot a password."""
+    for name, endpoint, operation, audit in (
+        ("forgot", forgot, "postV1Forget password", _LETTER),
+        ("reset", reset, "postV1Reset password", Audited("reset_password", "account")),
+    ):
+        routes.add(
+            "POST",
+            f"{_AUTH}/password/{name}",
+            endpoint,
+            operation=operation,
+            tags=_TAGS,
+            status=204,
+            route_class=PublicRoute,
+            audit=audit,
+        )
 
 
 def add_oidc_routes(routes: Routes) -> None:
@@ -134,6 +155,20 @@ async def change_password(request: Request, body: wire.PasswordRequest) -> Respo
         session_id=caller.session_id,
         place=place_of(request),
     )
+    return Response(status_code=204)
+
+
+async def forgot(request: Request, body: wire.ForgottenRequest) -> Response:
+    """Send a letter with a token, if there is such an account; the answer does not tell."""
+    resets = context_of(request).resets
+    resets.count(body.email, place_of(request).address)
+    # Looked up only when the answer has left: how long that takes does not tell either.
+    return Response(status_code=204, background=BackgroundTask(resets.send, body.email))
+
+
+async def reset(request: Request, body: wire.ResetRequest) -> Response:
+    """Set a new password with the token of a letter; all sessions end."""
+    await context_of(request).resets.finish(body.token, body.new_password)
     return Response(status_code=204)
 
 

@@ -39,6 +39,23 @@ class PasswordRequest(BaseModel):
     new_password: str = Field(min_length=1, max_length=PASSWORD_CHARACTERS[1], repr=False)
 
 
+class ForgottenRequest(BaseModel):
+    """Whose password is forgotten."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    email: str = Field(min_length=1, max_length=_MAX_EMAIL)
+
+
+class ResetRequest(BaseModel):
+    """A new password, with the token of a letter."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    token: str = Field(min_length=1, max_length=_MAX_TOKEN, repr=False)
+    new_password: str = Field(min_length=1, max_length=PASSWORD_CHARACTERS[1], repr=False)
+
+
 def account(record: AccountRecord) -> dict[str, Any]:
     """Return who somebody is."""
     return {

@@ -16,7 +16,6 @@ def upgrade() -> None:
         "accounts",
         sa.Column("user_id", sa.Text(), primary_key=True, nullable=False),
         sa.Column("login", sa.Text()),
-        sa.Column("new_email", sa.Text()),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("password_hash", sa.Text()),
         sa.Column("is_disabled", sa.Boolean(), nullable=False, server_default=sa.text("false")),
