@@ -222,6 +222,11 @@ class _Settings(BaseModel):
     provider_base_urls: Annotated[dict[str, str], BeforeValidator(text_to_object)] = Field(
         default_factory=dict, description="JSON object: provider to address."
     )
+    clamav_service_enabled: bool = Field(True, description="Uploads are scanned for viruses.")
+    clamav_service_host: str = Field(
+        "", description="Where clamd is; empty: on this machine, if it answers there."
+    )
+    clamav_service_port: Port = Field(3310, description="Port of clamd.")
     smtp_host: str = Field("", description="Empty: notices are written to the outbox folder.")
     smtp_port: Port = Field(587, description="Port of the mail server.")
     smtp_username: str = Field("", description="Empty: no login.")

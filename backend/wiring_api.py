@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from backend.services.executions import ExecutionService
     from backend.services.files import FileService
     from backend.services.graphs import GraphService
+    from backend.services.preferences import PreferenceService
     from backend.services.presets import PresetService
     from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
@@ -72,7 +73,6 @@ def _context(
     from backend.wiring_webhooks import webhooks_of
 
     clock, catalog = SystemClock(), load_catalog()
-    unsubscribe_key = settings.unsubscribe_secret_key.get_secret_value()
     web = _web(settings, stack)
     credentials, sign_ins = open_credentials_and_sign_ins(settings, storage, web)
     users = UserService(storage=storage, clock=clock)
@@ -83,6 +83,7 @@ def _context(
     webhooks = webhooks_of(settings, storage, executions, clock, base_url)
     presets = _presets(storage, executions, webhooks, catalog, clock)
     library = around.library_of(storage, graphs, clock)
+    files = _files(settings, clock)
     return Context(
         audit=_audit(storage, clock),
         users=users,
@@ -98,29 +99,41 @@ def _context(
         library=library,
         builder=around.builder_of(storage, library, catalog, clock),
         credits=credits_,
-        preferences=around.preferences_of(storage, clock, unsubscribe_key),
+        preferences=_preferences(settings, storage, clock),
         sharing=around.sharing_of(storage, settings.frontend_base_url),
         presets=presets,
         webhooks=webhooks,
         credentials=credentials,
         sign_ins=sign_ins,
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
-        files=_files(settings, clock),
+        files=files,
         doors=doors_of(settings, storage, clock, stack, base_url, accounts.may_act),
         catalog=catalog,
         clock=clock,
         authenticator=sign_in.authenticator(web),
-        health=lambda: _health(storage),
+        health=lambda: _health(storage, files),
         metrics=metrics.text,
         metrics_open=_on_loopback(settings.agent_api_host),
     )
 
 
+def _preferences(
+    settings: Settings, storage: SqlStorage, clock: SystemClock
+) -> "PreferenceService":
+    from backend.wiring_library import preferences_of
+
+    return preferences_of(storage, clock, settings.unsubscribe_secret_key.get_secret_value())
+
+
 def _files(settings: Settings, clock: SystemClock) -> "FileService":
+    from backend.adapters.clamav import ClamdScanner
     from backend.services.files import FileService
     from backend.wiring_files import open_files
 
-    return FileService(files=open_files(settings), clock=clock)
+    scanner = None
+    if settings.clamav_service_enabled:
+        scanner = ClamdScanner(settings.clamav_service_host, settings.clamav_service_port)
+    return FileService(files=open_files(settings), clock=clock, scanner=scanner)
 
 
 def _presets(
@@ -217,10 +230,10 @@ def _blocks(
     return BlockService(catalog=catalog, run=solo.run, pay=credits_.pay)
 
 
-async def _health(storage: SqlStorage) -> Health:
+async def _health(storage: SqlStorage, files: "FileService") -> Health:
     from backend.discovery import broken
 
-    details: dict[str, Any] = {}
+    details: dict[str, Any] = {"virus_scan": await files.scans()}
     if broken():
         details["broken_block_packages"] = dict(broken())
     try:

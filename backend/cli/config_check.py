@@ -37,6 +37,9 @@ def examine(overrides: Mapping[str, Any]) -> list[Check]:
         ("ports", _ports, lambda _: "free, or this server's own"),
         ("database", _database, _database_said),
     ]
+    if settings.clamav_service_host and settings.clamav_service_enabled:
+        address = f"{settings.clamav_service_host}:{settings.clamav_service_port}"
+        looks.append(("virus scanner", _scanner, lambda _: address))
     if settings.smtp_host:
         looks.append(("mail server", _mail, lambda one: f"{one.smtp_host}:{one.smtp_port}"))
     for name, look, said in looks:
@@ -128,6 +131,15 @@ def _database_said(settings: Settings) -> str:
     if step is None:
         return "not there yet; the first start makes it"
     return f"at step {step}" + ("" if step == HEAD else f"; a start brings it to {HEAD}")
+
+
+def _scanner(settings: Settings) -> Iterator[str]:
+    from backend.adapters.clamav import ClamdScanner  # noqa: PLC0415 -- only where one is set
+
+    scanner = ClamdScanner(settings.clamav_service_host, settings.clamav_service_port)
+    said = asyncio.run(scanner.said())
+    if not said.startswith("on"):
+        yield f"{said[0].upper()}{said[1:]} (CLAMAV_SERVICE_HOST, CLAMAV_SERVICE_PORT)."
 
 
 def _mail(settings: Settings) -> Iterator[str]:

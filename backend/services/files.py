@@ -10,6 +10,7 @@ from backend.core.errors import BadRequest
 from backend.core.ids import UserId
 from backend.ports.clock import Clock
 from backend.ports.files import PIECE_BYTES, FileId, Files, NewFile, StoredFile
+from backend.ports.scanner import VirusScanner
 
 HOURS: Final = range(1, 49)
 _HOUR_US: Final = 3600 * 1_000_000
@@ -27,21 +28,29 @@ class Upload:
 class FileService:
     """See the module."""
 
-    def __init__(self, *, files: Files, clock: Clock) -> None:
+    def __init__(self, *, files: Files, clock: Clock, scanner: VirusScanner | None = None) -> None:
         self._files = files
         self._clock = clock
+        self._scanner = scanner
 
     @property
     def limit_bytes(self) -> int:
         """How large one file may be."""
         return self._files.limits.file_bytes
 
+    async def scans(self) -> str:
+        """Say whether files that are sent are scanned for viruses."""
+        if self._scanner is None:
+            return "off: CLAMAV_SERVICE_ENABLED is false"
+        return await self._scanner.said()
+
     async def keep(self, user_id: UserId, upload: Upload, *, hours: int) -> StoredFile:
         """
         Keep a file of *user_id* for *hours*; a run that uses it keeps its own copy.
 
         Raises:
-            BadRequest: If it is empty, or would be kept for too long or too short.
+            BadRequest: If it is empty, holds a virus, or would be kept for too long or too short.
+            Unavailable: If it must be scanned for viruses and cannot be.
             TooLarge: If it, or all that its owner keeps, is over a limit.
         """
         if hours not in HOURS:
@@ -52,7 +61,10 @@ class FileService:
             media_type=upload.media_type,
             expires_us=self._clock.now_us() + hours * _HOUR_US,
         )
-        return await self._files.of(user_id).save(new, _not_empty(upload.content))
+        content = _not_empty(upload.content)
+        if self._scanner is not None:
+            content = self._scanner.checked(content)
+        return await self._files.of(user_id).save(new, content)
 
     async def download(
         self, user_id: UserId, file_id: str

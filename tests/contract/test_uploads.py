@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from backend.adapters.clamav import ClamdScanner
 from backend.core.errors import NotFound
 from backend.core.ids import UserId
 from backend.ports.files import SCHEME, FileId
 from backend.services.files import FileService
 from backend.testing.files import TransientFiles
 from tests.contract.rest_server import ANN, BOB, RestServer
+from tests.unit.adapters.test_clamav import VIRUS, Clamd, closed_port, listening
 
 PATH = "/api/files/upload"
 FORM = "multipart/form-data; boundary=B"
@@ -38,6 +40,38 @@ async def read(server: RestServer, uri: str, user: UserId = ANN) -> bytes:
     file_id = FileId(uri.removeprefix(SCHEME))
     with await files_of(server).of(user).open(file_id) as content:
         return content.read()
+
+
+async def test_a_file_with_a_virus_is_refused_and_nothing_of_it_is_kept(
+    server: RestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with listening(Clamd().serve) as port:
+        monkeypatch.setattr(server.context.files, "_scanner", ClamdScanner("", port))
+
+        clean = await server.ask("POST", PATH, files={"file": ("a", b"fine")})
+        refused = await server.ask("POST", PATH, files={"file": ("a", b"x" + VIRUS)})
+
+    assert (clean.status_code, refused.status_code) == (200, 400)
+    assert "Eicar-Test" in refused.json()["detail"]
+    assert len(await everything(server)) == 1
+
+
+async def test_what_cannot_be_scanned_is_refused(
+    server: RestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        server.context.files, "_scanner", ClamdScanner("127.0.0.1", await closed_port())
+    )
+
+    response = await server.ask("POST", PATH, files={"file": ("a", b"fine")})
+
+    assert response.status_code == 503
+    assert await everything(server) == []
+
+
+async def everything(server: RestServer) -> list[object]:
+    """Return all files that are kept."""
+    return list(files_of(server).kept.values())
 
 
 async def test_an_upload_becomes_a_reference_of_its_sender(server: RestServer) -> None:
