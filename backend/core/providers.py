@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
+from backend.core.credentials import CredentialsKind
+
 #: Any other name is a provider too (spec/contract.md 10.1).
 BUILT_IN: Final = (
     "aiml_api", "anthropic", "apollo", "compass", "discord", "d_id", "e2b", "fal", "github",
@@ -21,6 +23,8 @@ OF_BLOCKS: Final = (
     "linear", "stagehand", "wolfram", "wordpress",
 )  # fmt: skip
 NAMES: Final = tuple(sorted((*BUILT_IN, *OF_BLOCKS)))
+_WITH_PASSWORD: Final = frozenset({"dataforseo", "smtp", "webshare_proxy"})
+_WITH_ACCOUNT: Final = frozenset({"google", "notion", "reddit", "todoist", "twitter", "wordpress"})
 
 
 class ClientAuth(StrEnum):
@@ -221,3 +225,13 @@ _PROVIDERS: Final = (
 )
 #: By name.
 OAUTH: Final[Mapping[str, OAuthProvider]] = {one.name: one for one in _PROVIDERS}
+
+
+def kinds_of(name: str) -> frozenset[CredentialsKind]:
+    """Return the kinds of credentials that a provider takes, as far as its blocks say."""
+    if name == "http":
+        return frozenset({CredentialsKind.HOST_SCOPED})
+    if name in _WITH_PASSWORD:
+        return frozenset({CredentialsKind.LOGIN})
+    kinds = set() if name in _WITH_ACCOUNT else {CredentialsKind.KEY}
+    return frozenset(kinds | ({CredentialsKind.OAUTH2} if name in OAUTH else set()))

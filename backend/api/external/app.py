@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from backend.api.external.blocks import add_block_routes
 from backend.api.external.errors import add_error_handlers
 from backend.api.external.graphs import add_graph_routes
+from backend.api.external.integrations import add_integration_routes
 from backend.api.external.me import add_me_routes
 from backend.api.external.routing import ExternalRoutes
 
@@ -41,6 +42,7 @@ def external_app() -> ExternalApplication:
     routes = ExternalRoutes(app.router)
     add_graph_routes(routes)
     add_block_routes(routes)
+    add_integration_routes(routes)
     add_me_routes(routes)
     add_error_handlers(app)
     return app

@@ -1,12 +1,13 @@
 """What OpenAPI says of the external API. Imported only when somebody asks for it."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from backend.core.credentials import CredentialsKind
 from backend.core.permissions import Permission
 from backend.core.status import Status
 
@@ -58,6 +59,45 @@ class RunResults(BaseModel):
     output: list[Values] | None
 
 
+class Provider(BaseModel):
+    """Somebody with whom this server signs in for a user, and how."""
+
+    name: str
+    supports_oauth: bool
+    supports_api_key: bool
+    supports_user_password: bool
+    supports_host_scoped: bool
+    default_scopes: list[str]
+
+
+class ListedCredentials(BaseModel):
+    """Credentials, without what is secret in them."""
+
+    id: str
+    provider: str
+    type: CredentialsKind
+    title: str | None
+    scopes: list[str] | None
+    username: str | None
+    host: str | None
+
+
+class CreatedCredentials(BaseModel):
+    """Credentials that are kept now."""
+
+    id: str
+    provider: str
+    type: CredentialsKind
+    title: str | None
+
+
+class DeletedCredentials(BaseModel):
+    """Credentials that are gone."""
+
+    deleted: Literal[True]
+    credentials_id: str
+
+
 class Problem(BaseModel):
     """Why a request failed; a list of fields when it does not fit what is expected."""
 
@@ -71,6 +111,11 @@ ANSWERS: Final[dict[str, Any]] = {
     "execute_block": dict[str, list[Any]],
     "execute_graph": StartedRun,
     "get_results": RunResults,
+    "list_providers": list[Provider],
+    "list_credentials": list[ListedCredentials],
+    "list_credentials_of_provider": list[ListedCredentials],
+    "create_credentials": CreatedCredentials,
+    "delete_credentials": DeletedCredentials,
 }
 _FAILURES: Final = {
     "400": "Cannot be used",
