@@ -91,7 +91,7 @@ class Engine:
         self._tools = tools
         self.lag = LoopLag()
         self.worker = Worker(storage, signals, tools, slots=slots)
-        tools.nesting = Nesting(self.worker, limit=limits.nesting)
+        tools.nesting = Nesting(self.worker, limit=limits.nesting, stops_asked=storage.stops_asked)
         self.watch = ProgressWatch(self.worker, tools)
 
     def explain(self, ids: Sequence[ExecutionId]) -> EngineFacts:

@@ -5,9 +5,17 @@ same child, which goes on by itself, and takes up its outputs where it was.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from backend.core.block import BlockType
 from backend.core.errors import BadRequest, BlockExecutionError, Unavailable
@@ -20,6 +28,8 @@ from backend.engine.context import Usage
 if TYPE_CHECKING:
     from backend.engine.run_loop import RunLoop
 
+
+T = TypeVar("T")
 
 #: How long to wait for a database that does not answer.
 _AGAIN_S: Final = 0.2
@@ -62,9 +72,16 @@ class ChildEnd:
 class Nesting:
     """Starts child runs for nodes and hands their outputs on."""
 
-    def __init__(self, children: Children, *, limit: int) -> None:
+    def __init__(
+        self,
+        children: Children,
+        *,
+        limit: int,
+        stops_asked: Callable[[], Awaitable[Collection[ExecutionId]]],
+    ) -> None:
         self._children = children
         self._limit = limit
+        self._stops_asked = stops_asked
 
     async def run(
         self,
@@ -102,10 +119,12 @@ class Nesting:
         watch = _Watch(child.id)
         try:
             await loop.add_child(child)
-            await self._watch_patiently(watch)
+            await _patiently(lambda: self._watch(watch))
             while (output := await watch.outputs.get()) is not None:
                 yield output
             end = watch.ended.result()
+            if end.status is Status.TERMINATED:
+                await self._hear_of_stop(loop)
             usage.cost += end.stats.cost
             usage.extra_steps += end.stats.node_count
             self._settle(execution, child, end)
@@ -116,13 +135,16 @@ class Nesting:
             if not watch.ended.done() and not loop.over:
                 await self._stop(loop, child)
 
-    async def _watch_patiently(self, watch: "_Watch") -> None:
-        """Watch; a database that is away for a while only delays it."""
-        while True:
-            try:
-                return await self._watch(watch)
-            except Unavailable:
-                await asyncio.sleep(_AGAIN_S)
+    async def _hear_of_stop(self, loop: "RunLoop") -> None:
+        """
+        Stop *loop* now if somebody asked for it, which ends this very node.
+
+        A stop is for a run and all below it, and those below may hear of it first: from their rows,
+        when they are begun. Their end would look like a failure of this node.
+        """
+        if loop.stored.record.id in await _patiently(self._stops_asked):
+            loop.stop()
+        await asyncio.sleep(0)  # where it was stopped, the node is cancelled here
 
     async def _watch(self, watch: "_Watch") -> None:
         """Feed *watch* with all that its child gives, from its first output on, and its end."""
@@ -169,6 +191,15 @@ class Nesting:
             reason += f": {end.stats.error}"
         spec = execution.node.block
         raise BlockExecutionError(reason, block_name=spec.name, block_id=spec.id)
+
+
+async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
+    """Do *work*; a database that is away for a while only delays it."""
+    while True:
+        try:
+            return await work()
+        except Unavailable:
+            await asyncio.sleep(_AGAIN_S)
 
 
 class _Watch:

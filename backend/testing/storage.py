@@ -180,6 +180,20 @@ class StorageSpec:
 
         assert await storage.holds() == []
 
+    async def test_a_child_that_is_added_after_its_root_was_stopped_must_stop_too(
+        self, storage: Storage
+    ) -> None:
+        """The stop was noted with all that was there, and this one was on its way."""
+        await storage.submit(new_run())
+        asked_us = 2
+        assert await storage.of(ANN).ask_stop(RUN, now_us=asked_us)
+        child = new_run("child", parent_id=RUN, root_id=RUN, depth=1)
+        await commit(storage, "x", change(claim=True), new_runs=[child])
+
+        [loaded] = await storage.load_runs([ExecutionId("child")])
+
+        assert loaded.record.stop_us == asked_us
+
     async def test_what_is_somebody_elses_does_not_exist(self, storage: Storage) -> None:
         """By no way of asking."""
         await storage.submit(new_run())

@@ -1,6 +1,7 @@
 """The engine's side of reading: runs that have not ended, and all it needs to go on with them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, func, not_, or_, select
@@ -69,7 +70,12 @@ def load_runs(
 _ROOT: Final = executions.alias("root")
 # Made once: to build a statement costs more than to run it.
 _LOAD_RUNS: Final = (
-    select(executions, users.c.timezone, library_agents.c.settings)
+    select(
+        executions,
+        users.c.timezone,
+        library_agents.c.settings,
+        _ROOT.c.stop_us.label("root_stop_us"),
+    )
     .outerjoin(users, users.c.id == _E.user_id)
     # What its owner has set for the agent that was started holds for all that this one runs.
     .outerjoin(_ROOT, _ROOT.c.id == _E.root_id)
@@ -97,6 +103,9 @@ def _stored_run(row: Any, values: Values) -> StoredRun:
         record = rows.unreadable_execution(row)
     if not isinstance(record.inputs, dict):
         problem, record = _UNREADABLE, rows.unreadable_execution(row)
+    if record.stop_us is None and row.root_stop_us is not None:
+        # Added while the stop was being noted, or read after a crash: it ends with its root.
+        record = replace(record, stop_us=row.root_stop_us)
     no_progress = row.claim_revision is not None and row.revision <= row.claim_revision
     settings = rows.loaded(row.settings) or {}
     return StoredRun(

@@ -1,11 +1,15 @@
 """Runs in runs: order, failure, depth, costs, and a child that outlives its parent's executor."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from backend.adapters.storage.journal import StagedRows
 from backend.core.ids import ExecutionId, UserId
 from backend.core.status import Status
+from backend.engine import worker
 from backend.engine.tools import Limits
+from backend.ports.storage import StoredRun
 from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, agent, graph
 from tests.unit.engine.engine_house import Fault, House
 
@@ -141,3 +145,27 @@ async def test_an_agent_of_somebody_else_is_run_like_one_that_is_not_there(
         [node] = [one for one in await house.nodes(run_id) if one.node_id == "does"]
         assert f"ended as FAILED: Graph #{name} version 1 is gone" in str(node.error)
     assert [end.outputs for end in ends] == [{}, {}]
+
+
+async def test_a_stop_that_a_child_hears_of_first_stops_its_parent_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end would look like a failure of the node that runs it."""
+    monkeypatch.setattr(worker, "SWEEP_S", 60.0)  # nor does the parent hear by itself
+    await house.add(graph("outer", {**HANDS, "does": agent("items")}, THROUGH, (ITEMS,)))
+    run_id = await house.submit("outer", run=[1])
+    load_runs = house.storage.load_runs
+
+    async def load_as_a_stop_is_asked(ids: Sequence[ExecutionId]) -> list[StoredRun]:
+        if run_id not in ids:  # it is the child's turn, and its parent is at work
+            assert await house.user.ask_stop(run_id, now_us=house.clock.now_us())
+        return await load_runs(ids)
+
+    monkeypatch.setattr(house.storage, "load_runs", load_as_a_stop_is_asked)
+    async with house.engine():
+        run = await house.ended(run_id)
+
+    assert run.status is Status.TERMINATED
+    [node] = [n for n in await house.nodes(run_id) if n.node_id == "does"]
+    assert node.status is Status.TERMINATED
+    assert house.notes.runs == []
