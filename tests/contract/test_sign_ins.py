@@ -13,6 +13,7 @@ import pytest
 from backend.adapters.storage import open_storage
 from backend.ports.web import WebLimits
 from backend.services import oauth_calls
+from tests.contract.api_keys import external, make_key
 from tests.contract.provider_server import SECRET, ProviderServer
 from tests.contract.rest_server import BOB, RestServer, rest_server
 from tests.contract.stored import INTEGRATIONS, all_text, make_credentials
@@ -262,6 +263,17 @@ async def test_tokens_are_given_back_when_they_are_deleted(
     deleted = await server.ask("DELETE", f"{GITHUB}/credentials/{id_}")
 
     assert deleted.json() == {"deleted": True, "revoked": True}
+    assert provider.account.revoked == ["access-canary-4f1d-1"]
+
+
+async def test_tokens_that_a_key_deletes_are_given_back_too(
+    server: RestServer, provider: ProviderServer
+) -> None:
+    id_, key = await connected(server), await make_key(server)
+
+    deleted = await external(server, key, "DELETE", f"/integrations/github/credentials/{id_}")
+
+    assert deleted.json() == {"deleted": True, "credentials_id": id_}
     assert provider.account.revoked == ["access-canary-4f1d-1"]
 
 
