@@ -71,6 +71,9 @@ _OPEN: Final = frozenset(
     }
 )
 
+#: What is answered as it was sent, in its own type. The contract says "any".
+_BYTES: Final = frozenset({"getWorkspaceDownload file by id"})
+
 _NULLABLE_INTEGER: Final = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
 _NULLABLE_STRING: Final = {"anyOf": [{"type": "string"}, {"type": "null"}]}
 
@@ -122,6 +125,8 @@ def _complete(path: str, operation: dict[str, Any], schema: dict[str, Any]) -> N
     responses[success] = {"description": "Successful Response"}
     if success != "204":
         responses[success]["content"] = {"application/json": {"schema": schema}}
+    if operation["operationId"] in _BYTES:
+        responses[success]["content"]["*/*"] = {"schema": {"type": "string", "format": "binary"}}
     if "/execute" in path and path.startswith("/api/graphs"):
         _document_execute(path, operation)
     if path == UPLOAD:

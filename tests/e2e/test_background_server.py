@@ -148,7 +148,7 @@ def test_stop_ends_the_whole_tree_and_says_so(agpt: Agpt) -> None:
     code, out, _ = agpt("stop")
 
     assert (code, out) == (0, f"Stopped the server (pid {server.pid}).\n")
-    assert len(family) == 9
+    assert len(family) == 8
     assert wait_until_gone(family, limit_s=0) == []
     assert not agpt.pid_file.exists()
 
