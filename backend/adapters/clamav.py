@@ -90,7 +90,11 @@ class ClamdScanner:
                 raise
             return None
         talk = await self._opened()
-        await self._send(talk, b"zINSTREAM\0")
+        try:
+            await self._send(talk, b"zINSTREAM\0")
+        except BaseException:
+            await talk.close()
+            raise
         return talk
 
     async def _connected(self) -> _Talk:
