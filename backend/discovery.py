@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from backend.blocks import build_index
 from backend.blocks.known import Known
-from backend.core import json
 from backend.core.block import BlockSpec, Place
 from backend.core.catalog import Catalog
 from backend.core.errors import NotFound
@@ -125,13 +124,12 @@ def _warn(point: EntryPoint, error: Exception) -> None:
 
 @cache
 def _index() -> build_index.Index:
-    data = json.loads(files("backend.blocks").joinpath("index.json").read_bytes())
-    return build_index.read(data)
+    return build_index.Index(files("backend.blocks").joinpath("index.json").read_bytes())
 
 
 @cache
 def _plugins() -> Plugins:
-    built = {spec.id for spec in _index().specs}
+    built = _index().places.keys()
     plugins = Plugins()
     # What a package prints while it is loaded must not get into a command's answer.
     with redirect_stdout(sys.stderr):
@@ -142,10 +140,10 @@ def _plugins() -> Plugins:
 
 @cache
 def load_catalog() -> Catalog:
-    """Return all blocks of this installation; read once. Imports no block of ours."""
+    """Return all blocks of this installation, each read when asked for. Imports no block of ours."""
     index = _index()
     return Catalog(
-        [*index.specs, *_plugins().specs], aliases=index.aliases, fallback=Known().placeholder
+        _plugins().specs, shelf=index, aliases=index.aliases, fallback=Known().placeholder
     )
 
 

@@ -1,9 +1,29 @@
-"""Settings of the providers at which accounts are connected. Part of settings.py, apart for its size."""
+"""Settings of the providers of models and of accounts. Part of settings.py, apart for its size."""
 
 from pydantic import BaseModel, Field, SecretStr
 
 
-class ProviderSettings(BaseModel):
+class ModelSettings(BaseModel):
+    """Keys with which models are asked where a node names no credentials; empty: none."""
+
+    openai_api_key: SecretStr = Field(SecretStr(""), description="This server's key to OpenAI.")
+    anthropic_api_key: SecretStr = Field(
+        SecretStr(""), description="This server's key to Anthropic."
+    )
+    groq_api_key: SecretStr = Field(SecretStr(""), description="This server's key to Groq.")
+    open_router_api_key: SecretStr = Field(
+        SecretStr(""), description="This server's key to OpenRouter."
+    )
+    llama_api_key: SecretStr = Field(SecretStr(""), description="This server's key to Llama API.")
+    aiml_api_key: SecretStr = Field(SecretStr(""), description="This server's key to AI/ML API.")
+    v0_api_key: SecretStr = Field(SecretStr(""), description="This server's key to v0.")
+    nvidia_api_key: SecretStr = Field(SecretStr(""), description="This server's key to NVIDIA.")
+    models_file: str = Field(
+        "", description="A JSON file with more models and providers, or others instead of ours."
+    )
+
+
+class ProviderSettings(ModelSettings):
     """This installation as a client of each provider; both or neither."""
 
     airtable_client_id: str = Field("", description="This server's name at Airtable.")

@@ -11,8 +11,11 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from backend.setting_accounts import AccountSettings
+from backend.setting_calls import CallSettings
 from backend.setting_keys import keys_of
+from backend.setting_notices import NoticeSettings
 from backend.setting_providers import ProviderSettings
+from backend.setting_sandbox import SandboxSettings
 from backend.setting_sources import (
     Found,
     bad_setting,
@@ -24,6 +27,9 @@ from backend.setting_sources import (
     text_to_object,
     validation_error_as_bad_setting,
 )
+from backend.setting_tools import ToolSettings
+from backend.setting_triggers import TriggerSettings
+from backend.setting_watches import WatchingSettings
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 TextList = Annotated[tuple[str, ...], BeforeValidator(text_to_list)]
@@ -48,6 +54,7 @@ ADDRESSES: Final = (
     ("pyro_host", "execution_manager_port"),
 )
 _FERNET_KEY_BYTES: Final = 32
+_DATABASES: Final = ("postgresql://", "postgres://")
 
 
 class _Settings(BaseModel):
@@ -57,7 +64,9 @@ class _Settings(BaseModel):
 
     # Where things are
     agpt_data_dir: Path = Field(description="Everything that is kept lies here.")
-    database_url: str = Field("", description="Empty: the SQLite file in the data directory.")
+    database_url: str = Field(
+        "", description="An address of PostgreSQL; empty: the SQLite file in the data directory."
+    )
     rabbitmq_url: str = Field("", description="Empty: no broker.")
 
     # Addresses
@@ -161,18 +170,6 @@ class _Settings(BaseModel):
     max_value_mb: int = Field(
         16, ge=1, le=1024, description="Megabytes of one value that a run is given or makes."
     )
-    max_webhook_body_kb: int = Field(
-        1024, ge=1, le=10_240, description="Kilobytes of what is sent to a webhook at once."
-    )
-    webhook_deliveries_per_minute: int = Field(
-        600, ge=0, le=1_000_000, description="Deliveries to one webhook; 0: any."
-    )
-    webhook_deliveries_per_minute_and_address: int = Field(
-        1_200, ge=0, le=1_000_000, description="Deliveries from one address; 0: any."
-    )
-    webhook_replay_days: int = Field(
-        30, ge=1, le=3_650, description="A delivery is known again for so many days."
-    )
     max_memory_value_kb: int = Field(
         1024, ge=1, le=16_384, description="Kilobytes of one value that an agent remembers."
     )
@@ -183,6 +180,7 @@ class _Settings(BaseModel):
     num_user_credits_refill: int = Field(
         1500, ge=0, le=1_000_000_000, description="Each balance is filled up to it once a month."
     )
+    low_balance_threshold: int = Field(500, ge=0, description="Who has fewer credits is told.")
     block_prices: Annotated[dict[str, int], BeforeValidator(text_to_object)] = Field(
         default_factory=dict,
         description="JSON object: a block's name or id to what one execution of it costs.",
@@ -194,7 +192,7 @@ class _Settings(BaseModel):
         90,
         ge=0,
         le=36_500,
-        description="Ended runs, notices and letters are deleted after so many days; 0: never.",
+        description="Ended runs, notices, letters and sums of usage by agent go after so many days; 0: never.",
     )
     audit_retention_days: int = Field(
         365,
@@ -227,14 +225,6 @@ class _Settings(BaseModel):
         "", description="Where clamd is; empty: on this machine, if it answers there."
     )
     clamav_service_port: Port = Field(3310, description="Port of clamd.")
-    smtp_host: str = Field("", description="Empty: notices are written to the outbox folder.")
-    smtp_port: Port = Field(587, description="Port of the mail server.")
-    smtp_username: str = Field("", description="Empty: no login.")
-    smtp_password: SecretStr = Field(SecretStr(""), description="Password of the mail server.")
-    smtp_sender: str = Field("agpt@localhost", description="From whom notices come.")
-    smtp_security: Literal["starttls", "tls", "none"] = Field(
-        "starttls", description="How the connection to the mail server is protected."
-    )
 
     # Running it
     app_env: Literal["local", "dev", "prod"] = Field("local", description="Kind of installation.")
@@ -283,7 +273,17 @@ class _Settings(BaseModel):
         return cls.model_validate_json(text)
 
 
-class Settings(ProviderSettings, AccountSettings, _Settings):
+class Settings(
+    CallSettings,
+    ProviderSettings,
+    AccountSettings,
+    SandboxSettings,
+    ToolSettings,
+    NoticeSettings,
+    TriggerSettings,
+    WatchingSettings,
+    _Settings,
+):
     """Every setting of the server. The environment name is the field's name in capitals."""
 
 
@@ -343,11 +343,12 @@ def load_settings(
 
 
 def _refuse_what_is_not_embedded(found: Found) -> None:
-    hint = "this release keeps everything in its data directory (SQLite); unset it"
     url = str(found.get("database_url", ("",))[0])
-    if url and not url.startswith("sqlite"):
+    if url and not url.startswith(_DATABASES):
+        hint = "an address of PostgreSQL: postgresql://user:password@host:port/database"
         raise bad_setting("database_url", found, hint, {"database_url"})
     if found.get("rabbitmq_url", ("",))[0]:
+        hint = "this release has one executor, on one machine, and needs no broker; unset it"
         raise bad_setting("rabbitmq_url", found, hint, {"rabbitmq_url"})
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from backend.adapters.clock import SystemClock
+from backend.adapters.database_place import Place
 from backend.adapters.ipc import socket_path
 from backend.adapters.storage import SqlStorage
 from backend.core.errors import CannotStart
@@ -19,23 +20,13 @@ from backend.telemetry import Metrics
 from backend.wiring_files import open_rows
 
 if TYPE_CHECKING:
+    from backend.adapters.models import ProviderModels
     from backend.adapters.web import GuardedWebClient
-    from backend.core.execution import Execution
-    from backend.core.records import NoticeRecord
     from backend.engine.engine import Engine
-    from backend.engine.tools import Limits
-    from backend.ports.mail import Mailer
     from backend.ports.processes import Processes
-    from backend.ports.storage import StoredRun
 
 #: How long blocks may go on after the executor was told to stop.
 DRAIN_S: Final = 5.0
-#: AGENT_RUN notices are gathered: for a day by mail (spec/contract.md 8.2); a folder disturbs
-#: nobody, so there only so long that a busy minute does not make a thousand files.
-MAIL_DELAY_US: Final = 24 * 3600 * 1_000_000
-OUTBOX_DELAY_US: Final = 5 * 1_000_000
-#: Often enough to keep up with a busy server.
-_RETENTION_EVERY_S: Final = 300.0
 
 
 class Started(Protocol):
@@ -52,9 +43,14 @@ def database_path(settings: Settings) -> Path:
     return settings.agpt_data_dir / "agpt.db"
 
 
+def database_place(settings: Settings) -> Place:
+    """Return where the database of this installation is."""
+    return Place(database_path(settings), settings.database_url)
+
+
 def open_database(settings: Settings) -> SqlStorage:
     """Return the storage; its tables must be there."""
-    return open_rows(settings, database_path(settings))
+    return open_rows(settings, database_place(settings))
 
 
 def _listener(started: Started) -> socket.socket:
@@ -98,6 +94,7 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
     from backend.adapters.web import GuardedWebClient
     from backend.engine.explain import explained
     from backend.engine.figures import watch_engine, watch_processes
+    from backend.wiring_credentials import open_models, warm_when_idle
     from backend.wiring_files import worker_pool
 
     metrics = Metrics("ExecutionManager")
@@ -106,10 +103,12 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
     async with AsyncExitStack() as stack:
         lock = await ExecutorLock.take(settings.agpt_data_dir / "executor.lock")
         stack.callback(lock.release)
+        await _alone_on_database(settings, stack, stopping)
         stack.push_async_callback(storage.close)
         stack.push_async_callback(web.aclose)
         processes = worker_pool(settings, stack)
-        engine = _engine(settings, storage, web, processes)
+        models = open_models(settings, web)
+        engine = _engine(settings, storage, web, processes, models, stack)
         watch_engine(engine, storage.database, metrics)
         watch_processes(processes, metrics)
 
@@ -129,6 +128,9 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
 
         running.add_done_callback(ended)
         await up.wait()
+        if settings.preload_models:
+            warming = asyncio.create_task(warm_when_idle(models, lambda: engine.worker.active))
+            stack.push_async_callback(_cancel, warming)
         await serve_internal(
             settings,
             started,
@@ -140,175 +142,69 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
         await running
 
 
+async def _alone_on_database(
+    settings: Settings, stack: AsyncExitStack, stopping: asyncio.Event
+) -> None:
+    """Keep executors of other data directories from a database that is not in this one."""
+    url = settings.database_url
+    if not url:
+        return
+    from backend.adapters.storage.postgres_lock import PostgresExecutorLock
+
+    lock = await PostgresExecutorLock.take(url)
+    stack.callback(lock.release)
+    work_beside(stack, stopping, lock.keep())
+
+
 def _engine(
-    settings: Settings, storage: SqlStorage, web: "GuardedWebClient", processes: "Processes"
+    settings: Settings,
+    storage: SqlStorage,
+    web: "GuardedWebClient",
+    processes: "Processes",
+    models: "ProviderModels",
+    stack: AsyncExitStack,
 ) -> "Engine":
+    from backend import wiring_files as around
     from backend.adapters.bus.local import LocalPublisher
     from backend.adapters.dispatch.local import LocalSignalSource
-    from backend.core import notices
-    from backend.discovery import load_blocks, load_catalog
+    from backend.discovery import load_blocks
     from backend.engine.engine import Engine
-    from backend.wiring_credentials import open_credentials
-    from backend.wiring_files import file_desk, memories_of
+    from backend.wiring_chat import open_copilot
+    from backend.wiring_credentials import (
+        model_registry,
+        open_catalog,
+        open_credentials,
+    )
     from backend.wiring_library import ledger_of
+    from backend.wiring_notices import end_notices
+    from backend.wiring_servers import open_tool_servers
 
-    clock = SystemClock()
-    delay_us = MAIL_DELAY_US if settings.smtp_host else OUTBOX_DELAY_US
-
-    def end_notice(stored: "StoredRun", execution: "Execution") -> "NoticeRecord | None":
-        if stored.depth:
-            return None  # its root tells
-        record = stored.record
-        return notices.agent_run(
-            execution,
-            user_id=record.user_id,
-            graph_id=record.graph_id,
-            now_us=clock.now_us(),
-            delay_us=delay_us,
-        )
-
+    clock, catalog = SystemClock(), open_catalog(settings)
     return Engine(
         storage=storage,
         signals=LocalSignalSource(socket_path(settings.agpt_data_dir, "signals")),
         publisher=LocalPublisher(socket_path(settings.agpt_data_dir, "events")),
         clock=clock,
-        catalog=load_catalog(),
+        catalog=catalog,
         blocks=load_blocks(),
         web=web,
-        files=file_desk(settings, web),
-        memory=memories_of(settings, storage),
+        mail=web.mail(),
+        base_urls=settings.provider_base_urls,
+        files=around.file_desk(settings, web),
+        memory=around.memories_of(settings, storage),
         lender=open_credentials(settings, storage, web),
         processes=processes,
-        limits=_limits(settings),
+        sandboxes=around.sandboxes_of(settings, stack),
+        models=models,
+        tool_servers=open_tool_servers(settings, web, stack),
+        registry=model_registry(settings),
+        limits=around.engine_limits(settings),
         slots=settings.num_graph_workers,
-        end_notice=end_notice,
+        end_notice=end_notices(settings, clock),
         ledger=ledger_of(settings, storage),
         prices=settings.block_prices,
+        turns=open_copilot(settings, storage, catalog, stack),
     )
-
-
-def _limits(settings: Settings) -> "Limits":
-    from backend.engine.tools import Limits
-
-    return Limits(
-        parallel_nodes=settings.max_parallel_nodes_per_run,
-        node_executions=settings.max_node_executions_per_run,
-        outputs_per_node=settings.max_outputs_per_node,
-        value_bytes=settings.max_value_mb * 1024 * 1024,
-        nesting=settings.max_agent_nesting,
-        node_s=settings.max_node_time_s,
-        run_s=settings.max_run_time_s,
-        block_threads=settings.block_threads,
-        runs_per_graph=settings.max_concurrent_graph_executions_per_user,
-        runs_per_user=settings.max_runs_per_user,
-    )
-
-
-async def serve_scheduler(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
-    """Fire schedules, and run the system's own jobs."""
-    from backend.adapters.dispatch.local import LocalDispatcher
-    from backend.adapters.internal_calls import InternalCaller
-    from backend.core.cron import Dialect
-    from backend.discovery import load_catalog
-    from backend.engine.figures import watch_jobs
-    from backend.engine.jobs import Job, Jobs, StuckRunWatch
-    from backend.engine.ticker import Ticker
-    from backend.services.executions import ExecutionService
-    from backend.services.fires import FireService
-    from backend.services.graphs import GraphService
-    from backend.wiring_credentials import credentials_store
-
-    metrics, clock, catalog = Metrics("Scheduler"), SystemClock(), load_catalog()
-    storage = open_database(settings)
-    dispatcher = LocalDispatcher(socket_path(settings.agpt_data_dir, "signals"))
-    executions = ExecutionService(
-        storage=storage,
-        credentials=credentials_store(storage),
-        dispatcher=dispatcher,
-        graphs=GraphService(storage=storage, catalog=catalog, clock=clock),
-        catalog=catalog,
-        clock=clock,
-    )
-    fires = FireService(executions=executions, dialect=Dialect(settings.cron_dialect))
-    ticker = Ticker(storage, dispatcher, clock, fires, fires.prepare)
-    watch = StuckRunWatch(storage, dispatcher, clock)
-    database = InternalCaller(
-        settings.pyro_host,
-        settings.database_api_port,
-        key=settings.instance_key.get_secret_value(),
-    )
-    jobs = Jobs(
-        storage,
-        clock,
-        [
-            Job(name="report_late_executions", every_s=60, work=watch.look),
-            Job(
-                name="retention",
-                every_s=_RETENTION_EVERY_S,
-                work=lambda: database.call("retention"),
-            ),
-            Job(name="file_sweep", every_s=3600, work=lambda: database.call("file_sweep")),
-        ],
-    )
-    watch_jobs(jobs, metrics)
-    metrics.gauge("schedules_fired", "Runs started by schedules").set_function(lambda: ticker.fired)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(storage.close)
-        stack.push_async_callback(dispatcher.close)
-        work_beside(stack, stopping, ticker.serve(), jobs.serve())
-
-        async def health() -> Mapping[str, object]:
-            await storage.ping()
-            return {}
-
-        await serve_internal(settings, started, stopping, health=health, metrics=metrics)
-
-
-async def serve_notifications(
-    settings: Settings, started: Started, stopping: asyncio.Event
-) -> None:
-    """Tell owners what happened."""
-    from backend.adapters.storage.preferences import SqlPreferences
-    from backend.engine.postman import Postman
-    from backend.wiring_library import unsubscribe_urls
-
-    metrics, clock = Metrics("NotificationManager"), SystemClock()
-    storage = open_database(settings)
-    postman = Postman(
-        storage,
-        mailer_of(settings),
-        clock,
-        SqlPreferences(storage.database),
-        limited=bool(settings.smtp_host),
-        unsubscribe_url=unsubscribe_urls(settings),
-    )
-    metrics.gauge("notices_sent", "Notices that left").set_function(lambda: postman.sent)
-    metrics.gauge("notices_failed", "Notices given up").set_function(lambda: postman.failed)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(storage.close)
-        work_beside(stack, stopping, postman.serve())
-
-        async def health() -> Mapping[str, object]:
-            await storage.ping()
-            return {}
-
-        await serve_internal(settings, started, stopping, health=health, metrics=metrics)
-
-
-def mailer_of(settings: Settings) -> "Mailer":
-    """Return the way for letters: the mail server if one is set, else the outbox folder."""
-    from backend.adapters.mail import OutboxMailer, SmtpMailer, SmtpServer
-
-    if not settings.smtp_host:
-        return OutboxMailer(settings.agpt_data_dir / "outbox", sender=settings.smtp_sender)
-    server = SmtpServer(
-        host=settings.smtp_host,
-        port=settings.smtp_port,
-        username=settings.smtp_username,
-        password=settings.smtp_password.get_secret_value(),
-        security=settings.smtp_security,
-    )
-    return SmtpMailer(server, sender=settings.smtp_sender)
 
 
 async def serve_rest(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
@@ -320,10 +216,11 @@ async def serve_rest(settings: Settings, started: Started, stopping: asyncio.Eve
 
     metrics = Metrics("AgentServer")
     async with AsyncExitStack() as stack:
-        listener = _listener(started)
-        host, port = listener.getsockname()[:2]
+        host, port = (listener := _listener(started)).getsockname()[:2]
         context = await rest_context(settings, metrics, stack, port=port)
-        work_beside(stack, stopping, context.doors.api_keys.keep_noting())
+        keys = context.doors.api_keys
+        works = (context.chats.serve(stopping), context.webhooks.serve())
+        work_beside(stack, stopping, keys.keep_noting(), *works)
         app = create_app(
             context,
             version=__version__,
@@ -353,6 +250,8 @@ async def serve_websocket(settings: Settings, started: Started, stopping: asynci
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
         stack.push_async_callback(subscriber.close)
+        notices = LocalSubscriber(socket_path(settings.agpt_data_dir, "notices"))
+        stack.push_async_callback(notices.close)
         errors: list[BaseException] = []
 
         def ended(task: "asyncio.Task[None]") -> None:
@@ -361,7 +260,7 @@ async def serve_websocket(settings: Settings, started: Started, stopping: asynci
             stopping.set()
 
         web = issuer_web(settings, stack)
-        app = websocket_app(settings, metrics, storage, subscriber, ended, web)
+        app = websocket_app(settings, metrics, storage, subscriber, ended, web, notices)
         listener = _listener(started)
         host, port = listener.getsockname()[:2]
         await serve_app(

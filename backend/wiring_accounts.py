@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from backend.adapters.storage import SqlStorage
 from backend.api.auth import Authenticator, Expected
 from backend.ports.clock import Clock
-from backend.services.local_tokens import LocalKey
 from backend.services.sessions import Lifetimes
 from backend.settings import Settings
+from backend.wiring_tokens import local_key
 
 if TYPE_CHECKING:
     from backend.ports.web import WebClient
     from backend.services.accounts import AccountService
+    from backend.services.addresses import AddressService
     from backend.services.oidc import OidcService
     from backend.services.resets import ResetService
     from backend.services.sessions import SessionService
@@ -23,15 +24,6 @@ if TYPE_CHECKING:
 def revision_path(data_dir: Path) -> Path:
     """Return the file that tells all processes that accounts changed."""
     return data_dir / "accounts.revision"
-
-
-def local_key(settings: Settings) -> LocalKey:
-    """Return what tokens of this server are signed with."""
-    return LocalKey.of(
-        verify_key=settings.jwt_verify_key.get_secret_value(),
-        algorithm=settings.jwt_sign_algorithm,
-        instance_key=settings.instance_key.get_secret_value(),
-    )
 
 
 def issuer_web(settings: Settings, stack: AsyncExitStack) -> "WebClient | None":
@@ -135,7 +127,7 @@ class SignIn:
     def reset_service(self, service: "AccountService", base_url: str) -> "ResetService":
         """Return what people do who forgot their password."""
         from backend.services.resets import ResetService
-        from backend.wiring import mailer_of
+        from backend.wiring_notices import mailer_of
 
         frontend = self._settings.frontend_base_url
         return ResetService(
@@ -146,4 +138,16 @@ class SignIn:
             page=f"{frontend}/reset-password"
             if frontend
             else f"{base_url}/api/auth/password/reset",
+        )
+
+    def address_service(self, base_url: str) -> "AddressService":
+        """Return what asks whether a new address is somebody's; this server is at *base_url*."""
+        from backend.services.addresses import AddressService
+        from backend.wiring_notices import mailer_of
+
+        return AddressService(
+            accounts=self.accounts,
+            mailer=mailer_of(self._settings),
+            clock=self._clock,
+            page=f"{base_url}/api/auth/user/email/confirm",
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from backend.adapters.clock import SystemClock
 from backend.adapters.ipc import socket_path
 from backend.adapters.storage import SqlStorage
-from backend.api.context import Context, Health
+from backend.api.context import Context, Health, Notices
 from backend.core.catalog import Catalog
 from backend.core.errors import AgentServerError
 from backend.core.ids import UserId
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from backend.services.graphs import GraphService
     from backend.services.preferences import PreferenceService
     from backend.services.presets import PresetService
+    from backend.services.reviews import ReviewService
+    from backend.services.run_watches import RunWatches
     from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
     from backend.services.webhooks import WebhookService
@@ -64,26 +66,20 @@ def _context(
     port: int,
 ) -> Context:
     from backend import wiring_library as around
-    from backend.discovery import load_catalog
-    from backend.services.reviews import ReviewService
-    from backend.services.users import UserService
     from backend.wiring_accounts import SignIn
-    from backend.wiring_credentials import open_credentials_and_sign_ins
+    from backend.wiring_chat import chat_of, copilot_model, open_watches
+    from backend.wiring_credentials import open_catalog, open_credentials_and_sign_ins
     from backend.wiring_keys import doors_of
-    from backend.wiring_webhooks import webhooks_of
+    from backend.wiring_webhooks import webhooks_of as hooks_of
 
-    clock, catalog = SystemClock(), load_catalog()
-    web = _web(settings, stack)
+    clock, catalog, web = SystemClock(), open_catalog(settings), _web(settings, stack)
     credentials, sign_ins = open_credentials_and_sign_ins(settings, storage, web)
-    users = UserService(storage=storage, clock=clock)
     accounts = (sign_in := SignIn(settings, storage, clock)).account_service()
-    credits_ = around.credits_of(settings, storage, clock)
+    users, credits_ = around.users_of(storage, clock), around.credits_of(settings, storage, clock)
+    watches, files = open_watches(settings, stack), _files(settings, clock)
     graphs, executions = _graphs_and_runs(storage, dispatcher, catalog, credits_)
     base_url = settings.platform_base_url or settings.rest_address(port)
-    webhooks = webhooks_of(settings, storage, executions, clock, base_url)
-    presets = _presets(storage, executions, webhooks, catalog, clock)
-    library = around.library_of(storage, graphs, clock)
-    files = _files(settings, clock)
+    webhooks = hooks_of(settings, storage, executions, clock, base_url, catalog, credentials, web)
     return Context(
         audit=_audit(storage, clock),
         users=users,
@@ -91,21 +87,27 @@ def _context(
         sessions=sign_in.session_service(),
         oidc=sign_in.oidc_service(web, base_url),
         resets=sign_in.reset_service(accounts, base_url),
-        blocks=_blocks(settings, catalog, storage, web, credits_, stack),
+        addresses=sign_in.address_service(base_url),
+        blocks=blocks_of(storage, dispatcher, catalog, watches, credits_),
         graphs=graphs,
         imports=around.imports_of(storage, graphs, catalog),
         executions=executions,
         schedules=_schedules(settings, storage, executions, users),
-        library=library,
+        library=(library := around.library_of(storage, graphs, clock)),
         builder=around.builder_of(storage, library, catalog, clock),
         credits=credits_,
+        budgets=around.budgets_of(storage, clock),
+        watching=around.watching_of(storage, clock),
+        usage=around.usage_of(storage, clock),
         preferences=_preferences(settings, storage, clock),
+        notices=_notices(settings, storage, web),
         sharing=around.sharing_of(storage, settings.frontend_base_url),
-        presets=presets,
+        presets=_presets(settings, storage, executions, webhooks, catalog, clock),
         webhooks=webhooks,
         credentials=credentials,
         sign_ins=sign_ins,
-        reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
+        reviews=_reviews(storage, dispatcher),
+        chats=chat_of(storage, dispatcher, copilot_model(settings, catalog), watches, credits_),
         files=files,
         doors=doors_of(settings, storage, clock, stack, base_url, accounts.may_act),
         catalog=catalog,
@@ -115,6 +117,21 @@ def _context(
         metrics=metrics.text,
         metrics_open=_on_loopback(settings.agent_api_host),
     )
+
+
+def _notices(settings: Settings, storage: SqlStorage, web: "WebClient") -> Notices:
+    from backend.wiring_channels import channels_of, inbox_of
+    from backend.wiring_notices import notices_of
+
+    channels, inbox = channels_of(settings, storage, web), inbox_of(storage, SystemClock())
+    queue = notices_of(settings, storage, SystemClock())
+    return Notices(channels=channels, inbox=inbox, queue=queue)
+
+
+def _reviews(storage: SqlStorage, dispatcher: "Dispatcher") -> "ReviewService":
+    from backend.services.reviews import ReviewService
+
+    return ReviewService(storage=storage, dispatcher=dispatcher, clock=SystemClock())
 
 
 def _preferences(
@@ -137,6 +154,7 @@ def _files(settings: Settings, clock: SystemClock) -> "FileService":
 
 
 def _presets(
+    settings: Settings,
     storage: SqlStorage,
     executions: "ExecutionService",
     webhooks: "WebhookService",
@@ -144,9 +162,15 @@ def _presets(
     clock: SystemClock,
 ) -> "PresetService":
     from backend.services.presets import PresetService
+    from backend.wiring_watches import watch_configs
 
     return PresetService(
-        storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
+        storage=storage,
+        executions=executions,
+        webhooks=webhooks,
+        catalog=catalog,
+        clock=clock,
+        watched=watch_configs(settings, storage, catalog),
     )
 
 
@@ -201,33 +225,25 @@ def _schedules(
     )
 
 
-def _blocks(
-    settings: Settings,
-    catalog: Catalog,
+def blocks_of(
     storage: SqlStorage,
-    web: "GuardedWebClient",
-    credits_: "CreditService",
-    stack: AsyncExitStack,
+    dispatcher: "Dispatcher",
+    catalog: Catalog,
+    watches: "RunWatches",
+    credits_: "CreditService | None" = None,
 ) -> "BlockService":
-    from backend.discovery import load_blocks
-    from backend.engine.places import Rooms
-    from backend.engine.solo import SoloRunner
-    from backend.engine.threads import BlockThreads
-    from backend.engine.tools import Limits
+    """Return the blocks; one that is run alone is run by the executor, as all others are."""
+    from backend.services.block_runs import BlockRuns
     from backend.services.blocks import BlockService
-    from backend.wiring_files import file_desk, memories_of, worker_pool
+    from backend.wiring_credentials import credentials_store
 
-    processes = worker_pool(settings, stack)
-    solo = SoloRunner(
-        blocks=load_blocks(),
-        web=web,
-        clock=SystemClock(),
-        limits=Limits(value_bytes=settings.max_value_mb * 1024 * 1024),
-        files=file_desk(settings, web),
-        memory=memories_of(settings, storage),
-        rooms=Rooms(threads=BlockThreads(settings.block_threads), processes=processes),
+    runs = BlockRuns(storage=storage, dispatcher=dispatcher, clock=SystemClock(), watches=watches)
+    return BlockService(
+        catalog=catalog,
+        run=runs.run,
+        require_pay=None if credits_ is None else credits_.require_price,
+        credentials=credentials_store(storage),
     )
-    return BlockService(catalog=catalog, run=solo.run, pay=credits_.pay)
 
 
 async def _health(storage: SqlStorage, files: "FileService") -> Health:
@@ -250,9 +266,10 @@ def websocket_app(
     subscriber: EventSubscriber,
     on_end: "Callable[[asyncio.Task[None]], None]",
     web: "WebClient | None" = None,
+    notices: EventSubscriber | None = None,
 ) -> Any:
     """
-    Return the WebSocket application; *storage* and *subscriber* stay the caller's.
+    Return the WebSocket application; *storage*, *subscriber* and *notices* stay the caller's.
 
     *on_end* hears of the end of what brings changes to its sockets; *web* asks an issuer for keys.
     """
@@ -273,5 +290,6 @@ def websocket_app(
         everybody=None if settings.enable_auth else DEFAULT_USER_ID,
         metrics_open=_on_loopback(settings.websocket_server_host),
         metrics=lambda: metrics.text().decode(),
+        notices=notices,
         on_end=on_end,
     )

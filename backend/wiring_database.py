@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from backend.adapters.clock import SystemClock
 from backend.adapters.storage import SqlStorage
 from backend.settings import Settings
@@ -14,6 +16,8 @@ from backend.wiring import Started, database_path, open_database, serve_internal
 if TYPE_CHECKING:
     from backend.engine.retention import Retention
 
+log = structlog.get_logger(__name__)
+
 _CHECKPOINT_S: Final = 1.0
 #: Retention works for so long at a time: well within the limit of a call.
 _RETENTION_S: Final = 200.0
@@ -22,14 +26,12 @@ _RETENTION_S: Final = 200.0
 async def serve_database(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
     """Bring the tables up to date, then keep the database file in order."""
     from backend.adapters.storage.account_storage import SqlAccounts
-    from backend.adapters.storage.keeper import Keeper
-    from backend.adapters.storage.migrate import migrate
     from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID, DEFAULT_USER_NAME
     from backend.engine.file_sweep import sweep_files
     from backend.wiring_files import open_files
 
     metrics, clock = Metrics("DatabaseManager"), SystemClock()
-    await asyncio.to_thread(migrate, database_path(settings))
+    await asyncio.to_thread(_up_to_date, settings)
     storage = open_database(settings)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
@@ -37,8 +39,8 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
             email=DEFAULT_USER_EMAIL, name=DEFAULT_USER_NAME, now_us=clock.now_us()
         )
         await SqlAccounts(storage.database).ensure_owner(DEFAULT_USER_ID, now_us=clock.now_us())
-        keeper = Keeper(database_path(settings), metrics.gauge, metrics.counter)
-        work_beside(stack, stopping, keeper.serve(_CHECKPOINT_S))
+        await _seal_webhooks(settings, storage)
+        work_beside(stack, stopping, _kept(settings, storage, metrics))
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
@@ -59,14 +61,49 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
         )
 
 
+def _up_to_date(settings: Settings) -> None:
+    if url := settings.database_url:
+        from backend.adapters.storage.migrate_postgres import migrate_postgres
+
+        migrate_postgres(url)
+        return
+    from backend.adapters.storage.migrate import migrate
+
+    migrate(database_path(settings))
+
+
+async def _kept(settings: Settings, storage: SqlStorage, metrics: Metrics) -> None:
+    """Do what the database needs while it is used, until cancelled."""
+    if settings.database_url:
+        from backend.adapters.storage.postgres import measure
+
+        await measure(storage.database, metrics.gauge)
+        return
+    from backend.adapters.storage.keeper import Keeper
+
+    keeper = Keeper(database_path(settings), metrics.gauge, metrics.counter)
+    await keeper.serve(_CHECKPOINT_S)
+
+
+async def _seal_webhooks(settings: Settings, storage: SqlStorage) -> None:
+    from backend.services.vault_keeper import VaultKeeper
+    from backend.wiring_credentials import credentials_store, open_vault
+
+    keeper = VaultKeeper(store=credentials_store(storage), vault=open_vault(settings))
+    if count := await keeper.seal_webhooks():
+        log.info("webhook_secrets_sealed", count=count)
+
+
 def _retention(
     settings: Settings, storage: SqlStorage, clock: SystemClock, metrics: Metrics
 ) -> "Retention":
     from backend.adapters.mail import OutboxMailer
     from backend.adapters.storage.audit_log import SqlAuditLog
+    from backend.adapters.storage.chats import SqlChatRetention
     from backend.adapters.storage.retention import SqlRetention
     from backend.engine.figures import watch_retention
     from backend.engine.retention import Keep, Retention
+    from backend.wiring_webhooks import deliveries_of
 
     outbox = OutboxMailer(settings.agpt_data_dir / "outbox", sender=settings.smtp_sender)
     made = Retention(
@@ -76,9 +113,12 @@ def _retention(
             days=settings.retention_days,
             runs_per_graph=settings.retention_runs_per_graph,
             audit_days=settings.audit_retention_days,
+            chat_days=settings.chat_retention_days,
         ),
         delete_letters=outbox.delete_before,
         audit=SqlAuditLog(storage.database),
+        chats=SqlChatRetention(storage.database),
+        deliveries=deliveries_of(settings, storage),
     )
     watch_retention(made.figures, metrics)
     return made

@@ -1,29 +1,38 @@
-"""Rows, files, memory and worker processes behind their ports. Part of wiring.py: servers and lone runs share it."""
+"""Rows, files, memory, worker processes, sandboxes, limits, behind their ports. Part of wiring.py: servers and lone runs share it."""
 
 import os
 from contextlib import AsyncExitStack
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backend.adapters.database_place import Place, place_at
 from backend.adapters.files import FolderFiles
 from backend.adapters.storage import SqlStorage, open_storage
 from backend.adapters.storage.memory import SqlMemories
+from backend.core.budgets import BudgetDefaults
 from backend.ports.files import FileLimits
 from backend.ports.processes import ProcessLimits
+from backend.ports.sandbox import SandboxLimits
 from backend.ports.web import WebDownloads
 from backend.settings import Settings
 
 if TYPE_CHECKING:
     from backend.adapters.processes import WorkerPool
+    from backend.adapters.sandbox import ChosenSandboxes
+    from backend.engine.tools import Limits
     from backend.sdk.files import FileDesk
 
 _MEGABYTE = 1024 * 1024
+_MICRO = 1_000_000
 
 
-def open_rows(settings: Settings, path: Path, *, durable: bool = True) -> SqlStorage:
-    """Return the storage in the SQLite file at *path*; its tables must be there."""
+def open_rows(settings: Settings, where: Place | Path, *, durable: bool = True) -> SqlStorage:
+    """Return the storage in the database at *where*; its tables must be there."""
+    place = place_at(where)
     return open_storage(
-        path,
+        place.path,
+        url=place.url,
         synchronous=settings.sqlite_synchronous if durable else "OFF",
         inline_bytes=settings.max_inline_value_kb * 1024,
         value_bytes=settings.max_value_mb * _MEGABYTE,
@@ -77,3 +86,56 @@ def worker_pool(settings: Settings, stack: AsyncExitStack) -> "WorkerPool":
     pool = WorkerPool(limits, hidden=hidden)
     stack.push_async_callback(pool.close)
     return pool
+
+
+def sandboxes_of(settings: Settings, stack: AsyncExitStack) -> "ChosenSandboxes":
+    """Return the sandboxes of one service, found out and started as needed; *stack* ends them."""
+    from backend.adapters.sandbox import ChosenSandboxes, Kind
+
+    limits = SandboxLimits(
+        count=settings.code_sandbox_count,
+        kept=settings.code_sandbox_kept,
+        time_s=settings.code_sandbox_time_limit_s,
+        memory_bytes=settings.code_sandbox_memory_mb * _MEGABYTE,
+        disk_bytes=settings.code_sandbox_disk_mb * _MEGABYTE,
+        output_bytes=settings.code_sandbox_output_kb * 1024,
+        processes=settings.code_sandbox_processes,
+    )
+    sandboxes = ChosenSandboxes(Kind(settings.code_sandbox), limits)
+    stack.push_async_callback(sandboxes.close)
+    return sandboxes
+
+
+def engine_limits(settings: Settings) -> "Limits":
+    """Return how much one run may take."""
+    from backend.core.call_prices import known_prices
+    from backend.engine.tools import Limits
+    from backend.sdk import DecisionBounds
+
+    return Limits(
+        parallel_nodes=settings.max_parallel_nodes_per_run,
+        node_executions=settings.max_node_executions_per_run,
+        outputs_per_node=settings.max_outputs_per_node,
+        value_bytes=settings.max_value_mb * 1024 * 1024,
+        nesting=settings.max_agent_nesting,
+        node_s=settings.max_node_time_s,
+        run_s=settings.max_run_time_s,
+        block_threads=settings.block_threads,
+        runs_per_graph=settings.max_concurrent_graph_executions_per_user,
+        runs_per_user=settings.max_runs_per_user,
+        model_tries=settings.max_model_tries,
+        model_wait_s=settings.max_model_wait_s,
+        decisions=DecisionBounds(
+            rounds=settings.max_decision_rounds,
+            calls=settings.max_decision_calls,
+            tokens=settings.max_decision_tokens,
+            time_s=settings.max_decision_time_s,
+        ),
+        budgets=BudgetDefaults(
+            run=round(settings.run_budget_usd * _MICRO),
+            user_day=round(settings.user_daily_budget_usd * _MICRO),
+        ),
+        call_prices=known_prices(
+            files("backend.core").joinpath("call_prices.json").read_bytes(), settings.call_prices
+        ),
+    )

@@ -12,7 +12,9 @@ from backend.ports.clock import Clock
 from backend.settings import Settings
 
 if TYPE_CHECKING:
+    from backend.api.context import Watching
     from backend.ports.credits import Ledger
+    from backend.services.budgets import BudgetService
     from backend.services.builder import BuilderService
     from backend.services.credits import CreditService
     from backend.services.graphs import GraphService
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from backend.services.library import LibraryService
     from backend.services.preferences import PreferenceService
     from backend.services.sharing import SharingService
+    from backend.services.usage import UsageService
+    from backend.services.users import UserService
 
 #: Where people's user interface is while nobody has said so (spec/contract.md 5).
 _FRONTEND: Final = "http://localhost:3000"
@@ -77,6 +81,43 @@ def preferences_of(storage: SqlStorage, clock: Clock, unsubscribe_key: str) -> "
     )
 
 
+def users_of(storage: SqlStorage, clock: Clock) -> "UserService":
+    """Return what is known of users."""
+    from backend.services.users import UserService
+
+    return UserService(storage=storage, clock=clock)
+
+
+def watching_of(storage: SqlStorage, clock: Clock) -> "Watching":
+    """Return what looks after agents and the server itself."""
+    from backend.adapters.storage.alerts import SqlAlerts
+    from backend.adapters.storage.jobs import SqlJobs
+    from backend.api.context import Watching
+    from backend.services.alerts import AlertService
+    from backend.services.jobs import JobService
+
+    return Watching(
+        alerts=AlertService(alerts=SqlAlerts(storage.database), clock=clock),
+        jobs=JobService(jobs=SqlJobs(storage.database), clock=clock),
+    )
+
+
+def budgets_of(storage: SqlStorage, clock: Clock) -> "BudgetService":
+    """Return what models may cost all users."""
+    from backend.adapters.storage.budgets import SqlBudgets
+    from backend.services.budgets import BudgetService
+
+    return BudgetService(budgets=SqlBudgets(storage.database), clock=clock)
+
+
+def usage_of(storage: SqlStorage, clock: Clock) -> "UsageService":
+    """Return what all users' agents asked of models."""
+    from backend.adapters.storage.usage import SqlUsage
+    from backend.services.usage import UsageService
+
+    return UsageService(usage=SqlUsage(storage.database), clock=clock)
+
+
 def unsubscribe_urls(settings: Settings) -> Callable[[UserId], str]:
     """Return what makes the link by which a user's letters are ended."""
     from backend.core.preferences import unsubscribe_token
@@ -96,7 +137,12 @@ def ledger_of(settings: Settings, storage: SqlStorage) -> "Ledger | None":
 
     if not settings.enable_credit:
         return None
-    return SqlLedger(storage.database, refill=settings.num_user_credits_refill)
+    return SqlLedger(
+        storage.database,
+        refill=settings.num_user_credits_refill,
+        low=settings.low_balance_threshold,
+        billing_url=f"{settings.frontend_base_url or _FRONTEND}/profile/credits",
+    )
 
 
 def credits_of(settings: Settings, storage: SqlStorage, clock: Clock) -> "CreditService":

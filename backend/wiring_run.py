@@ -26,7 +26,7 @@ from backend.core.ids import (
 )
 from backend.core.records import ExecutionRecord, NodeRecord
 from backend.core.status import FINAL, Status
-from backend.ports.bus import Attached, NodeChanged, RunChanged, run_topic
+from backend.ports.bus import Change, NodeChanged, RunChanged, run_topic
 from backend.ports.dispatch import NOBODY, Signal, SignalKind
 from backend.services.portable import file_ids
 from backend.setting_sources import data_dir_from, gather, gather_config_file
@@ -130,7 +130,7 @@ async def run_alone(
         signals, watch = _Signals(), _Watch(on_node)
         engine = await _engine(settings, storage, signals, watch, stack, durable=durable)
         running = await _start(engine, stack)
-        saved, run_id = await _submit(storage, signals, watch, graph, inputs)
+        saved, run_id = await _submit(settings, storage, signals, watch, graph, inputs)
         stopped_by = await _until_end(watch, running, limit_s)
         owned = storage.of(DEFAULT_USER_ID)
         if stopped_by is not None:
@@ -187,11 +187,22 @@ async def _engine(
     durable: bool,
 ) -> "Engine":
     from backend.adapters.web import GuardedWebClient
-    from backend.discovery import load_blocks, load_catalog
+    from backend.discovery import load_blocks
     from backend.engine.engine import Engine
-    from backend.engine.tools import Limits
-    from backend.wiring_credentials import open_credentials
-    from backend.wiring_files import file_desk, memories_of, worker_pool
+    from backend.wiring_credentials import (
+        model_registry,
+        open_catalog,
+        open_credentials,
+        open_models,
+    )
+    from backend.wiring_files import (
+        engine_limits,
+        file_desk,
+        memories_of,
+        sandboxes_of,
+        worker_pool,
+    )
+    from backend.wiring_servers import open_tool_servers
 
     processes = worker_pool(settings, stack)
     web = GuardedWebClient(settings.trust_endpoints_for_requests)
@@ -201,23 +212,20 @@ async def _engine(
         signals=signals,
         publisher=watch,
         clock=SystemClock(),
-        catalog=load_catalog(),
+        catalog=open_catalog(settings),
         blocks=load_blocks(),
         web=web,
+        mail=web.mail(),
+        base_urls=settings.provider_base_urls,
         files=file_desk(settings, web, durable=durable),
         memory=memories_of(settings, storage),
         lender=open_credentials(settings, storage, web),
         processes=processes,
-        limits=Limits(
-            parallel_nodes=settings.max_parallel_nodes_per_run,
-            node_executions=settings.max_node_executions_per_run,
-            outputs_per_node=settings.max_outputs_per_node,
-            value_bytes=settings.max_value_mb * 1024 * 1024,
-            nesting=settings.max_agent_nesting,
-            node_s=settings.max_node_time_s,
-            run_s=settings.max_run_time_s,
-            block_threads=settings.block_threads,
-        ),
+        sandboxes=sandboxes_of(settings, stack),
+        models=open_models(settings, web),
+        tool_servers=open_tool_servers(settings, web, stack),
+        registry=model_registry(settings),
+        limits=engine_limits(settings),
         slots=settings.num_graph_workers,
         end_notice=lambda *_: None,  # its owner is watching
     )
@@ -239,18 +247,18 @@ async def _start(engine: "Engine", stack: AsyncExitStack) -> "asyncio.Task[None]
 
 
 async def _submit(
+    settings: Settings,
     storage: SqlStorage,
     signals: "_Signals",
     watch: "_Watch",
     graph: Graph,
     inputs: Mapping[str, Any],
 ) -> tuple[Graph, ExecutionId]:
-    from backend.discovery import load_catalog
     from backend.services.executions import ExecutionService, RunRequest
     from backend.services.graphs import GraphService
-    from backend.wiring_credentials import credentials_store
+    from backend.wiring_credentials import credentials_store, open_catalog
 
-    clock, catalog = SystemClock(), load_catalog()
+    clock, catalog = SystemClock(), open_catalog(settings)
     graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
     executions = ExecutionService(
         storage=storage,
@@ -340,7 +348,7 @@ class _Watch:
         """See backend.ports.bus.EventPublisher."""
         return self.run_id is not None and topic == run_topic(self.run_id)
 
-    def publish(self, topic: str, change: RunChanged | NodeChanged | Attached) -> None:
+    def publish(self, topic: str, change: Change) -> None:
         """See backend.ports.bus.EventPublisher."""
         if not self.wanted(topic):
             return

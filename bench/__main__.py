@@ -21,6 +21,7 @@ from bench.events import events
 from bench.fair import fair, stop
 from bench.growth import growth
 from bench.kill import w5
+from bench.schedules import schedules
 from bench.seed import Sizes
 from bench.server import Server, server
 from bench.soak import soak
@@ -32,7 +33,7 @@ ON_A_SERVER: Final[dict[str, Callable[[Server], Awaitable[Any]]]] = {
     "w3": workloads.w3,
 }
 QUICK: Final = (*ON_A_SERVER, "w4", "w5")
-LARGE: Final = ("growth", "events", "fair", "stop", "api", "soak", "clients")
+LARGE: Final = ("growth", "events", "fair", "stop", "api", "soak", "clients", "schedules")
 
 
 def main(words: Sequence[str]) -> int:
@@ -78,6 +79,7 @@ def _measure(name: str, asked: argparse.Namespace) -> Any:
         "events": lambda: events(seconds=asked.seconds),
         "api": lambda: api(sizes=Sizes(runs=asked.runs, nodes=asked.nodes)),
         "soak": lambda: soak(runs=asked.runs),
+        "schedules": schedules,
         "clients": lambda: clients(seconds=asked.seconds),
     }
     return _run(large[name]())

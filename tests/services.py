@@ -14,14 +14,17 @@ it fails instead: what was meant to be tested cannot be left out unseen. Markers
 
 import os
 import socket
+from functools import cache
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
-#: The variable that holds the address of each service, and the port if the address names none.
+#: The variable that holds the address of each service, the address without it, and the port of an
+#: address that names none.
 SERVICES = {
-    "postgres": ("AGPT_TEST_POSTGRES_URL", 5432),
-    "rabbitmq": ("AGPT_TEST_RABBITMQ_URL", 5672),
+    "postgres": ("AGPT_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres", 5432),
+    "rabbitmq": ("AGPT_TEST_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:5672/", 5672),
 }
 CONNECT_S = 3.0
 
@@ -41,23 +44,28 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def require_service(name: str) -> str:
     """Give the address of a service that answers; otherwise skip the test, or fail it."""
-    variable, port = SERVICES[name]
-    address = os.environ.get(variable, "")
-    problem = _problem_with(address, port) if address else f"{variable} is not set"
+    variable, default, _ = SERVICES[name]
+    address = os.environ.get(variable, "") or default
+    problem = _problem_with(name, address)
     if not problem:
         return address
-    message = f"{name} is needed: {problem}"
+    message = f"{name} is needed ({variable}): {problem}"
     if os.environ.get("AGPT_REQUIRE_SERVICES", "") in ("", "0"):
         pytest.skip(message)
     pytest.fail(message, pytrace=False)
 
 
-def _problem_with(address: str, port: int) -> str:
-    parts = urlsplit(address)
+@cache
+def _problem_with(name: str, address: str) -> str:
+    """Say why a service cannot be used; asked once a process."""
     try:
-        socket.create_connection(
-            (parts.hostname or "", parts.port or port), timeout=CONNECT_S
-        ).close()
-    except (OSError, ValueError) as exc:
+        if name == "postgres":
+            # Whether something listens says little: it may let nobody in.
+            psycopg.connect(address, connect_timeout=3).close()
+            return ""
+        parts = urlsplit(address)
+        place = (parts.hostname or "", parts.port or SERVICES[name][2])
+        socket.create_connection(place, timeout=CONNECT_S).close()
+    except (OSError, ValueError, psycopg.Error) as exc:
         return f"nothing answers there: {exc}"
     return ""

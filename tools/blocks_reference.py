@@ -157,6 +157,8 @@ def _examples(examples: Iterable[Example]) -> Iterator[str]:
 
 def _example(example: Example) -> str:
     given = _json(dict(example.inputs))
+    if example.answers:
+        given += f" (models answer {_json(list(example.answers))})"
     if example.error is not None:
         return f"{given} fails: {_shortened(example.error)}"
     outputs = "; ".join(f"{name} = {_json(value)}" for name, value in example.outputs)

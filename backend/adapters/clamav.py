@@ -19,15 +19,21 @@ _END: Final = b"\0\0\0\0"
 
 @dataclass(kw_only=True)
 class _Talk:
-    """A connection to clamd."""
+    """A session with clamd: it numbers the commands, and each answer names the one it is for."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    asked: int = 0
+
+    def ask(self, command: bytes) -> None:
+        self.asked += 1
+        self.writer.write(b"z" + command + b"\0")
 
     async def answer(self) -> str:
-        async with asyncio.timeout(_ANSWER_S):
-            found = await self.reader.readuntil(b"\0")
-        return found[:-1].decode("utf-8", "replace").strip()
+        """Return the answer to the last command without its number; another's counts as none."""
+        found = await self.reader.readuntil(b"\0")
+        number, _, text = found[:-1].decode("utf-8", "replace").strip().partition(": ")
+        return text if number == str(self.asked) else ""
 
     async def close(self) -> None:
         self.writer.close()
@@ -84,32 +90,31 @@ class ClamdScanner:
     async def _begin(self) -> _Talk | None:
         """Begin a scan; None where there is nobody who could."""
         try:
-            await (await self._connected()).close()
+            talk = await self._connected()
         except Unavailable:
             if self._is_named:
                 raise
             return None
-        talk = await self._opened()
-        try:
-            await self._send(talk, b"zINSTREAM\0")
-        except BaseException:
-            await talk.close()
-            raise
+        talk.ask(b"INSTREAM")
         return talk
 
     async def _connected(self) -> _Talk:
-        """Return a connection to what has answered like clamd; anybody may have that port."""
+        """Return a session with what has answered like clamd; anybody may have that port."""
         talk = await self._opened()
         try:
-            talk.writer.write(b"zPING\0")
+            talk.writer.write(b"zIDSESSION\0")
+            talk.ask(b"PING")
             async with asyncio.timeout(_CONNECT_S):
                 await talk.writer.drain()
-                answer = await talk.reader.readuntil(b"\0")
-            if answer == b"PONG\0":
+                answer = await talk.answer()
+            if answer == "PONG":
                 return talk
             reason = "it does not answer like clamd"
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as exc:
             reason = str(exc) or "it does not answer in time"
+        except BaseException:
+            talk.writer.close()
+            raise
         await talk.close()
         raise Unavailable(
             f"the virus scanner at {self._host}:{self._port} cannot be used: {reason}"
@@ -140,7 +145,8 @@ class ClamdScanner:
 
     async def _answer(self, talk: _Talk) -> str:
         try:
-            return await talk.answer()
+            async with asyncio.timeout(_ANSWER_S):
+                return await talk.answer()
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as exc:
             raise Unavailable("the virus scanner gave no answer about the file") from exc
 

@@ -13,20 +13,28 @@ from backend.api.context import Context
 from backend.api.errors import add_error_handlers
 from backend.api.external.app import PATH as EXTERNAL
 from backend.api.external.app import ExternalApplication, external_app
+from backend.api.mcp.endpoint import mcp_route
 from backend.api.middleware import BodyLimit, Border
 from backend.api.pages import OwnPages
+from backend.api.routes.alerts import add_alert_routes
 from backend.api.routes.api_keys import add_api_key_routes
 from backend.api.routes.audit import add_audit_routes
 from backend.api.routes.auth import add_auth_routes
 from backend.api.routes.blocks import add_block_routes
+from backend.api.routes.budgets import add_budget_routes
 from backend.api.routes.builder import add_builder_routes
+from backend.api.routes.chat import add_chat_routes
 from backend.api.routes.credits import add_credit_routes
+from backend.api.routes.deliveries import add_delivery_routes
 from backend.api.routes.executions import add_execution_routes
 from backend.api.routes.files import UPLOAD, add_file_routes
 from backend.api.routes.graphs import add_graph_routes
 from backend.api.routes.health import add_health_routes
 from backend.api.routes.integrations import add_integration_routes
+from backend.api.routes.jobs import add_job_routes
 from backend.api.routes.library import add_library_routes
+from backend.api.routes.notices import add_notice_routes
+from backend.api.routes.notifications import add_notification_routes
 from backend.api.routes.oauth import add_oauth_routes
 from backend.api.routes.onboarding import add_onboarding_routes
 from backend.api.routes.preferences import add_preference_routes
@@ -132,24 +140,32 @@ def _with_routes() -> RestApplication:
     add_library_routes(routes)
     add_builder_routes(routes)
     add_credit_routes(routes)
+    add_budget_routes(routes)
+    add_alert_routes(routes)
     add_onboarding_routes(routes)
     add_preference_routes(routes)
+    add_notification_routes(routes)
     add_sharing_routes(routes)
     add_preset_routes(routes)
     add_webhook_routes(routes)
+    add_delivery_routes(routes)
     add_integration_routes(routes)
     add_review_routes(routes)
+    add_chat_routes(routes)
     add_block_routes(routes)
     add_file_routes(routes)
     add_workspace_routes(routes)
     add_user_routes(routes)
     add_audit_routes(routes)
+    add_job_routes(routes)
+    add_notice_routes(routes)
     add_api_key_routes(routes)
     add_oauth_routes(routes)
     add_auth_routes(routes)
     add_health_routes(routes)
     add_error_handlers(app)
     app.external = external_app()
+    app.router.routes.append(mcp_route())
     # The last one: nobody but who means it is looked for there.
     app.mount(EXTERNAL, app.external)
     return app

@@ -11,17 +11,25 @@ from backend.core.json import Json
 from backend.ports.clock import Clock
 from backend.services.access import AccessService
 from backend.services.accounts import AccountService
+from backend.services.addresses import AddressService
+from backend.services.alerts import AlertService
 from backend.services.api_keys import ApiKeyService
 from backend.services.audit import AuditService
 from backend.services.blocks import BlockService
+from backend.services.budgets import BudgetService
 from backend.services.builder import BuilderService
+from backend.services.chat import ChatService
 from backend.services.credentials import CredentialsService
 from backend.services.credits import CreditService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
 from backend.services.graphs import GraphService
 from backend.services.imports import ImportService
+from backend.services.inbox import InboxService
+from backend.services.jobs import JobService
 from backend.services.library import LibraryService
+from backend.services.notice_channels import ChannelService
+from backend.services.notices import NoticeService
 from backend.services.oauth import OAuthService
 from backend.services.oauth_apps import OAuthAppService
 from backend.services.oidc import OidcService
@@ -34,6 +42,7 @@ from backend.services.schedules import ScheduleService
 from backend.services.sessions import SessionService
 from backend.services.sharing import SharingService
 from backend.services.sign_ins import SignInService
+from backend.services.usage import UsageService
 from backend.services.users import Caller, UserService
 from backend.services.webhooks import WebhookService
 
@@ -74,6 +83,23 @@ class Doors:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Watching:
+    """What looks after agents and the server itself."""
+
+    alerts: AlertService
+    jobs: JobService
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notices:
+    """How people are told, and what became of it."""
+
+    channels: ChannelService
+    inbox: InboxService
+    queue: NoticeService  #: for administrators
+
+
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """
     Everything that routes reach.
@@ -90,6 +116,7 @@ class Context:
     sessions: SessionService
     oidc: OidcService
     resets: ResetService
+    addresses: AddressService
     blocks: BlockService
     graphs: GraphService
     imports: ImportService
@@ -98,11 +125,16 @@ class Context:
     library: LibraryService
     builder: BuilderService
     credits: CreditService
+    budgets: BudgetService
+    watching: Watching
+    usage: UsageService
     preferences: PreferenceService
+    notices: Notices
     sharing: SharingService
     presets: PresetService
     webhooks: WebhookService
     reviews: ReviewService
+    chats: ChatService
     credentials: CredentialsService
     sign_ins: SignInService
     files: FileService

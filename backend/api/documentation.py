@@ -66,13 +66,17 @@ _OPEN: Final = frozenset(
         "postV1Refresh session",
         "postV1Forget password",
         "postV1Reset password",
+        "postV1Confirm user email",
         "getV1Sign in at provider",
         "getV1Come back from provider",
     }
 )
 
-#: What is answered as it was sent, in its own type. The contract says "any".
-_BYTES: Final = frozenset({"getWorkspaceDownload file by id"})
+#: What is not answered as JSON, though the contract says "any": in which type, and of what form.
+_NOT_JSON: Final = {
+    "getWorkspaceDownload file by id": ("*/*", {"type": "string", "format": "binary"}),
+    "postV2StreamChatPost": ("text/event-stream", {}),
+}
 
 _NULLABLE_INTEGER: Final = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
 _NULLABLE_STRING: Final = {"anyOf": [{"type": "string"}, {"type": "null"}]}
@@ -125,8 +129,8 @@ def _complete(path: str, operation: dict[str, Any], schema: dict[str, Any]) -> N
     responses[success] = {"description": "Successful Response"}
     if success != "204":
         responses[success]["content"] = {"application/json": {"schema": schema}}
-    if operation["operationId"] in _BYTES:
-        responses[success]["content"]["*/*"] = {"schema": {"type": "string", "format": "binary"}}
+    if (other := _NOT_JSON.get(operation["operationId"])) is not None:
+        responses[success]["content"][other[0]] = {"schema": other[1]}
     if "/execute" in path and path.startswith("/api/graphs"):
         _document_execute(path, operation)
     if path == UPLOAD:

@@ -27,6 +27,7 @@ from backend.core.errors import (
     NotConfigured,
     NotFound,
     ProviderNotConfigured,
+    ProviderSilent,
     StillStopping,
     TooLarge,
     TooManyRequests,
@@ -46,6 +47,7 @@ STATUSES: Final[Mapping[type[AgentServerError], int]] = {
     Conflict: 409,
     TooManyRequests: 429,
     StillStopping: 504,
+    ProviderSilent: 504,
     Unavailable: 503,
     NotConfigured: 503,
     ProviderNotConfigured: 501,
@@ -62,6 +64,9 @@ _SECRET_BODIES: Final = (
     "/oauth/introspect",
     "/oauth/revoke",
 )
+
+#: Channels lead to addresses that are secrets themselves.
+_CHANNELS: Final = "/notifications/channels"
 
 #: How much of a refused value is shown: an error must not repeat ten megabytes.
 _SHOWN: Final = 500
@@ -115,7 +120,8 @@ async def _invalid(request: Request, exc: Exception) -> Response:
 def problems_of(request: Request, error: RequestValidationError) -> list[dict[str, Any]]:
     """Return what is wrong with *request*, field by field."""
     problems = [_problem(one) for one in error.errors()[:100]]
-    if request.url.path.endswith(_SECRET_BODIES):
+    path = request.url.path
+    if path.endswith(_SECRET_BODIES) or _CHANNELS in path:
         # What was refused may be a secret, or an object with one in it: it is not shown around.
         problems = [{**problem, "input": MASK} for problem in problems]
     return problems

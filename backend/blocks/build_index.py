@@ -1,8 +1,11 @@
-"""The index of our blocks: made from their classes, read without importing any of them."""
+"""The index of our blocks: made from their classes, read without importing any of them.
+
+Its first line names the blocks, each further line is one of them. So what nobody asks for is never
+read, and costs all processes of a server the length of its line, once.
+"""
 
 import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -19,19 +22,44 @@ from backend.sdk import (
     EffectRule,
     Place,
     WebhookConfig,
+    read_json,
     spec_of,
 )
 
 PLACE: Final = Path(__file__).with_name("index.json")
+#: Ends the first line.
+_OPEN: Final = b',"blocks":['
 
 
-@dataclass(frozen=True, kw_only=True)
 class Index:
-    """The blocks that are built."""
+    """
+    The blocks that are built; each is read when it is first asked for.
 
-    specs: Sequence[BlockSpec]
-    places: Mapping[str, str]  #: ``module:Class`` by block id
-    aliases: Mapping[str, str]  #: present ids by former ids
+    Attributes:
+        aliases: Present ids by former ids.
+        names: Ids by the names of the blocks, in the order of the names.
+        places: ``module:Class`` by id.
+
+    Safe to share between threads: at worst two read the same line, and one of them counts.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        """Take what `text` wrote."""
+        first, *lines = content.split(b"\n")
+        head: Any = read_json(first.removesuffix(_OPEN) + b"}")
+        self.aliases: Mapping[str, str] = head["aliases"]
+        self.names: Mapping[str, str] = {name: key for key, name, _ in head["heads"]}
+        self.places: Mapping[str, str] = {key: place for key, _, place in head["heads"]}
+        self._lines = dict(zip(self.places, lines, strict=False))
+        self._read: dict[str, BlockSpec] = {}
+
+    def get(self, block_id: str) -> BlockSpec | None:
+        """Return the block of this id, always the same one; None if there is none."""
+        found = self._read.get(block_id)
+        if found is None and (line := self._lines.get(block_id)) is not None:
+            spec = _spec(read_json(line.removesuffix(b",")))
+            found = self._read.setdefault(block_id, spec)
+        return found
 
 
 def discover() -> list[type[Block]]:
@@ -64,17 +92,20 @@ def _is_block_of(thing: object, module: str) -> bool:
 def text(found: Sequence[type[Block]], aliases: Mapping[str, str]) -> bytes:
     """Return the text of the index; the same for the same blocks."""
     entries = [_entry(block) for block in found]
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
-    return orjson.dumps({"aliases": dict(aliases), "blocks": entries}, option=options) + b"\n"
+    heads = [[entry["id"], entry["name"], entry["place"]] for entry in entries]
+    head = orjson.dumps({"aliases": dict(aliases), "heads": heads}, option=orjson.OPT_SORT_KEYS)
+    lines = [orjson.dumps(entry, option=orjson.OPT_SORT_KEYS) for entry in entries]
+    return head.removesuffix(b"}") + _OPEN + b"\n" + b",\n".join(lines) + b"\n]}\n"
 
 
 def _entry(block: type[Block]) -> dict[str, Any]:
     spec = spec_of(block)
     effect = spec.effect
     webhook = spec.webhook
-    triggered = {"webhook": [webhook.provider, webhook.webhook_type]} if webhook else {}
+    triggered = {"webhook": _webhook_entry(webhook)} if webhook else {}
     return {
         **triggered,
+        **({"keyless": True} if spec.keyless else {}),
         "id": spec.id,
         "name": spec.name,
         "place": f"{block.__module__}:{block.__name__}",
@@ -87,6 +118,8 @@ def _entry(block: type[Block]) -> dict[str, Any]:
         "disabled": spec.disabled,
         "effect": effect if isinstance(effect, Effect) else _rule_entry(effect),
         "time_limit_s": spec.time_limit_s,
+        **({"takes_turns": True} if spec.takes_turns else {}),
+        **({"tool_choice": spec.tool_choice} if spec.tool_choice else {}),
         "retries": spec.retries,
         "runs_in": spec.place,
         "inline_size": spec.inline_size,
@@ -106,15 +139,6 @@ def _rule_entry(rule: EffectRule) -> dict[str, Any]:
     return {"pin": rule.pin, "effects": effects, "otherwise": rule.otherwise}
 
 
-def read(data: Mapping[str, Any]) -> Index:
-    """Return the index that `text` wrote."""
-    return Index(
-        specs=[_spec(entry) for entry in data["blocks"]],
-        places={entry["id"]: entry["place"] for entry in data["blocks"]},
-        aliases=data["aliases"],
-    )
-
-
 def _spec(entry: Mapping[str, Any]) -> BlockSpec:
     return BlockSpec(
         id=entry["id"],
@@ -128,9 +152,12 @@ def _spec(entry: Mapping[str, Any]) -> BlockSpec:
         disabled=entry["disabled"],
         effect=_effect(entry["effect"]),
         time_limit_s=entry["time_limit_s"],
+        takes_turns=entry.get("takes_turns", False),
+        tool_choice=entry.get("tool_choice", ""),
         retries=entry["retries"],
         place=Place(entry["runs_in"]),
         inline_size=entry["inline_size"],
+        keyless=entry.get("keyless", False),
         inputs=_side(entry["inputs"], "Input"),
         outputs=_side(entry["outputs"], "Output"),
         costs=tuple(entry["costs"]),
@@ -143,8 +170,16 @@ def _side(entry: Mapping[str, Any], title: str) -> dict[str, Any]:
     return {**side, "required": entry["required"]} if entry["required"] else side
 
 
+def _webhook_entry(webhook: WebhookConfig) -> list[str]:
+    """Return a trigger's configuration as a list; what is like the default at its end is left out."""
+    more = (webhook.event_filter_input, webhook.event_format, webhook.resource_format)
+    is_plain = more == ("", "{event}", "")
+    return [webhook.provider, webhook.webhook_type, *(() if is_plain else more)]
+
+
 def _webhook(entry: Any) -> WebhookConfig | None:
-    return WebhookConfig(provider=entry[0], webhook_type=entry[1]) if entry else None
+    names = ("provider", "webhook_type", "event_filter_input", "event_format", "resource_format")
+    return WebhookConfig(**dict(zip(names, entry, strict=False))) if entry else None
 
 
 def _effect(entry: Any) -> Effect | EffectRule:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from backend.sdk import BlockSpec, BlockType, Category, read_json
+from backend.sdk import BlockSpec, BlockType, Category, JsonObject, read_json
 
 PLACE: Final = Path(__file__).with_name("known.json")
 
@@ -37,19 +37,33 @@ class Known:
         return aliases
 
     def placeholder(self, key: str) -> BlockSpec | None:
-        """Return the placeholder of the block with the id or name *key*; None if unknown."""
+        """
+        Return the placeholder of the block with the id or name *key*; None if unknown.
+
+        Of blocks of other releases only id and name are known; they are found by their id.
+        """
         block_id = self._ids.get(key, key)
-        entry = self._facts["blocks"].get(block_id)
-        if entry is None:
-            return None
         made = self._made.get(block_id)
         if made is None:
-            made = self._made[block_id] = _spec(block_id, entry)
+            entry = self._facts["blocks"].get(block_id)
+            name = self._facts["named"].get(block_id)
+            if entry is None and name is None:
+                return None
+            made = _spec(block_id, entry) if entry else _named(block_id, name)
+            self._made[block_id] = made
         return made
 
     def ids(self) -> list[str]:
-        """Return the ids of all known blocks."""
+        """Return the ids of all blocks whose pins are known."""
         return list(self._facts["blocks"])
+
+
+def _named(block_id: Any, name: str) -> BlockSpec:
+    side: JsonObject = {"type": "object", "properties": {}}
+    inputs, outputs = {**side, "title": "Input"}, {**side, "title": "Output"}
+    return BlockSpec(
+        id=block_id, name=name, placeholder=True, open_pins=True, inputs=inputs, outputs=outputs
+    )
 
 
 def _spec(block_id: Any, entry: Mapping[str, Any]) -> BlockSpec:

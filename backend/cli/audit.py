@@ -1,6 +1,5 @@
 """`agpt audit`: who changed what, and whether anybody has changed the log."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,7 +9,8 @@ import click
 
 from backend.cli import HyphenGroup
 from backend.cli.options import json_option, print_json
-from backend.cli.server import data_dir_option, overrides_of
+from backend.cli.server import data_dir_option
+from backend.cli.storage import with_storage
 from backend.core.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -111,20 +111,5 @@ def _line(row: "Audited") -> str:
 def _with_log(data_dir: Path | None, work: "Callable[[AuditLog], Awaitable[T]]") -> T:
     """Return what *work* does with the log, beside a running server or without one."""
     from backend.adapters.storage.audit_log import SqlAuditLog  # noqa: PLC0415 -- see above
-    from backend.adapters.storage.database import Database  # noqa: PLC0415 -- the same
-    from backend.cli.database import require_newest  # noqa: PLC0415 -- the same
-    from backend.settings import load_settings  # noqa: PLC0415 -- the same
-    from backend.wiring import database_path  # noqa: PLC0415 -- the same
 
-    path = database_path(load_settings(overrides_of(data_dir))[0])
-    require_newest(path)
-
-    async def done() -> Any:
-        database = Database(path)
-        try:
-            return await work(SqlAuditLog(database))
-        finally:
-            await database.close()
-
-    result: T = asyncio.run(done())
-    return result
+    return with_storage(data_dir, lambda _, storage: work(SqlAuditLog(storage.database)))

@@ -25,6 +25,7 @@ GROUPS: Final = {
     "trust_endpoints_for_requests": "The world outside",
     "app_env": "Running it",
     "jwt_jwks_url": "Signing in",
+    "openai_api_key": "Language models",
     "airtable_client_id": "Providers of accounts that people connect",
 }
 _MASK: Final = "***"

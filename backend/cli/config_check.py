@@ -12,7 +12,7 @@ from backend.settings import ADDRESSES, Settings, load_settings
 from backend.util.identity import is_alive
 from backend.util.listen import listen
 from backend.util.record import read_records
-from backend.wiring import database_path
+from backend.wiring import database_place
 
 _SMTP_LIMIT_S: Final = 10.0
 _KEYS: Final = ("jwt_verify_key", "encryption_key", "unsubscribe_secret_key", "instance_key")
@@ -40,6 +40,10 @@ def examine(overrides: Mapping[str, Any]) -> list[Check]:
     if settings.clamav_service_host and settings.clamav_service_enabled:
         address = f"{settings.clamav_service_host}:{settings.clamav_service_port}"
         looks.append(("virus scanner", _scanner, lambda _: address))
+    if settings.models_file:
+        looks.append(("models", _models, lambda one: one.models_file))
+    if settings.mcp_servers_file:
+        looks.append(("tool servers", _servers, lambda one: one.mcp_servers_file))
     if settings.smtp_host:
         looks.append(("mail server", _mail, lambda one: f"{one.smtp_host}:{one.smtp_port}"))
     for name, look, said in looks:
@@ -49,6 +53,24 @@ def examine(overrides: Mapping[str, Any]) -> list[Check]:
         except AgentServerError as exc:
             checks.append(Check(name=name, problems=(str(exc),)))
     return checks
+
+
+def _models(settings: Settings) -> Iterator[str]:
+    from backend.wiring_credentials import model_registry  # noqa: PLC0415 -- most have no such file
+
+    try:
+        model_registry(settings)
+    except BadSetting as exc:
+        yield str(exc)
+
+
+def _servers(settings: Settings) -> Iterator[str]:
+    from backend.wiring_servers import local_servers  # noqa: PLC0415 -- the same
+
+    try:
+        local_servers(settings)
+    except BadSetting as exc:
+        yield str(exc)
 
 
 def _settings(overrides: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
@@ -113,21 +135,21 @@ def _own_ports(settings: Settings) -> set[int]:
 
 
 def _database(settings: Settings) -> Iterator[str]:
-    path = database_path(settings)
-    step = step_of(path)
+    place = database_place(settings)
+    step = step_of(place)
     if step is None:
         return  # a start makes it
     from backend.adapters.storage.migrate import HEAD  # noqa: PLC0415 -- only where there is one
 
     if step < HEAD:
         return  # a start brings it up to date
-    yield from problems_of(path, whole=False)
+    yield from problems_of(place, whole=False)
 
 
 def _database_said(settings: Settings) -> str:
     from backend.adapters.storage.migrate import HEAD  # noqa: PLC0415 -- the same
 
-    step = step_of(database_path(settings))
+    step = step_of(database_place(settings))
     if step is None:
         return "not there yet; the first start makes it"
     return f"at step {step}" + ("" if step == HEAD else f"; a start brings it to {HEAD}")

@@ -1,6 +1,5 @@
 """`agpt credits`: the ledger of this server, shown and filled beside a running server or without."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -10,7 +9,8 @@ import click
 from backend.cli import HyphenGroup
 from backend.cli.options import json_option, print_json
 from backend.cli.recorded import recorded
-from backend.cli.server import data_dir_option, overrides_of
+from backend.cli.server import data_dir_option
+from backend.cli.storage import with_storage
 from backend.core.ids import DEFAULT_USER_ID, UserId
 
 if TYPE_CHECKING:
@@ -69,19 +69,8 @@ def grant(*, user: str, amount: int, reason: str, as_json: bool, data_dir: Path 
 
 def _with_credits(data_dir: Path | None, work: "Callable[[CreditService], Awaitable[T]]") -> T:
     from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- help does without
-    from backend.cli.database import require_newest  # noqa: PLC0415 -- the same
-    from backend.settings import load_settings  # noqa: PLC0415 -- the same
-    from backend.wiring import database_path, open_database  # noqa: PLC0415 -- the same
     from backend.wiring_library import credits_of  # noqa: PLC0415 -- the same
 
-    settings, _ = load_settings(overrides_of(data_dir))
-    require_newest(database_path(settings))
-
-    async def run() -> T:
-        storage = open_database(settings)
-        try:
-            return await work(credits_of(settings, storage, SystemClock()))
-        finally:
-            await storage.close()
-
-    return asyncio.run(run())
+    return with_storage(
+        data_dir, lambda settings, storage: work(credits_of(settings, storage, SystemClock()))
+    )

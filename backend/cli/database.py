@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from backend.adapters.database_place import Place, place_at
 from backend.cli import HyphenGroup
 from backend.cli.options import json_option, print_json
 from backend.cli.server import data_dir_option, overrides_of
-from backend.core.errors import CannotStart, NotFound
+from backend.core.errors import BadRequest, CannotStart, NotFound
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -34,13 +35,13 @@ def current(*, as_json: bool, data_dir: Path | None) -> None:
     """Print the step at which the database is, and the one that this program needs."""
     from backend.adapters.storage.migrate import HEAD  # noqa: PLC0415 -- help does without
 
-    path = _path(data_dir)
-    step = step_of(path)
+    place = _place(data_dir)
+    step = step_of(place)
     if as_json:
-        print_json({"path": str(path), "step": step, "newest": HEAD})
+        print_json({"path": str(place), "step": step, "newest": HEAD})
         return
     there = "is not there yet" if step is None else f"is at step {step}"
-    click.echo(f"{path} {there}; this program needs {HEAD}.")
+    click.echo(f"{place} {there}; this program needs {HEAD}.")
 
 
 @database.command()
@@ -50,27 +51,28 @@ def upgrade(*, as_json: bool, data_dir: Path | None) -> None:
     """Bring the database to the step that this program needs; makes it if it is not there."""
     from backend.adapters.storage.migrate import HEAD  # noqa: PLC0415 -- help does without
 
-    path = _path(data_dir)
-    before = step_of(path)
+    place = _place(data_dir)
+    before = step_of(place)
     if before == HEAD:
-        said = f"{path} is at step {HEAD} already."
+        said = f"{place} is at step {HEAD} already."
     else:
-        said = f"{path} is at step {HEAD} now ({_migrated(path)})."
+        said = f"{place} is at step {HEAD} now ({_migrated(place)})."
     if as_json:
-        print_json({"path": str(path), "before": before, "step": HEAD})
+        print_json({"path": str(place), "before": before, "step": HEAD})
         return
     click.echo(said)
 
 
-def _migrated(path: Path) -> str:
+def _migrated(place: Place) -> str:
     """Bring the database up to date; return what was done."""
     from backend.adapters.storage.migrate import migrate  # noqa: PLC0415 -- help does without
+    from backend.adapters.storage.migrate_postgres import migrate_postgres  # noqa: PLC0415 -- the same
     from backend.util.locks import take_data_dir_alone  # noqa: PLC0415 -- the same
 
     # Nobody may work with tables that change below him.
-    lock = take_data_dir_alone(path.parent)
+    lock = take_data_dir_alone(place.path.parent)
     try:
-        return migrate(path)
+        return migrate_postgres(place.url) if place.url else migrate(place.path)
     finally:
         lock.release()
 
@@ -84,15 +86,15 @@ def check(*, as_json: bool, data_dir: Path | None) -> None:
 
     Reads all of it. Exit code 1: it is not as it must be. `agpt doctor` looks at what it says.
     """
-    path = _path(data_dir)
-    problems = list(problems_of(path, whole=True))
+    place = _place(data_dir)
+    problems = list(problems_of(place, whole=True))
     if as_json:
-        print_json({"path": str(path), "ok": not problems, "problems": problems})
+        print_json({"path": str(place), "ok": not problems, "problems": problems})
     else:
         for problem in problems:
             click.echo(f"agpt: {problem}", err=True)
         if not problems:
-            click.echo(f"{path} is whole and at step {step_of(path)}.")
+            click.echo(f"{place} is whole and at step {step_of(place)}.")
     if problems:
         sys.exit(1)
 
@@ -110,17 +112,19 @@ def compact(*, as_json: bool, data_dir: Path | None) -> None:
     from backend.adapters.storage.compact import write_anew  # noqa: PLC0415 -- help does without
     from backend.util.locks import take_data_dir_alone  # noqa: PLC0415 -- the same
 
-    path = _path(data_dir)
-    require_newest(path)
-    lock = take_data_dir_alone(path.parent)
+    place = _place(data_dir)
+    require_newest(place)
+    if place.url:
+        raise BadRequest("PostgreSQL gives room back by itself (autovacuum); at once: VACUUM FULL.")
+    lock = take_data_dir_alone(place.path.parent)
     try:
-        before, after = write_anew(path)
+        before, after = write_anew(place.path)
     finally:
         lock.release()
     if as_json:
-        print_json({"path": str(path), "bytes_before": before, "bytes": after})
+        print_json({"path": str(place), "bytes_before": before, "bytes": after})
         return
-    click.echo(f"{path} has {after / _MEGABYTE:.1f} MB now; it had {before / _MEGABYTE:.1f} MB.")
+    click.echo(f"{place} has {after / _MEGABYTE:.1f} MB now; it had {before / _MEGABYTE:.1f} MB.")
 
 
 @database.command()
@@ -130,9 +134,9 @@ def jobs(*, as_json: bool, data_dir: Path | None) -> None:
     """Print when each of the server's own jobs ran last, how long it took, and what it did."""
     from backend.adapters.storage.doctor import last_jobs  # noqa: PLC0415 -- help does without
 
-    path = _path(data_dir)
-    require_newest(path)
-    found = last_jobs(path)
+    place = _place(data_dir)
+    require_newest(place)
+    found = last_jobs(place)
     if as_json:
         print_json([asdict(job) for job in found])
         return
@@ -144,9 +148,9 @@ def jobs(*, as_json: bool, data_dir: Path | None) -> None:
         click.echo("No job has run yet.")
 
 
-def step_of(path: Path) -> str | None:
+def step_of(where: Place | Path) -> str | None:
     """
-    Return the step of the database at *path*; None if it is not there, or empty.
+    Return the step of the database at *where*; None if it is not there, or empty.
 
     Raises:
         Unavailable: If it is no database that can be read.
@@ -154,23 +158,24 @@ def step_of(path: Path) -> str | None:
     from backend.adapters.storage.doctor import reading  # noqa: PLC0415 -- help does without
     from backend.adapters.storage.migrate import current_version  # noqa: PLC0415 -- the same
 
-    if not path.exists():
+    place = place_at(where)
+    if not place.url and not place.path.exists():
         return None
-    with reading(path) as connection:
+    with reading(place) as connection:
         return current_version(connection)
 
 
-def require_newest(path: Path) -> None:
+def require_newest(where: Place | Path) -> None:
     """Raise NotFound or CannotStart if the database is not there or at another step."""
-    if step_of(path) is None:
-        raise NotFound(f"There is no database at {path}: no server has been started on it yet.")
-    for problem in _step_problems(path):
+    if step_of(where) is None:
+        raise NotFound(f"There is no database at {where}: no server has been started on it yet.")
+    for problem in _step_problems(where):
         raise CannotStart(problem)
 
 
-def problems_of(path: Path, *, whole: bool) -> Iterator[str]:
+def problems_of(where: Place | Path, *, whole: bool) -> Iterator[str]:
     """
-    Yield what is wrong with the database at *path*, a sentence each.
+    Yield what is wrong with the database at *where*, a sentence each.
 
     Args:
         whole: Read all of it, which takes its time; else only what a start would trip over.
@@ -181,26 +186,26 @@ def problems_of(path: Path, *, whole: bool) -> Iterator[str]:
     """
     from backend.adapters.storage.doctor import reading  # noqa: PLC0415 -- help does without
 
-    yield from _step_problems(path)
-    with reading(path) as connection:
+    yield from _step_problems(where)
+    with reading(where) as connection:
         yield from _missing(connection)
-        if whole:
+        if whole and connection.dialect.name == "sqlite":
             rows = connection.exec_driver_sql(f"PRAGMA integrity_check({_MOST_WRONG})").scalars()
             yield from (f"SQLite finds: {row}." for row in rows if row != "ok")
 
 
-def _step_problems(path: Path) -> Iterator[str]:
+def _step_problems(where: Place | Path) -> Iterator[str]:
     from backend.adapters.storage.migrate import HEAD  # noqa: PLC0415 -- help does without
 
-    step = step_of(path)
+    step = step_of(where)
     if step is not None and step > HEAD:
         yield (
-            f"The database {path} is at step {step}, made by a newer agpt-server; this one knows"
+            f"The database {where} is at step {step}, made by a newer agpt-server; this one knows"
             f" steps up to {HEAD}: install the newer version, or restore a backup."
         )
     elif step != HEAD:
         at = "has no tables" if step is None else f"is at step {step}"
-        yield f"The database {path} {at}; this program needs {HEAD}: `agpt db upgrade`."
+        yield f"The database {where} {at}; this program needs {HEAD}: `agpt db upgrade`."
 
 
 def _missing(connection: "Connection") -> Iterator[str]:
@@ -220,8 +225,8 @@ def _missing(connection: "Connection") -> Iterator[str]:
                 yield f"The column {column.name} of the table {table.name} is missing."
 
 
-def _path(data_dir: Path | None) -> Path:
+def _place(data_dir: Path | None) -> Place:
     from backend.settings import load_settings  # noqa: PLC0415 -- `agpt --help` does without
-    from backend.wiring import database_path  # noqa: PLC0415 -- the same
+    from backend.wiring import database_place  # noqa: PLC0415 -- the same
 
-    return database_path(load_settings(overrides_of(data_dir))[0])
+    return database_place(load_settings(overrides_of(data_dir))[0])

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from backend.adapters.database_place import Place
 from backend.cli.options import json_option, print_json
 from backend.cli.recorded import recorded
 from backend.cli.server import data_dir_option, overrides_of
+from backend.core.errors import BadRequest
 
 if TYPE_CHECKING:
     from backend.adapters.premises import DataPremises
@@ -58,8 +60,8 @@ def _examine(settings: "Settings") -> "Report":
     from backend.cli.alive import alive_on  # noqa: PLC0415 -- the same
     from backend.services.doctor import STEPS, examine  # noqa: PLC0415 -- the same
 
-    path = _path(settings)
-    with opened(path) as records, _progress(STEPS, records.rows()) as step:
+    place = _place(settings)
+    with opened(place) as records, _progress(STEPS, records.rows()) as step:
         return examine(
             records,
             alive_on(settings),
@@ -91,12 +93,16 @@ def _mended(
     from backend.cli.alive import alive_on  # noqa: PLC0415 -- the same
     from backend.services.mending import Tools, mend  # noqa: PLC0415 -- the same
 
-    path, now_us = _path(settings), _now_us()
+    place, now_us = _place(settings), _now_us()
+    if place.url:
+        raise BadRequest(
+            "doctor --fix mends SQLite files only; of PostgreSQL it tells what it finds."
+        )
     aside = settings.agpt_data_dir / "doctor" / f"{now_us}.jsonl"
-    with opened(path) as records:
+    with opened(place) as records:
         tools = Tools(
             records=records,
-            mender=SqlMender(path, aside),
+            mender=SqlMender(place.path, aside),
             premises=_premises(settings, now_us),
             alive=alive_on(settings),
             is_alone=is_alone,
@@ -124,13 +130,13 @@ def _alone(settings: "Settings") -> Iterator[bool]:
         lock.release()
 
 
-def _path(settings: "Settings") -> Path:
+def _place(settings: "Settings") -> Place:
     from backend.cli.database import require_newest  # noqa: PLC0415 -- see above
-    from backend.wiring import database_path  # noqa: PLC0415 -- the same
+    from backend.wiring import database_place  # noqa: PLC0415 -- the same
 
-    path = database_path(settings)
-    require_newest(path)
-    return path
+    place = database_place(settings)
+    require_newest(place)
+    return place
 
 
 def _premises(settings: "Settings", now_us: int) -> "DataPremises":

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import sys
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,6 +21,9 @@ from backend.core.errors import AgentServerError, BadRequest, GraphInvalid, Unav
 PAYLOAD: Final = {"name": "World"}
 CONSTANTS: Final = {"greeting": "Hello"}
 _RUN_LIMIT_S: Final = 60.0
+#: A server that was just started anew begins with what waits.
+_START_S: Final = 20.0
+_LOOK_S: Final = 0.05
 _OK: Final = 200
 _MOST_SHOWN: Final = 300
 
@@ -130,11 +134,16 @@ def _reason(text: str) -> str:
 
 
 def _run_of(server: Server, graph_id: str, preset_id: str) -> str:
-    """Return the run that the delivery started: it is on disk when a delivery is answered."""
-    answered = server.ask("GET", f"/api/graphs/{quote(graph_id, safe='')}/executions")
-    for run in answered["executions"]:
-        if run["preset_id"] == preset_id:
-            return str(run["id"])
+    """Return the run that the delivery starts: the delivery is on disk, its run in a moment."""
+    deadline = time.monotonic() + _START_S
+    while True:
+        answered = server.ask("GET", f"/api/graphs/{quote(graph_id, safe='')}/executions")
+        for run in answered["executions"]:
+            if run["preset_id"] == preset_id:
+                return str(run["id"])
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_LOOK_S)
     raise AgentServerError(
         "The webhook took the event, but no run came of it: see the server's log."
     )

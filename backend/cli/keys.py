@@ -1,16 +1,16 @@
 """`agpt key`: the API keys of a user, made and taken back beside a running server or without one."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from backend.cli import HyphenGroup
 from backend.cli.options import json_option, print_json
 from backend.cli.recorded import recorded
-from backend.cli.server import data_dir_option, overrides_of, seconds_of
+from backend.cli.server import data_dir_option, seconds_of
+from backend.cli.storage import with_storage
 from backend.core.errors import NotFound
 from backend.core.ids import DEFAULT_USER_ID, ApiKeyId, UserId
 from backend.core.permissions import Permission
@@ -158,22 +158,8 @@ def _with_keys(
 ) -> T:
     """Return what *work* does with the database, beside a running server or without one."""
     from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- help does without
-    from backend.adapters.storage import open_storage  # noqa: PLC0415 -- the same
-    from backend.cli.database import require_newest  # noqa: PLC0415 -- the same
-    from backend.settings import load_settings  # noqa: PLC0415 -- the same
-    from backend.wiring import database_path  # noqa: PLC0415 -- the same
     from backend.wiring_keys import api_keys_of  # noqa: PLC0415 -- the same
 
-    settings, _ = load_settings(overrides_of(data_dir))
-    path = database_path(settings)
-    require_newest(path)
-
-    async def done() -> Any:
-        storage = open_storage(path, synchronous=settings.sqlite_synchronous)
-        try:
-            return await work(storage, api_keys_of(storage, SystemClock()))
-        finally:
-            await storage.close()
-
-    result: T = asyncio.run(done())
-    return result
+    return with_storage(
+        data_dir, lambda _, storage: work(storage, api_keys_of(storage, SystemClock()))
+    )

@@ -1,6 +1,5 @@
 """`agpt oauth-app`: apps of others that users may let in, made and switched off by an operator."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +10,8 @@ from backend.cli import HyphenGroup
 from backend.cli.keys import user_option
 from backend.cli.options import json_option, print_json
 from backend.cli.recorded import recorded
-from backend.cli.server import data_dir_option, overrides_of
+from backend.cli.server import data_dir_option
+from backend.cli.storage import with_storage
 from backend.core.errors import NotFound
 from backend.core.ids import OAuthAppId, UserId
 from backend.core.permissions import Permission
@@ -150,22 +150,8 @@ def _with_apps(
 ) -> T:
     """Return what *work* does with the database, beside a running server or without one."""
     from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- help does without
-    from backend.adapters.storage import open_storage  # noqa: PLC0415 -- the same
-    from backend.cli.database import require_newest  # noqa: PLC0415 -- the same
-    from backend.settings import load_settings  # noqa: PLC0415 -- the same
-    from backend.wiring import database_path  # noqa: PLC0415 -- the same
     from backend.wiring_keys import oauth_apps_of  # noqa: PLC0415 -- the same
 
-    settings, _ = load_settings(overrides_of(data_dir))
-    path = database_path(settings)
-    require_newest(path)
-
-    async def done() -> Any:
-        storage = open_storage(path, synchronous=settings.sqlite_synchronous)
-        try:
-            return await work(storage, oauth_apps_of(storage, SystemClock(), ""))
-        finally:
-            await storage.close()
-
-    result: T = asyncio.run(done())
-    return result
+    return with_storage(
+        data_dir, lambda _, storage: work(storage, oauth_apps_of(storage, SystemClock(), ""))
+    )

@@ -1,15 +1,15 @@
 """`agpt pause`, `agpt resume`, `agpt pauses`: an operator holds a run, a graph or everything."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from backend.cli.options import json_option, print_json
 from backend.cli.recorded import recorded
-from backend.cli.server import data_dir_option, overrides_of
+from backend.cli.server import data_dir_option
+from backend.cli.storage import with_storage
 from backend.core.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
@@ -114,21 +114,4 @@ def _named(what: str, id_: str) -> str:
 
 def _with_storage(data_dir: Path | None, work: "Callable[[SqlStorage], Awaitable[T]]") -> T:
     """Return what *work* does with the database, beside a running server or without one."""
-    from backend.adapters.storage import open_storage  # noqa: PLC0415 -- help does without
-    from backend.cli.database import require_newest  # noqa: PLC0415 -- the same
-    from backend.settings import load_settings  # noqa: PLC0415 -- the same
-    from backend.wiring import database_path  # noqa: PLC0415 -- the same
-
-    settings, _ = load_settings(overrides_of(data_dir))
-    path = database_path(settings)
-    require_newest(path)
-
-    async def done() -> Any:
-        storage = open_storage(path, synchronous=settings.sqlite_synchronous)
-        try:
-            return await work(storage)
-        finally:
-            await storage.close()
-
-    result: T = asyncio.run(done())
-    return result
+    return with_storage(data_dir, lambda _, storage: work(storage))

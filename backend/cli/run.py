@@ -92,7 +92,8 @@ def run(
             work = _run_on_server if server else _run_here
             result = work(graph, inputs, data_dir, timeout)
     except GraphInvalid as exc:
-        raise BadRequest(explained(exc)) from exc
+        hint = "" if server else _about_credentials(exc, data_dir)
+        raise BadRequest(explained(exc) + hint) from exc
     except KeyboardInterrupt:
         click.echo("agpt: interrupted.", err=True)
         sys.exit(INTERRUPTED)
@@ -108,11 +109,31 @@ def run(
         sys.exit(1)
 
 
+#: How the sentences begin that say that a node has no credentials (spec/semantics.md 2.9).
+_NO_CREDENTIALS = ("Unknown credentials", "These credentials are required")
+
+
 def sample_graph() -> "Graph":
     """Return the agent of `--sample`."""
     from backend.usecases.sample import create_test_graph  # noqa: PLC0415 -- help does without
 
     return create_test_graph()
+
+
+def _about_credentials(error: GraphInvalid, data_dir: Path | None) -> str:
+    """Return where a run without a server finds credentials, if it is them that it misses."""
+    problems = [text for fields in error.problems.values() for text in fields.values()]
+    if not any(text.startswith(_NO_CREDENTIALS) for text in problems):
+        return ""
+    if data_dir is None:
+        return (
+            "\nA run in a private folder has nobody's credentials: let the server run it, with "
+            "--server, or give --data-dir while no server uses it."
+        )
+    return (
+        "\nA run without a server has the owner's credentials of that data directory, and takes "
+        "those that a node names in its pin: a reference with id, provider and type."
+    )
 
 
 @contextmanager

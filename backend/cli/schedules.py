@@ -1,8 +1,7 @@
 """`agpt schedule`: when the running server runs which agents by itself."""
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,22 +12,29 @@ from backend.cli import HyphenGroup
 from backend.cli.client import Server, data_dir_overrides, server_at
 from backend.cli.graphs import explained, server_option, token_option
 from backend.cli.options import json_option, print_json
-from backend.core.errors import AgentServerError, BadRequest, GraphInvalid, NotFound, Unavailable
-
-data_dir_option = click.option(
-    "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="That server's, instead of AGPT_DATA_DIR.",
+from backend.cli.schedule_changes import change, pause, resume, run, show
+from backend.cli.schedule_options import (
+    data_dir_option,
+    read_values,
+    rule_options,
+    rules_told,
+    schedules_of,
 )
+from backend.core.errors import BadRequest, GraphInvalid, NotFound, Unavailable
 
 
 @click.group(cls=HyphenGroup)
 def schedule() -> None:
-    """List, add and remove schedules of a running server."""
+    """List, add, change, pause and remove schedules of a running server."""
+
+
+for _command in (show, change, pause, resume, run):
+    schedule.add_command(_command)
 
 
 @schedule.command(name="list")
 @click.argument("graph_id", required=False)
+@click.option("--all", "show_all", is_flag=True, help="Also those that are paused or have ended.")
 @json_option
 @server_option
 @token_option
@@ -36,13 +42,15 @@ def schedule() -> None:
 def list_(
     *,
     graph_id: str | None,
+    show_all: bool,
     as_json: bool,
     server: str | None,
     token: str | None,
     data_dir: Path | None,
 ) -> None:
     """List the schedules that will fire, of all graphs or of GRAPH_ID."""
-    path = "/api/schedules" if graph_id is None else _schedules_of(graph_id)
+    path = "/api/schedules" if graph_id is None else schedules_of(graph_id)
+    path += "?include_paused=true" if show_all else ""
     with server_at(server, token, data_dir_overrides(data_dir)) as running:
         found = running.ask("GET", path)
     if not isinstance(found, list):
@@ -52,7 +60,7 @@ def list_(
         return
     for one in found:
         click.echo(
-            f"schedule {one['id']}  {one['cron']} ({one['timezone']})  next {one['next_run_time']}"
+            f"schedule {one['id']}  {one['cron']} ({one['timezone']})  {_next_of(one)}"
             f"  graph {one['graph_id']} version {one['graph_version']}  {one['name']}"
         )
     if not found:
@@ -73,6 +81,7 @@ def list_(
 @click.option("--name", help="Else the agent's.")
 @click.option("--timezone", help="An IANA name like Europe/Berlin; else yours, else UTC.")
 @click.option("--version", type=click.IntRange(1, 2**31 - 1), help="Else the active one.")
+@rule_options
 @json_option
 @server_option
 @token_option
@@ -89,12 +98,14 @@ def add(  # noqa: PLR0913 -- one an option
     server: str | None,
     token: str | None,
     data_dir: Path | None,
+    **rules: Any,
 ) -> None:
     """
     Run the agent GRAPH_ID at the times that CRON tells.
 
     CRON has five fields: minute, hour, day of month, month, weekday; 0 and 7 are Sunday. Put it
-    in quotes: agpt schedule add ID "0 9 * * MON-FRI".
+    in quotes: agpt schedule add ID "0 9 * * MON-FRI". It may also be @hourly, @daily, @weekly,
+    @monthly, "@every 90m", or "@at 2030-01-31T09:00" for once.
     """
     with server_at(server, token, data_dir_overrides(data_dir)) as running:
         made = add_schedule(
@@ -105,7 +116,8 @@ def add(  # noqa: PLR0913 -- one an option
                 "name": name,
                 "timezone": timezone,
                 "graph_version": version,
-                "inputs": _inputs(running, graph_id, version, values),
+                "inputs": read_values(running, graph_id, version, values),
+                **rules_told(rules),
             },
         )
     if as_json:
@@ -161,7 +173,7 @@ def add_schedule(server: Server, graph_id: str, wanted: Mapping[str, Any]) -> Ma
     # The API wants a name; the agent's is the best that there is.
     body.setdefault("name", _graph(server, graph_id)["name"])
     try:
-        made = server.ask("POST", _schedules_of(graph_id), body)
+        made = server.ask("POST", schedules_of(graph_id), body)
     except GraphInvalid as exc:
         raise BadRequest(explained(exc)) from exc
     if not isinstance(made, dict) or not {"id", "next_run_time"} <= made.keys():
@@ -169,30 +181,10 @@ def add_schedule(server: Server, graph_id: str, wanted: Mapping[str, Any]) -> Ma
     return made
 
 
-def _inputs(
-    server: Server, graph_id: str, version: int | None, values: Sequence[str]
-) -> dict[str, Any]:
-    from backend.cli.inputs import read_inputs  # noqa: PLC0415 -- `agpt --help` does without
-
-    try:
-        graph = graph_of(server, graph_id, version)
-    except BadRequest:
-        if values:
-            raise
-        return {}  # nothing was said about inputs, and the server knows its graphs better
-    return read_inputs(graph, values)
-
-
-def graph_of(server: Server, graph_id: str, version: int | None = None) -> Any:
-    """Return a graph of *server* as `backend.core.graph.Graph`."""
-    from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- `agpt --help` does without
-    from backend.services.portable import read_graph  # noqa: PLC0415 -- the same
-
-    text = json.dumps(server.export(graph_id, version))
-    try:
-        return read_graph(text, name=graph_id, fresh=SystemClock().new_id)
-    except AgentServerError as exc:
-        raise BadRequest(f"graph {graph_id} cannot be read here: {explained(exc)}") from exc
+def _next_of(one: Mapping[str, Any]) -> str:
+    if one.get("is_paused"):
+        return f"paused: {one['paused_because']}"
+    return f"next {one['next_run_time'] or 'never'}"
 
 
 def _graph(server: Server, graph_id: str) -> Any:
@@ -200,7 +192,3 @@ def _graph(server: Server, graph_id: str) -> Any:
     if not isinstance(found, dict) or "name" not in found:
         raise NotFound(f"{server.address.origin} has no graph {graph_id}")
     return found
-
-
-def _schedules_of(graph_id: str) -> str:
-    return f"/api/graphs/{quote(graph_id, safe='')}/schedules"

@@ -1,6 +1,5 @@
 """`agpt secrets`: which key has sealed what users keep, and sealing it anew with the newest."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from backend.cli import HyphenGroup
 from backend.cli.options import json_option, print_json
 from backend.cli.recorded import recorded
 from backend.cli.server import data_dir_option, overrides_of
+from backend.cli.storage import storage_of
 from backend.core.errors import Conflict
 
 if TYPE_CHECKING:
@@ -76,29 +76,19 @@ def _kept(
     *,
     changes: bool = False,
 ) -> "VaultReport":
-    from backend.adapters.storage import open_storage  # noqa: PLC0415 -- help does without
-    from backend.cli.database import require_newest  # noqa: PLC0415 -- the same
-    from backend.services.vault_keeper import VaultKeeper  # noqa: PLC0415 -- the same
+    from backend.services.vault_keeper import VaultKeeper  # noqa: PLC0415 -- help does without
     from backend.settings import load_settings  # noqa: PLC0415 -- the same
-    from backend.wiring import database_path  # noqa: PLC0415 -- the same
     from backend.wiring_credentials import credentials_store, open_vault  # noqa: PLC0415 -- the same
 
     settings, _ = load_settings(overrides_of(data_dir))
-    path = database_path(settings)
-    require_newest(path)
     if changes:
         _require_known(settings)
-
-    async def done() -> "VaultReport":
-        storage = open_storage(path, synchronous=settings.sqlite_synchronous)
-        try:
-            return await work(
-                VaultKeeper(store=credentials_store(storage), vault=open_vault(settings))
-            )
-        finally:
-            await storage.close()
-
-    return asyncio.run(done())
+    return storage_of(
+        settings,
+        lambda _, storage: work(
+            VaultKeeper(store=credentials_store(storage), vault=open_vault(settings))
+        ),
+    )
 
 
 def _require_known(settings: "Settings") -> None:

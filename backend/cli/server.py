@@ -220,7 +220,7 @@ def make_token(overrides: Mapping[str, Any], ttl_s: int) -> str:
     )
     from backend.services.local_tokens import sign  # noqa: PLC0415 -- the same
     from backend.settings import load_settings  # noqa: PLC0415 -- the same
-    from backend.wiring_accounts import local_key  # noqa: PLC0415 -- the same
+    from backend.wiring_tokens import local_key  # noqa: PLC0415 -- the same
 
     settings, _ = load_settings(overrides)
     return sign(

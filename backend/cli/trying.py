@@ -13,7 +13,8 @@ from backend.cli.inputs import takes_text
 from backend.cli.options import json_option, print_json
 from backend.cli.outcome import RunResult, show, show_json
 from backend.cli.run import sample_graph, wait_for_end
-from backend.cli.schedules import add_schedule, graph_of
+from backend.cli.schedule_options import graph_of
+from backend.cli.schedules import add_schedule
 from backend.core.errors import BadRequest, GraphInvalid
 
 SAMPLE_INPUTS: Final = {"input_1": "Hello", "input_2": "World"}

@@ -1,6 +1,5 @@
 """`agpt user`: who may come in. Works on the database itself, beside a running server or without."""
 
-import asyncio
 import getpass
 import os
 import sys
@@ -14,12 +13,15 @@ import click
 from backend.cli import HyphenGroup
 from backend.cli.options import json_option, print_json
 from backend.cli.server import data_dir_option, overrides_of
+from backend.cli.storage import storage_of
 from backend.core.errors import BadRequest
 from backend.core.ids import DEFAULT_USER_ID
 
 if TYPE_CHECKING:
+    from backend.adapters.storage import SqlStorage
     from backend.core.accounts import AccountRecord
     from backend.services.accounts import AccountService
+    from backend.settings import Settings
 
 T = TypeVar("T")
 
@@ -91,7 +93,7 @@ def list_(*, as_json: bool, data_dir: Path | None) -> None:
 @json_option
 @data_dir_option
 def disable(*, who: str, as_json: bool, data_dir: Path | None) -> None:
-    """Refuse WHO from now on: tokens, sessions and sockets. What belongs to them stays."""
+    """Refuse WHO from now on, and stop all that runs for them. What belongs to them stays."""
     done = _with_accounts(
         data_dir, "disable", lambda accounts: accounts.set_disabled(_id(who), disabled=True)
     )
@@ -197,32 +199,23 @@ def _with_accounts(
 ) -> T:
     """Return what *work* does with the accounts of this machine; unless *verb* is empty it is audited."""
     from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- help does without
-    from backend.adapters.storage import open_storage  # noqa: PLC0415 -- the same
     from backend.adapters.storage.audit_log import SqlAuditLog  # noqa: PLC0415 -- the same
-    from backend.cli.database import require_newest  # noqa: PLC0415 -- the same
     from backend.core.audit import Actor, By  # noqa: PLC0415 -- the same
     from backend.services.audit import AuditService  # noqa: PLC0415 -- the same
     from backend.settings import load_settings  # noqa: PLC0415 -- the same
     from backend.telemetry import close_logging, configure_logging  # noqa: PLC0415 -- the same
-    from backend.wiring import database_path  # noqa: PLC0415 -- the same
     from backend.wiring_accounts import SignIn  # noqa: PLC0415 -- the same
 
-    settings, _ = load_settings(overrides_of(data_dir))
-    path, clock = database_path(settings), SystemClock()
-    require_newest(path)
-    configure_logging(settings, "Operator")
+    clock = SystemClock()
 
-    async def done() -> T:
-        storage = open_storage(path, synchronous=settings.sqlite_synchronous)
+    async def done(settings: "Settings", storage: "SqlStorage") -> T:
+        configure_logging(settings, "Operator")
         audit = AuditService(log=SqlAuditLog(storage.database), clock=clock)
-        try:
-            async with audit.recording(Actor(who=_operator(), by=By.CLI), verb, "account"):
-                return await work(SignIn(settings, storage, clock).account_service())
-        finally:
-            await storage.close()
+        async with audit.recording(Actor(who=_operator(), by=By.CLI), verb, "account"):
+            return await work(SignIn(settings, storage, clock).account_service())
 
     try:
-        return asyncio.run(done())
+        return storage_of(load_settings(overrides_of(data_dir))[0], done)
     finally:
         close_logging()
 

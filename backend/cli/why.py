@@ -61,16 +61,16 @@ def _explained(run_id: str, data_dir: Path | None) -> "Why":
     from backend.core.ids import ExecutionId  # noqa: PLC0415 -- the same
     from backend.services.why import House, explain  # noqa: PLC0415 -- the same
     from backend.settings import load_settings  # noqa: PLC0415 -- the same
-    from backend.wiring import database_path  # noqa: PLC0415 -- the same
+    from backend.wiring import database_place  # noqa: PLC0415 -- the same
 
     settings, _ = load_settings(overrides_of(data_dir))
-    path = database_path(settings)
-    require_newest(path)
+    place = database_place(settings)
+    require_newest(place)
     alive = alive_on(settings)
-    with opened(path) as records:
+    with opened(place) as records:
         run = records.runs.run(ExecutionId(run_id))
         if run is None:
-            raise NotFound(f"There is no run {run_id} in {path}.")
+            raise NotFound(f"There is no run {run_id} in {place}.")
         house = House(
             executor=alive.executor,
             slots=alive.slots,

@@ -27,6 +27,7 @@ class By(StrEnum):
     KEY = "api_key"
     OAUTH = "oauth_token"
     CLI = "cli"
+    COPILOT = "copilot"  #: for its user, who asked for it in a session
     SYSTEM = "system"
     NOTHING = "nothing"
 

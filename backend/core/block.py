@@ -79,10 +79,20 @@ class EffectRule:
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookConfig:
-    """What calls from outside start runs at a block; they come in on its pin ``payload``."""
+    """
+    What calls from outside start runs at a block; they come in on its pin ``payload``.
+
+    Attributes:
+        event_filter_input: The pin that chooses events: an object of booleans. Empty: all start it.
+        event_format: How the provider names a chosen event; ``{event}`` stands for the choice.
+        resource_format: What of the provider's is watched; ``{pin}`` stands for a pin's value.
+    """
 
     provider: str
     webhook_type: str
+    event_filter_input: str = ""
+    event_format: str = "{event}"
+    resource_format: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,11 +113,15 @@ class BlockSpec:
     sensitive: bool = False  #: may need a person's approval before it runs
     disabled: bool = False
     placeholder: bool = False  #: known, with its pins, but not built: it never runs
+    open_pins: bool = False  #: of a placeholder that is known by its name alone: links name any pin
     effect: Effect | EffectRule = Effect.READ
     time_limit_s: float | None = None  #: for one try; 0: none; None: the installation's
     retries: int = 0  #: tries after the first, where a node says nothing
     place: Place = Place.LOOP
+    takes_turns: bool = False  #: talks with tools in turns, by the pins of core/turns.py
+    tool_choice: str = ""  #: the pin that says which of its tools is called, if it has several
     inline_size: int = 0  #: with inputs up to this size it is run on the loop all the same
+    keyless: bool = False  #: works, in its own way, without the credentials that its pins ask for
     inputs: JsonObject = field(default_factory=dict)  #: JSON schema of all input pins
     outputs: JsonObject = field(default_factory=dict)  #: JSON schema of all output pins
     costs: tuple[JsonObject, ...] = ()
@@ -115,8 +129,12 @@ class BlockSpec:
 
     @cached_property
     def input_schema(self) -> PinSchema:
-        """The input pins, compiled."""
-        return PinSchema(self.inputs)
+        """The input pins, compiled; those that this block can do without are not required."""
+        if not self.keyless:
+            return PinSchema(self.inputs)
+        required: Any = self.inputs.get("required", ())
+        needed = [name for name in required if not is_credentials_pin(name)]
+        return PinSchema({**self.inputs, "required": needed})
 
     @cached_property
     def output_schema(self) -> PinSchema:

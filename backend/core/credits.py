@@ -35,6 +35,7 @@ class Charge:
     Attributes:
         key: The same for the same work, however often it is begun again.
         amount: Above zero.
+        agent_name: Of the graph, for who is told that there are no credits.
     """
 
     user_id: UserId
@@ -43,6 +44,7 @@ class Charge:
     block: str
     graph_id: GraphId | None = None
     run_id: ExecutionId | None = None  #: None: the block is run alone
+    agent_name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ joins by AND, so that schedules written for it fire when they did there.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,6 +19,7 @@ from backend.core.errors import BadRequest
 _FIELDS: Final = 5
 _MAX_LENGTH: Final = 250
 _ALLOWED: Final = re.compile(r"[0-9A-Za-z*/,\-]+")
+_MINUTE: Final = timedelta(minutes=1)
 _DAYS: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 
@@ -84,6 +85,12 @@ class Cron:
         except (StopIteration, OverflowError):
             return None
         return int(fire.astimezone(UTC).timestamp()) * 1_000_000
+
+    def names(self, where: ZoneInfo, fire_us: int) -> bool:
+        """Say whether the local time of a fire is one that the expression names; see `next_fire`."""
+        local = datetime.fromtimestamp(fire_us // 1_000_000, UTC).astimezone(where)
+        wall = local.replace(tzinfo=UTC)
+        return next(self._simulation(wall - _MINUTE), None) == wall
 
     def describe(self, zone_name: str) -> str:
         """Return the expression in words, with the zone in which it is read."""

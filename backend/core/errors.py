@@ -9,22 +9,27 @@ AgentServerError
 │   ├── GraphInvalid     problems of a graph, by node
 │   ├── BlockError       a block refused its input, its output, or reported an error
 │   ├── SignInNeeded     an account outside does not let us in any more; its owner must sign in
+│   ├── AddressRefused   a mail address takes no letters
 │   ├── WebRefused       an address or request that may not leave this machine
 │   └── WebClientError   somebody else's server answered 4xx
 ├── InsufficientBalance  there are not enough credits for it
 ├── Conflict             the thing is in a state in which this cannot be done
 ├── TooManyRequests      somebody asks more often than they may; says when to try again
+├── ProviderSilent       a provider did not do in time what it was asked for
 ├── Unavailable          a part that is needed does not answer now; try again
 │   ├── WebFailed        somebody else's server could not be reached, or answered nonsense
 │   │   ├── WebTimedOut  it did not answer within the time limit
 │   │   └── WebTooLarge  its answer is larger than the limit
-│   └── WebServerError   it answered 5xx
+│   ├── WebServerError   it answered 5xx
+│   └── ServiceLimited   it asks to wait before it is called again; says how long
+│       └── ModelLimited a provider of models does
 ├── SecretUnreadable     a stored secret does not open with the keys of this installation
 ├── ProcessFailed        code in a worker process raised something that nobody expected
 ├── ProcessEnded         a worker process ended before its work did; says how
 ├── BadSetting           a setting has a value that cannot be used
 ├── CannotStart          the program cannot start here; says why
 ├── StaleAttempt         somebody else owns this run now
+├── UnknownOutcome       what must happen once was begun, and nobody knows how it ended
 └── IllegalTransition    a status was asked for that cannot follow the present one
 """
 
@@ -60,6 +65,10 @@ class BadRequest(AgentServerError):
 
 class TooLarge(BadRequest):
     """This is larger than the limit."""
+
+
+class AddressRefused(BadRequest):
+    """This mail address takes no letters."""
 
 
 class ConversionFailed(BadRequest):
@@ -139,6 +148,10 @@ class StillStopping(AgentServerError):
     """The run needs longer to stop than the caller waits. It will stop."""
 
 
+class ProviderSilent(AgentServerError):
+    """A provider was asked for something, and it did not come in time."""
+
+
 class Unavailable(AgentServerError):
     """A part of the server that is needed for this does not answer now."""
 
@@ -181,6 +194,10 @@ class CannotStart(AgentServerError):
 
 class StaleAttempt(AgentServerError):
     """Somebody else owns this run now."""
+
+
+class UnknownOutcome(AgentServerError):
+    """Something that must happen at most once was begun, and nobody knows whether it happened."""
 
 
 class IllegalTransition(AgentServerError):
@@ -232,3 +249,20 @@ class WebServerError(Unavailable):
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class ServiceLimited(Unavailable):
+    """
+    A service asks to wait before it is called again.
+
+    Attributes:
+        retry_after_s: As the service says; None if it does not.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ModelLimited(ServiceLimited):
+    """A provider of models asks to wait before it is called again."""

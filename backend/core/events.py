@@ -1,9 +1,11 @@
 """What may happen in a run, and what may have to be done about it: the words of core/step.py."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from backend.core.execution import NodeExecution
+from backend.core.node_steps import NO_USE, ModelUse
 from backend.core.status import Status
 
 
@@ -42,6 +44,7 @@ class NodeEnded:
     cpu_s: float = 0.0
     cost: int = 0
     extra_steps: int = 0
+    models: ModelUse = NO_USE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +54,7 @@ class NodeCancelled:
     ordinal: int
     at_us: int
     error: str | None = None
+    models: ModelUse = NO_USE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +71,32 @@ class NodePaused:
     """A node waits for a person's decision, and has produced nothing yet."""
 
     ordinal: int
+    at_us: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolCalled:
+    """
+    A node that runs calls another of its graph, and waits for its end.
+
+    Attributes:
+        key: Names the call: the same caller with the same key means the same call.
+        inputs: By the sink names of the links through which the caller may call *node*.
+    """
+
+    ordinal: int
+    key: str
+    node: str
+    inputs: Mapping[str, Any]
+    at_us: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolLeft:
+    """A node waits no more for a call, which goes on."""
+
+    ordinal: int
+    key: str
     at_us: int
 
 
@@ -93,6 +123,8 @@ Event: TypeAlias = (
     | NodeCancelled
     | NodeRetried
     | NodePaused
+    | ToolCalled
+    | ToolLeft
     | StopAsked
     | RunBroken
 )
@@ -113,6 +145,13 @@ class CancelNode:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolEnded:
+    """Tell the caller of this execution that it has ended."""
+
+    execution: NodeExecution
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """Nothing more will happen in this run."""
 
@@ -121,7 +160,11 @@ class RunEnded:
 
 @dataclass(frozen=True, slots=True)
 class RunPaused:
-    """Nothing more will happen in this run until somebody has decided."""
+    """
+    Nothing more will happen in this run until somebody has decided.
+
+    Executions that wait for tools which wait for people are let go: they run again then.
+    """
 
 
-Effect: TypeAlias = StartNode | CancelNode | RunEnded | RunPaused
+Effect: TypeAlias = StartNode | CancelNode | ToolEnded | RunEnded | RunPaused

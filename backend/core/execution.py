@@ -2,16 +2,18 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, TypeAlias
 
 from backend.core.ids import ExecutionId, IdSeries, UserId
+from backend.core.node_steps import NO_USE, ModelUse
 from backend.core.plan import GraphPlan, Inputs, NodePlan
 from backend.core.policy import OnError
 from backend.core.status import Status, advance
 
 #: Outputs by arrival: (pin, value).
 Output: TypeAlias = tuple[str, Any]
+_USED: Final = frozenset(each.name for each in fields(ModelUse))
 
 
 @dataclass(kw_only=True, slots=True)
@@ -26,6 +28,17 @@ class RunStats:
     node_count: int = 0
     node_error_count: int = 0
     error: str | None = None
+    models: ModelUse = NO_USE
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "RunStats":
+        """Return what *values*, by the names of the fields, say."""
+        models = values.get("models")
+        if isinstance(models, Mapping):
+            # A newer program may have written more.
+            known = {name: value for name, value in models.items() if name in _USED}
+            values = {**values, "models": ModelUse(**known)}
+        return cls(**values)
 
 
 class NodeExecution:
@@ -112,6 +125,18 @@ class NodeState:
 
 
 @dataclass(kw_only=True, slots=True)
+class ToolCalls:
+    """The executions of a run that others of it have called."""
+
+    by_id: dict[str, NodeExecution] = field(default_factory=dict)
+    caller_of: dict[str, int] = field(default_factory=dict)  #: by id; of a crash's until it asks
+    #: By caller, all that it has called, and those of them for which it waits (never empty).
+    made: dict[int, list[str]] = field(default_factory=dict)
+    awaited: dict[int, set[str]] = field(default_factory=dict)
+    ended: deque[NodeExecution] = field(default_factory=deque)  #: their callers are to be told
+
+
+@dataclass(kw_only=True, slots=True)
 class Execution:
     """
     One run.
@@ -150,6 +175,7 @@ class Execution:
     broken: str | None = None  #: why it must fail: a node did, whose policy says so
     paused: dict[int, NodeExecution] = field(default_factory=dict)  #: wait for a person
     touched: dict[int, NodeExecution] = field(default_factory=dict)  #: changed since last saved
+    calls: ToolCalls = field(default_factory=ToolCalls)
     node_ids: IdSeries = field(init=False)
 
     def __post_init__(self) -> None:
@@ -162,11 +188,18 @@ class Execution:
             state = self.nodes[node.index] = NodeState()
         return state
 
-    def new_node_execution(self, node: NodePlan, at_us: int) -> NodeExecution:
-        """Add an execution of *node*, INCOMPLETE, with the next ordinal and the id of that."""
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may work. Who waits for a tool lends its place to it: no deadlock."""
+        return len(self.running) - len(self.calls.awaited) < self.parallel
+
+    def new_node_execution(
+        self, node: NodePlan, at_us: int, id_: str | None = None
+    ) -> NodeExecution:
+        """Add an execution of *node*, INCOMPLETE, with the next ordinal and the id of that, or *id_*."""
         ordinal = self.next_ordinal
         self.next_ordinal += 1
-        made = NodeExecution(ordinal, self.node_ids[ordinal], node, at_us)
+        made = NodeExecution(ordinal, id_ or self.node_ids[ordinal], node, at_us)
         self.live[ordinal] = made
         self.touch(made)
         return made

@@ -13,6 +13,8 @@ from typing import Any, Final, TypeAlias
 from backend.core import pins, policy
 from backend.core.block import BlockSpec, BlockType, is_credentials_pin
 from backend.core.catalog import Catalog
+from backend.core.credentials_check import NO_CREDENTIALS as _NO_CREDENTIALS
+from backend.core.credentials_check import unless_ours
 from backend.core.errors import GraphInvalid
 from backend.core.graph import Graph, Link, Node, all_graphs, sub_graph_of
 from backend.core.ids import NodeId
@@ -32,7 +34,6 @@ MAX_ID_LENGTH: Final = 200
 _MOST_NAMED: Final = 20
 
 _REQUIRED: Final = "This field is required"
-_NO_CREDENTIALS: Final = "These credentials are required"
 
 #: Blocks whose required pins must be set on saving too: others may be saved half-finished.
 _CHECKED_ON_SAVE: Final = frozenset({BlockType.INPUT, BlockType.OUTPUT, BlockType.AGENT})
@@ -217,6 +218,8 @@ def _link_problems(
                 f"available blocks: {{{known}}}"
             )
             continue
+        if block.open_pins:
+            continue
         if (node_id, is_source) not in allowed:
             allowed[node_id, is_source] = _pins_of(node, block, outputs=is_source)
         fields = allowed[node_id, is_source]
@@ -254,8 +257,14 @@ def _node_problems(
             **policy.problems(node.metadata, block),
         }
         if for_run and block.placeholder:
-            fields["block_id"] = f"Block {block.name} is known but not built into this server yet"
+            fields["block_id"] = _not_built(block)
         yield node, fields
+
+
+def _not_built(block: BlockSpec) -> str:
+    if block.open_pins:
+        return f"Block {block.name} is of another release, and this server does not have it"
+    return f"Block {block.name} is known but not built into this server yet"
 
 
 class _Given:
@@ -338,9 +347,11 @@ def _check_credentials(
             if value is None and not optional:
                 value = node.input_default.get(name)
             text = _credentials_problem(value)
+            if text == _NO_CREDENTIALS and block.keyless:
+                continue
             if text == _NO_CREDENTIALS and optional:
                 skipped.add(node.id)
-            elif text is not None:
+            elif text := unless_ours(text, graph, catalog, node, name, mask):
                 problems.setdefault(node.id, {})[name] = text
     return skipped
 

@@ -16,6 +16,7 @@ from backend.core.graph import Graph, Link, Node, all_graphs, sub_graph_of
 from backend.core.graph_schema import input_schema, output_schema
 from backend.core.ids import GraphId, NodeId
 from backend.core.repair_facts import (
+    ARGUMENTS,
     NEW_PLACE,
     OLD_PLACE,
     RENAMED_PINS,
@@ -134,7 +135,7 @@ class _Mender:
                 values[new] = values.pop(name)
                 self._note(node, RepairKind.PIN, f"{name} is called {new} now")
         for place, link in list(self._links.into(node)):
-            new = _new_name(block, link.sink_name)
+            new = _new_name(block, link.sink_name) or _argument(block, link.sink_name)
             if new is not None:
                 self._links.links[place] = replace(link, sink_name=new)
                 self._note(node, RepairKind.PIN, f"the link to {link.sink_name} leads to {new} now")
@@ -239,6 +240,14 @@ def _new_name(block: BlockSpec, name: str) -> str | None:
     # Inputs of all blocks lay in one pin once, each under its name.
     _, delimiter, rest = name.partition(pins.DICT)
     return rest if delimiter and pins.base_name(rest) in known else None
+
+
+def _argument(block: BlockSpec, name: str) -> str | None:
+    """Return the part of the pin of arguments that a link to *name* means; None if there is none."""
+    whole = ARGUMENTS.get(block.name)
+    if whole is None or pins.base_name(name) in block.input_schema.properties:
+        return None
+    return f"{whole}{pins.DICT}{name}"
 
 
 def _was_secret(block: BlockSpec, name: str) -> bool:

@@ -155,7 +155,7 @@ def credentials_groups(graph: Graph, catalog: Catalog) -> dict[str, CredentialsG
     for each in all_graphs(graph):
         for node, block in _blocks(each, catalog):
             for pin, schema in _credentials_pins(block):
-                _add_to_group(groups, node, pin, schema)
+                _add_to_group(groups, node, pin, schema, can_do_without=block.keyless)
     return groups
 
 
@@ -185,6 +185,30 @@ def credentials_masks(
     return masks
 
 
+def credentials_of_node(
+    graph: Graph, catalog: Catalog, node_id: str, given: Mapping[str, Mapping[str, Any]]
+) -> tuple[Mapping[str, Any] | None, dict[str, Mapping[str, Any]]]:
+    """
+    Return the credentials of a node that takes one, and *given* by the names of groups alone.
+
+    They are given by the name of the node's group or of its pin; the node's own come last.
+    """
+    named: dict[str, Mapping[str, Any]] = dict(given)
+    for key, group in credentials_groups(graph, catalog).items():
+        for node, pin in group.pins:
+            if node == node_id:
+                if key not in named and pin in named:
+                    named[key] = named.pop(pin)
+                return named.get(key) or _own_credentials(graph, node_id, pin), named
+    return None, named
+
+
+def _own_credentials(graph: Graph, node_id: str, pin: str) -> Mapping[str, Any] | None:
+    node = next(node for node in graph.nodes if node.id == node_id)
+    own = node.input_default.get(pin)
+    return own if isinstance(own, Mapping) else None
+
+
 def _credentials_pins(block: BlockSpec) -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield from block.credentials.items()
     for pin in block.input_schema.properties.values():
@@ -199,7 +223,12 @@ def _credentials_pins(block: BlockSpec) -> Iterator[tuple[str, Mapping[str, Any]
 
 
 def _add_to_group(
-    groups: dict[str, CredentialsGroup], node: Node, pin: str, schema: Mapping[str, Any]
+    groups: dict[str, CredentialsGroup],
+    node: Node,
+    pin: str,
+    schema: Mapping[str, Any],
+    *,
+    can_do_without: bool,
 ) -> None:
     providers = sorted(schema.get("credentials_provider") or ["string"])
     types = sorted(schema.get("credentials_types") or ())
@@ -224,7 +253,7 @@ def _add_to_group(
     group.scopes.update(schema.get("credentials_scopes") or ())
     if value is not None and value not in group.discriminator_values:
         group.discriminator_values.append(value)
-    if node.metadata.get("credentials_optional") is not True:
+    if not can_do_without and node.metadata.get("credentials_optional") is not True:
         group.required = True
 
 

@@ -18,6 +18,7 @@ CredentialsId = NewType("CredentialsId", str)
 ApiKeyId = NewType("ApiKeyId", str)
 OAuthAppId = NewType("OAuthAppId", str)
 SessionId = NewType("SessionId", str)
+ChannelId = NewType("ChannelId", str)
 
 #: The owner of a fresh installation (spec/contract.md 2.3).
 DEFAULT_USER_ID = UserId("3e53486c-cf57-477e-ba2a-cb02dc828e1a")
@@ -39,6 +40,11 @@ def run_below(parent: ExecutionId, node_exec_id: str, tries: int) -> ExecutionId
     """Return the id of the run that a node execution starts, in the try after *tries* of them."""
     which = f"child{tries}" if tries else "child"
     return ExecutionId(derived_id(parent, node_exec_id, which))
+
+
+def tool_call_id(caller: str, key: str) -> str:
+    """Return the id of the execution with which the node execution *caller* calls a tool as *key*."""
+    return derived_id(caller, "tool", key)
 
 
 class IdSeries:

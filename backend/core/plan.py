@@ -4,14 +4,16 @@ Made once per graph version and kept; holds no state of any run.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from backend.core import pins
+from backend.core import pins, turns
 from backend.core.block import BlockSpec, BlockType
 from backend.core.catalog import Catalog
 from backend.core.errors import AgentServerError, BadRequest, GraphInvalid
 from backend.core.graph import Graph, Link, Node
+from backend.core.ids import LinkId
+from backend.core.model_keys import OperatorKeys
 from backend.core.policy import policy_of
 from backend.core.schema import PinSchema
 
@@ -50,11 +52,16 @@ class NodePlan:
         linked: Sink names of the links into it, those with a dynamic path last: all of them must
             have a value before it runs.
         static: Those of them that keep their value.
+        lent: Credentials pins on which the operator's may stand in, with their schemas.
         parts: How many pins with a dynamic path are put together into others.
+        tools: Nodes that its executions may call, and the pins of each that they may fill, by id.
+        is_tool: Whether another node may call it.
+        agent: Name and description of the agent that it runs, where somebody has looked them up.
     """
 
     __slots__ = (
         "_routes",
+        "agent",
         "block",
         "block_id",
         "defaults",
@@ -62,14 +69,18 @@ class NodePlan:
         "id",
         "index",
         "is_agent",
+        "is_tool",
+        "lent",
         "linked",
         "metadata",
+        "operators",
         "out_links",
         "own",
         "parts",
         "policy",
         "schema",
         "static",
+        "tools",
     )
 
     def __init__(self, index: int, node: Node, block: BlockSpec) -> None:
@@ -80,6 +91,8 @@ class NodePlan:
         self.metadata = node.metadata
         self.policy = policy_of(node.metadata)
         self.own = node.input_default
+        self.lent: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+        self.operators: OperatorKeys | None = None
         self.is_agent = block.block_type is BlockType.AGENT
         self.defaults, self.schema = _inputs_of(node, block)
         self.linked: tuple[str, ...] = ()
@@ -87,6 +100,9 @@ class NodePlan:
         self.parts = sum(map(pins.is_dynamic, self.defaults))
         self.dynamic = self.parts > 0
         self.out_links: list[tuple[Link, NodePlan]] = []
+        self.tools: dict[str, tuple[NodePlan, tuple[str, ...]]] = {}
+        self.is_tool = False
+        self.agent: tuple[str, str] = ("", "")
         self._routes: dict[str, tuple[Route, ...]] = {}
 
     @property
@@ -110,7 +126,11 @@ class NodePlan:
         return found
 
     def prepare(
-        self, received: Mapping[str, Any], mask: Mapping[str, Any] | None
+        self,
+        received: Mapping[str, Any],
+        mask: Mapping[str, Any] | None,
+        *,
+        optional: Collection[str] = (),
     ) -> Inputs | Refusal:
         """
         Return the input with which this node runs, or why it cannot run (spec/semantics.md 1.12).
@@ -118,15 +138,17 @@ class NodePlan:
         Args:
             received: Values by pin, from links and from outside.
             mask: Values that stand before all others (spec/semantics.md 3.4).
+            optional: Pins that may be left out though a link leads to them.
         """
         missing = [pin for pin in self.linked if pin not in received]
-        if missing:
-            return self._refusal(f"unpopulated links {missing}", may_heal=True)
+        if missing and (needed := self._needed(missing, optional)):
+            return self._refusal(f"unpopulated links {needed}", may_heal=True)
         inputs: Inputs = {**self.defaults, **received}
         if self.dynamic:
             # Whole values first, then the parts that go into them, whichever came first: the
             # result must not depend on who was faster.
-            inputs = {**self.defaults, **{pin: received[pin] for pin in self.linked}, **received}
+            links = {pin: received[pin] for pin in self.linked if pin in received}
+            inputs = {**self.defaults, **links, **received}
         if mask:
             inputs.update(mask)
         try:
@@ -134,15 +156,39 @@ class NodePlan:
                 inputs = pins.merge(inputs)
             if not self.is_agent:
                 self.schema.convert(inputs)
+            self._lend(inputs)
             mismatch = self.schema.mismatch(inputs, keep_none=self.is_agent)
         except BadRequest as exc:
             return self._refusal(str(exc), may_heal=False)
         if mismatch is None:
-            return inputs
+            return self._in_turn(inputs, received) if self.block.takes_turns else inputs
         # None never satisfies a required pin; the execution stays INCOMPLETE, as the contract has
         # it (spec/semantics.md 8, row 4).
         empty = [pin for pin in self.schema.required if inputs.get(pin) is None]
         return self._refusal(mismatch, may_heal=bool(empty))
+
+    def _needed(self, missing: list[str], optional: Collection[str]) -> list[str]:
+        in_turn = turns.PINS if self.block.takes_turns else ()
+        return [pin for pin in missing if pin not in optional and pin not in in_turn]
+
+    def _in_turn(self, inputs: Inputs, received: Mapping[str, Any]) -> Inputs | Refusal:
+        problem = turns.wrong_links(self.linked, self.static)
+        if problem is not None:
+            return self._refusal(problem, may_heal=False)
+        waits_for = turns.waits_for(self.linked, inputs, received)
+        if waits_for is None:
+            return inputs
+        return self._refusal(f"it waits for {waits_for}", may_heal=True)
+
+    def _lend(self, inputs: Inputs) -> None:
+        """Put the operator's credentials where the user has given none."""
+        for pin, schema in self.lent:
+            given = inputs.get(pin)
+            if given is None or (isinstance(given, Mapping) and not given.get("id")):
+                assert self.operators is not None  # or nothing would be lent
+                reference = self.operators.reference(schema, self.schema.properties, inputs)
+                if reference is not None:
+                    inputs[pin] = reference
 
     def _refusal(self, reason: str, *, may_heal: bool) -> Refusal:
         text = f"Input data missing or mismatch for `{self.block.name}`: {reason}"
@@ -167,9 +213,12 @@ class GraphPlan:
             block = catalog.get(node.block_id)
             if block is None:
                 raise GraphInvalid(f"Invalid block {node.block_id} for node #{node.id}")
-            self.nodes.append(NodePlan(index, node, block))
+            plan = NodePlan(index, node, block)
+            if catalog.operators is not None and block.credentials:
+                plan.operators, plan.lent = catalog.operators, tuple(block.credentials.items())
+            self.nodes.append(plan)
         self.nodes_by_id: dict[str, NodePlan] = {node.id: node for node in self.nodes}
-        for link in graph.links:
+        for link in (*graph.links, *_choices(graph, self.nodes_by_id)):
             self._connect(link)
 
     def _connect(self, link: Link) -> None:
@@ -183,6 +232,11 @@ class GraphPlan:
         if link.is_static and link.sink_name not in sink.static:
             sink.static = (*sink.static, link.sink_name)
         sink.dynamic = sink.dynamic or pins.is_dynamic(link.sink_name)
+        # Nobody calls itself: it would wait for its own end.
+        if pins.is_tool_pin(link.source_name) and sink is not source:
+            _, known = source.tools.get(sink.id, (sink, ()))
+            source.tools[sink.id] = (sink, tuple(dict.fromkeys((*known, link.sink_name))))
+            sink.is_tool = True
 
     def starting_nodes(
         self,
@@ -234,6 +288,22 @@ def _inputs_of(node: Node, block: BlockSpec) -> tuple[Inputs, PinSchema]:
     except (AgentServerError, TypeError, ValueError, AttributeError) as exc:
         raise GraphInvalid(f"node #{node.id} has an unusable input_schema: {exc}") from exc
     return dict(inputs) if isinstance(inputs, dict) else {}, pin_schema
+
+
+def _choices(graph: Graph, nodes: Mapping[str, NodePlan]) -> list[Link]:
+    """Return the links by which callers also say which tool of a node they call: nobody draws them."""
+    drawn = {(link.sink_id, link.sink_name) for link in graph.links}
+    found: dict[tuple[str, str], Link] = {}
+    for link in graph.links:
+        sink = nodes.get(link.sink_id)
+        if sink is None or not sink.block.tool_choice or not pins.is_tool_pin(link.source_name):
+            continue
+        pin = sink.block.tool_choice
+        if (sink.id, pin) in drawn or sink.own.get(pin):
+            continue
+        made = replace(link, id=LinkId(f"{link.id} {pin}"), sink_name=pin, source_name=pins.TOOLS)
+        found.setdefault((link.source_id, sink.id), made)
+    return list(found.values())
 
 
 def _path(link: Link, output: str) -> pins.Path | None:

@@ -60,6 +60,8 @@ class NodePolicy:
         retry_wait_s: Before the first of them; each further wait is *retry_wait_factor* times
             longer, *retry_wait_most_s* at most.
         concurrency: Executions of the node, in one run, that work at once; None is no limit.
+        model_cache_s: The answer of a model to the same question of the same user is taken again
+            while it is not older than this; 0: never.
     """
 
     time_limit_s: float | None = None
@@ -71,6 +73,7 @@ class NodePolicy:
     on_error: OnError = OnError.ERROR_PIN
     concurrency: int | None = None
     unknown_outcome: UnknownOutcome = UnknownOutcome.FAIL
+    model_cache_s: float = 0.0
 
     def wait_before_retry_s(
         self, block: BlockSpec, effect: Effect, *, failed: int, kind: Failure
@@ -168,6 +171,7 @@ _RULES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
         _is_one_of(UnknownOutcome),
         f"must be one of these: {', '.join(UnknownOutcome)}",
     ),
+    "model_cache_s": (_is_seconds, f"{_SECONDS}; 0: no answer is taken again"),
 }
 
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
@@ -180,4 +184,5 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
     "on_error": OnError,
     "concurrency": int,
     "unknown_outcome": UnknownOutcome,
+    "model_cache_s": float,
 }

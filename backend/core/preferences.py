@@ -45,6 +45,8 @@ class Preferences:
         said: By kind of notice, only what was said.
         daily_limit: Letters of one day, UTC; 0: none at all.
         sent_today: Letters of this day so far.
+        bounces: Letters in a row that the address has refused for good.
+        bounce: What its server said the last time.
     """
 
     user_id: UserId
@@ -52,6 +54,8 @@ class Preferences:
     said: Mapping[str, bool] = field(default_factory=dict)
     daily_limit: int = DEFAULT_DAILY_LIMIT
     sent_today: int = 0
+    bounces: int = 0
+    bounce: str = ""
 
     def wants(self, kind: str) -> bool:
         """Say whether notices of *kind* are wanted at all."""
@@ -67,7 +71,6 @@ class Preferences:
 class PreferenceChanges:
     """What is to be different; None, or a kind that is not named, stays."""
 
-    email: str | None = None
     said: Mapping[str, bool] = field(default_factory=dict)
     daily_limit: int | None = None
 

@@ -20,10 +20,10 @@ BUILT_IN: Final = (
 #: Those that packages of blocks bring.
 OF_BLOCKS: Final = (
     "airtable", "baas", "bannerbear", "dataforseo", "exa", "firecrawl", "generic_webhook",
-    "linear", "stagehand", "wolfram", "wordpress",
+    "imap", "linear", "stagehand", "wolfram", "wordpress",
 )  # fmt: skip
 NAMES: Final = tuple(sorted((*BUILT_IN, *OF_BLOCKS)))
-_WITH_PASSWORD: Final = frozenset({"dataforseo", "smtp", "webshare_proxy"})
+_WITH_PASSWORD: Final = frozenset({"dataforseo", "imap", "smtp", "webshare_proxy"})
 _WITH_ACCOUNT: Final = frozenset({"google", "notion", "reddit", "todoist", "twitter", "wordpress"})
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from backend.core.cron import Dialect
 from backend.core.execution import RunStats
+from backend.core.fire_times import NO_RULES, FireRules, FireTimes
 from backend.core.ids import (
     BlockId,
     ExecutionId,
@@ -18,6 +20,7 @@ from backend.core.ids import (
     WebhookId,
 )
 from backend.core.status import Status
+from backend.core.watches import WATCHED, Standing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,32 +109,92 @@ class NewExecution:
 
 
 class MissedPolicy(StrEnum):
-    """What to do about fires that were missed while nothing ran."""
+    """What to do about fires that come late: nothing ran, or they had to queue."""
 
     LAST = "last"  #: fire once for all of them
     ALL = "all"
     NONE = "none"
 
 
+class OverlapPolicy(StrEnum):
+    """What a fire does while the last run of its schedule has not ended."""
+
+    ALLOW = "allow"  #: start another one beside it
+    QUEUE = "queue"  #: wait for its end
+    SKIP = "skip"  #: start none
+    STOP = "stop"  #: stop it, and start another one
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ScheduleRecord:
-    """A graph that is run again and again at times that a cron expression tells."""
+class Timetable:
+    """
+    When a schedule fires.
+
+    Attributes:
+        cron: See `backend.core.fire_times`.
+        next_us: The next fire; None while it is paused, and when there will be none.
+    """
 
     id: ScheduleId
+    cron: str
+    timezone: str
+    rules: FireRules = NO_RULES
+    created_us: int = 0
+    next_us: int | None = None
+    paused_because: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has no fire any more, and is not paused."""
+        return self.next_us is None and self.paused_because is None
+
+    def times(self, dialect: Dialect) -> FireTimes:
+        """
+        Return its fires.
+
+        Raises:
+            BadRequest: If its text cannot be read, or there is no such zone.
+        """
+        return FireTimes(
+            self.cron,
+            self.timezone,
+            rules=self.rules,
+            key=self.id,
+            anchor_us=self.created_us,
+            dialect=dialect,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScheduleRecord(Timetable):
+    """
+    A graph that is run again and again.
+
+    Attributes:
+        last_run_id: What the newest fire with a run has started.
+        revision: Counts what its owner changed: a fire of an older one is none.
+    """
+
     user_id: UserId
     graph_id: GraphId
     graph_version: int
     name: str
     agent_name: str
-    cron: str
-    timezone: str
     inputs: Mapping[str, Any]
     credentials: Mapping[str, Any]
     missed: MissedPolicy = MissedPolicy.LAST
-    created_us: int = 0
-    next_us: int | None = None  #: None while it is paused
+    overlap: OverlapPolicy = OverlapPolicy.ALLOW
     last_us: int | None = None
-    paused_because: str | None = None
+    last_run_id: ExecutionId | None = None
+    revision: int = 0
+
+
+class WebhookState(StrEnum):
+    """Where a webhook stands with its provider."""
+
+    READY = "ready"
+    REGISTERING = "registering"  #: the provider is being told, or was when this server died
+    REMOVING = "removing"  #: nobody needs it any more, and the provider has yet to hear
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,21 +204,31 @@ class WebhookRecord:
 
     Attributes:
         config: What its deliveries must keep to: ``require_signature``, ``signature``.
-        secret: With what deliveries are signed: 64 hexadecimal digits, or the sender's own; only
-            its owner may see it.
+        sealed: With what deliveries are signed, sealed: 64 hexadecimal digits, or the sender's own.
+            Only its owner may see what is in it.
     """
 
     id: WebhookId
     user_id: UserId
     provider: str
     webhook_type: str
-    secret: str = field(repr=False)
+    sealed: str = field(repr=False)
     credentials_id: str = ""  #: empty: nobody registered it, its sender is told the address
     resource: str = ""
     events: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
     provider_webhook_id: str = ""
     created_us: int = 0
+    state: WebhookState = WebhookState.READY
+    due_us: int = 0  #: when somebody should look after it; while it is not READY
+    tries: int = 0
+    refused: int = 0  #: how many deliveries were refused
+    standing: Standing | None = None  #: of a watch, for its owner
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether its provider was told of it, and not its sender by its owner."""
+        return bool(self.credentials_id) and self.provider not in WATCHED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,6 +251,24 @@ class PresetRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PresetName:
+    """What a list says of a preset."""
+
+    id: PresetId
+    name: str
+    graph_id: GraphId
+    is_active: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookUse:
+    """A webhook, and the presets that it starts."""
+
+    webhook: WebhookRecord
+    presets: tuple[PresetName, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PresetChanges:
     """What is to be different about a preset; None leaves it."""
 
@@ -186,9 +277,11 @@ class PresetChanges:
     inputs: Mapping[str, Any] | None = None
     credentials: Mapping[str, Any] | None = None
     is_active: bool | None = None
-    webhook: WebhookRecord | None = None  #: a new one
+    webhook: WebhookRecord | None = None  #: a new one, or another of its owner's
+    detach: bool = False  #: from the one it has
     webhook_config: Mapping[str, Any] | None = None  #: for the one it has
-    webhook_secret: str | None = field(default=None, repr=False)  #: likewise
+    webhook_sealed: str | None = field(default=None, repr=False)  #: its secret; likewise
+    webhook_credentials_id: str | None = None  #: with which it is looked at; likewise
 
 
 class HoldKind(StrEnum):
@@ -215,12 +308,18 @@ class NoticeStatus(StrEnum):
     QUEUED = "QUEUED"
     SENT = "SENT"
     FAILED = "FAILED"
-    DROPPED = "DROPPED"  #: its owner does not want such notices
+    DROPPED = "DROPPED"  #: nobody is to get it: its error says why
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoticeRecord:
-    """Something its owner is to be told. *id* is derived from the cause: told once."""
+    """
+    Something its owner is to be told. *id* is derived from the cause: told once.
+
+    Attributes:
+        cause: What repeats, where repeats are told with growing pauses.
+        letter: The key of the letter in which it leaves; None: it waits for one.
+    """
 
     id: str
     user_id: UserId
@@ -232,3 +331,5 @@ class NoticeRecord:
     next_us: int = 0
     error: str | None = None
     sent_us: int | None = None
+    cause: str = ""
+    letter: str | None = None

@@ -28,6 +28,9 @@ RENAMED_PINS: Final[Mapping[str, Mapping[str, str]]] = {
     "FillTextTemplateBlock": {"named_texts": "values"},
 }
 
+#: Blocks whose links elsewhere lead to the name of an argument: the pin in which arguments lie.
+ARGUMENTS: Final[Mapping[str, str]] = {"MCPToolBlock": "tool_arguments"}
+
 #: Input pins that held a secret where there are credentials now.
 SECRET_PINS: Final = re.compile(r"(api_key|discord_bot_token|access_token|password|secret)")
 

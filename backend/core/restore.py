@@ -30,6 +30,8 @@ def restore(
         if execution.status is Status.FAILED:
             run.note_failure(execution)  # the run had not ended yet
         run.next_ordinal = max(run.next_ordinal, execution.ordinal + 1)
+        if execution.node.is_tool and execution.id != run.node_ids[execution.ordinal]:
+            run.calls.by_id[execution.id] = execution  # its caller, if it still runs, asks for it
         if execution.status is Status.INCOMPLETE:
             run.live[execution.ordinal] = execution
             run.state_of(execution.node).wait(execution)

@@ -61,6 +61,8 @@ class Decisions:
 
     by_execution: Mapping[str, Decision]
     approved_nodes: frozenset[str]  #: whose further questions count as approved
+    #: Executions that wait: for an answer, or for a budget.
+    open: frozenset[str] = frozenset()
 
 
 NONE_YET: Final = Decisions(by_execution={}, approved_nodes=frozenset())

@@ -14,7 +14,7 @@ import jsonschema_rs
 
 from backend.core import json
 from backend.core.errors import BadRequest, ConversionFailed
-from backend.core.json import JsonObject
+from backend.core.json import Json, JsonObject
 
 Converter: TypeAlias = Callable[[Any], Any]
 
@@ -243,13 +243,58 @@ class PinSchema:
 
     def _compiled(self) -> Any:
         if self._validator is None:
-            try:
-                self._validator = jsonschema_rs.Draft202012Validator(
-                    self.schema, retriever=_refuse_remote
-                )
-            except (ValueError, jsonschema_rs.ValidationError) as exc:
-                raise BadRequest(f"this is not a usable JSON schema: {exc}") from exc
+            self._validator = _validator_of(_opened(self.schema))
         return self._validator
+
+
+class ValueSchema:
+    """
+    A JSON schema that somebody else has written, compiled: it says whether values fit it.
+
+    Raises:
+        BadRequest: If it is none that can be used.
+    """
+
+    __slots__ = ("_validator",)
+
+    def __init__(self, schema: JsonObject) -> None:
+        self._validator = _validator_of(schema)
+
+    def problems(self, value: Json) -> list[str]:
+        """Return what is wrong with *value*, in words; nothing when it fits."""
+        try:
+            return [explain(error) for error in self._validator.iter_errors(value)]
+        except (ValueError, TypeError, OverflowError) as exc:
+            return [f"a value has no JSON form: {exc}"]
+
+
+def _validator_of(schema: JsonObject) -> Any:
+    try:
+        return jsonschema_rs.Draft202012Validator(schema, retriever=_refuse_remote)
+    except (ValueError, jsonschema_rs.ValidationError) as exc:
+        raise BadRequest(f"this is not a usable JSON schema: {exc}") from exc
+
+
+#: Marks a pin that names a language model.
+_MODEL_MARK: Final = "llm_model"
+
+
+def _opened(schema: JsonObject) -> JsonObject:
+    """
+    Return *schema* with pins that take the name of any language model.
+
+    Their enumeration is what a builder offers. An installation has models of its own besides, and
+    whether there is one of a name, it alone knows.
+    """
+    properties = schema.get("properties")
+    if not isinstance(properties, dict):
+        return schema
+    opened = {
+        name: {word: value for word, value in pin.items() if word != "enum"}
+        for name, pin in properties.items()
+        if isinstance(pin, dict) and pin.get(_MODEL_MARK) is True
+    }
+    return {**schema, "properties": {**properties, **opened}} if opened else schema
 
 
 def _refuse_remote(uri: str) -> Any:

@@ -36,6 +36,7 @@ class Signed(StrEnum):
     DOTTED = "timestamp.body"
     SLACK = "v0:timestamp:body"
     STANDARD = "id.timestamp.body"
+    NOTHING = "nothing"  #: the secret itself is sent, as a token
 
 
 class Layout(StrEnum):
@@ -70,7 +71,7 @@ class Scheme:
     @property
     def is_timed(self) -> bool:
         """Whether the time is signed."""
-        return self.signed is not Signed.BODY
+        return self.signed not in (Signed.BODY, Signed.NOTHING)
 
 
 #: By the names by which owners choose them.
@@ -96,6 +97,8 @@ SCHEMES: Final[Mapping[str, Scheme]] = {
         id_header="webhook-id",
     ),
 }
+#: Who has the secret sends it, over a connection that nobody else reads.
+TELEGRAM: Final = Scheme(header="x-telegram-bot-api-secret-token", signed=Signed.NOTHING)
 ALGORITHMS: Final = ("sha256", "sha384", "sha512")
 
 
@@ -153,6 +156,8 @@ def check(scheme: Scheme, secret: str, headers: Headers, body: bytes, *, now_s: 
 
 def signature(scheme: Scheme, secret: str, text: bytes) -> str:
     """Return the signature of *text*, without a prefix."""
+    if scheme.signed is Signed.NOTHING:
+        return secret
     made = hmac.new(_key(scheme, secret), text, scheme.algorithm).digest()
     return made.hex() if scheme.encoding is Encoding.HEX else base64.b64encode(made).decode()
 

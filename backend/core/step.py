@@ -7,7 +7,8 @@ same events they come to the same state, node execution ids included.
 from typing import Any, Final, assert_never
 
 from backend.core import pins
-from backend.core.block import BlockType
+from backend.core.calling import call_tool, leave_tool, note_end, wait_for_none
+from backend.core.ending import end, pause
 from backend.core.events import (
     CancelNode,
     Effect,
@@ -24,11 +25,15 @@ from backend.core.events import (
     RunStarted,
     StartNode,
     StopAsked,
+    ToolCalled,
+    ToolEnded,
+    ToolLeft,
 )
 from backend.core.execution import Execution, NodeExecution, NodeState
+from backend.core.node_steps import NO_USE
 from backend.core.plan import Inputs, NodePlan, Refusal, Route
 from backend.core.policy import OnError
-from backend.core.starting import leave_work, start_ready
+from backend.core.starting import leave_work, queue, start_ready
 from backend.core.status import FINAL, Status, advance
 
 #: So many executions may be refused in one step: it must not hold up the other runs.
@@ -50,11 +55,14 @@ __all__ = [
     "RunStarted",
     "StartNode",
     "StopAsked",
+    "ToolCalled",
+    "ToolEnded",
+    "ToolLeft",
     "step",
 ]
 
 
-def step(run: Execution, event: Event) -> tuple[Execution, list[Effect]]:  # noqa: C901 - one case an event
+def step(run: Execution, event: Event) -> tuple[Execution, list[Effect]]:  # noqa: C901, PLR0912 - one case an event
     """
     Return the run after *event*, and what must be done about it.
 
@@ -78,6 +86,10 @@ def step(run: Execution, event: Event) -> tuple[Execution, list[Effect]]:  # noq
             _node_cancelled(run, event)
         case NodePaused():
             _node_paused(run, event)
+        case ToolCalled():
+            call_tool(run, event)
+        case ToolLeft():
+            leave_tool(run, event)
         case StopAsked():
             return run, _stop(run, event.at_us, Status.TERMINATED)
         case RunBroken():
@@ -100,23 +112,7 @@ def _start(run: Execution, at_us: int) -> None:
     run.phase_us = at_us
     run.changed = True
     for node, inputs in starting:
-        _queue(run, run.new_node_execution(node, at_us), inputs, at_us)
-
-
-def _queue(run: Execution, execution: NodeExecution, inputs: Inputs, at_us: int) -> None:
-    execution.input = inputs
-    execution.queue_us = at_us
-    execution.queue_no = run.next_queue_no
-    run.next_queue_no += 1
-    execution.advance(Status.QUEUED)
-    run.touch(execution)
-    node = execution.node
-    if node.block.block_type is BlockType.OUTPUT:
-        run.outputs.setdefault(str(inputs.get("name")), []).append(inputs.get("value"))
-    state = run.state_of(node)
-    state.latest_input = inputs
-    state.in_flight.append(execution)
-    run.ready.append(execution)
+        queue(run, run.new_node_execution(node, at_us), inputs, at_us)
 
 
 def _node_started(run: Execution, event: NodeStarted) -> None:
@@ -150,6 +146,8 @@ def _node_ended(run: Execution, event: NodeEnded) -> None:
     execution.cpu_s = event.cpu_s
     run.stats.node_count += 1 + event.extra_steps
     run.stats.cost += event.cost
+    if event.models is not NO_USE:
+        run.stats.models += event.models
     run.stats.node_cpu_s += event.cpu_s
     if execution.start_us is not None:
         run.stats.node_time_s += (event.at_us - execution.start_us) / 1e6
@@ -171,6 +169,7 @@ def _node_retried(run: Execution, event: NodeRetried) -> None:
     execution = run.running.get(event.ordinal)
     if execution is None or run.stop_as is not None:
         return
+    wait_for_none(run, event.ordinal)
     execution.tries += 1
     execution.error = event.error
     run.touch(execution)
@@ -181,6 +180,8 @@ def _node_cancelled(run: Execution, event: NodeCancelled) -> None:
     if execution is None:
         return
     execution.error = event.error
+    if event.models is not NO_USE:
+        run.stats.models += event.models
     execution.advance(Status.TERMINATED)
     _leave_flight(run, execution, event.at_us)
 
@@ -192,6 +193,7 @@ def _node_paused(run: Execution, event: NodePaused) -> None:
     execution.advance(Status.REVIEW)
     run.touch(execution)
     run.paused[execution.ordinal] = execution
+    wait_for_none(run, event.ordinal)
     # Its turn comes again when somebody has decided; until then it holds up nobody.
     run.state_of(execution.node).in_flight.remove(execution)
     if run.stop_as is None:
@@ -202,6 +204,8 @@ def _leave_flight(run: Execution, execution: NodeExecution, at_us: int) -> None:
     """Note the end of *execution* and route what waited for it."""
     execution.end_us = at_us
     run.touch(execution)
+    if execution.node.is_tool or execution.node.tools:
+        note_end(run, execution)
     if run.stop_as is not None:
         run.live.pop(execution.ordinal, None)
         return
@@ -244,7 +248,7 @@ def _deliver(run: Execution, route: Route, value: Any, at_us: int) -> None:
     if inputs is None:
         return
     del state.waiting[slot.ordinal]
-    _queue(run, slot, inputs, at_us)
+    queue(run, slot, inputs, at_us)
     if route.is_static:
         _release_waiting(run, state, inputs, at_us)
 
@@ -306,7 +310,7 @@ def _release_waiting(run: Execution, state: NodeState, kept: Inputs, at_us: int)
         inputs = _try_input(run, slot, kept)
         if inputs is not None:
             del state.waiting[slot.ordinal]
-            _queue(run, slot, inputs, at_us)
+            queue(run, slot, inputs, at_us)
 
 
 def _refuse_all(run: Execution, at_us: int) -> str | None:
@@ -344,50 +348,37 @@ def _follow_up(run: Execution, at_us: int) -> list[Effect]:
     if run.stop_as is None:
         problem = (_refuse_all(run, at_us) if run.refused else None) or run.broken
         if run.next_ordinal > run.max_executions:
-            problem = (
-                f"the run reached its limit of {run.max_executions} node executions "
-                "(setting MAX_NODE_EXECUTIONS_PER_RUN)"
-            )
+            problem = _too_many(run)
         if problem is not None:
             run.stats.error = problem
             return _stop(run, at_us, Status.FAILED)
-        if run.ready and len(run.running) < run.parallel:  # mostly there is nothing to start
+        if run.ready and run.has_room:  # mostly there is nothing to start
             effects += start_ready(run)
-    if run.running:
+    if run.calls.made:
+        _tell_callers(run, effects)
+    if run.running and not _all_wait(run):
         return effects
     if run.paused and run.stop_as is None:
-        effects.append(_pause(run, at_us))
+        effects.append(pause(run, at_us))
     else:
-        effects.append(_end(run, run.stop_as or Status.COMPLETED, at_us))
+        effects.append(end(run, run.stop_as or Status.COMPLETED, at_us))
     return effects
 
 
-def _pause(run: Execution, at_us: int) -> RunPaused:
-    if run.status is not Status.REVIEW:
-        run.status = advance(run.status, Status.REVIEW)
-        run.changed = True
-        _note_phase(run, at_us)
-    return RunPaused()
+def _tell_callers(run: Execution, effects: list[Effect]) -> None:
+    if run.stop_as is None:
+        effects += map(ToolEnded, run.calls.ended)
+    run.calls.ended.clear()
 
 
-def _note_phase(run: Execution, at_us: int) -> None:
-    """Count the time since the run began to move; what it waited for people does not count."""
-    if run.phase_us is not None:
-        run.stats.duration_s += (at_us - run.phase_us) / 1e6
-        run.phase_us = None
+def _all_wait(run: Execution) -> bool:
+    """Whether all that runs waits for tools, and none of those works: they wait for people."""
+    at_work = len(run.running) - len(run.calls.awaited)
+    return not at_work and bool(run.paused) and run.stop_as is None
 
 
-def _end(run: Execution, status: Status, at_us: int) -> RunEnded:
-    if run.stop_as is not None:
-        for execution in list(run.live.values()):
-            if execution.status in (Status.QUEUED, Status.REVIEW):
-                execution.advance(status)
-                execution.end_us = at_us
-                run.touch(execution)
-    run.status = advance(run.status, status)
-    run.ended_us = at_us
-    run.changed = True
-    run.live.clear()
-    run.nodes.clear()
-    _note_phase(run, at_us)
-    return RunEnded(status)
+def _too_many(run: Execution) -> str:
+    return (
+        f"the run reached its limit of {run.max_executions} node executions "
+        "(setting MAX_NODE_EXECUTIONS_PER_RUN)"
+    )

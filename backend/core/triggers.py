@@ -4,7 +4,7 @@ Pure functions over a graph and the catalog (spec/semantics.md 2.3, 3.4).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from backend.core.block import BlockSpec, BlockType
@@ -27,6 +27,7 @@ class Trigger:
 
     node_id: NodeId
     block: BlockSpec
+    defaults: Mapping[str, Any] = field(default_factory=dict)  #: the node's own values, by pin
 
     @property
     def pins(self) -> tuple[str, ...]:
@@ -38,13 +39,30 @@ class Trigger:
         """Return those of a run's *inputs* that are meant for this node, by pin."""
         return {pin: inputs[pin] for pin in self.pins if pin in inputs}
 
+    def events(self, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the events that *inputs* choose, as the provider names them; empty: all of them."""
+        config = self.block.webhook
+        if config is None or not config.event_filter_input:
+            return ()
+        given = {**self.defaults, **inputs}.get(config.event_filter_input)
+        chosen: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+        # Exactly true: what is only like it was not chosen.
+        wanted = (name for name in sorted(chosen) if chosen[name] is True)
+        return tuple(config.event_format.replace("{event}", name) for name in wanted)
+
+    def takes(self, inputs: Mapping[str, Any], event: str) -> bool:
+        """Say whether *event* is one that *inputs* choose."""
+        config = self.block.webhook
+        is_any = config is None or not config.event_filter_input
+        return is_any or event in self.events(inputs)
+
 
 def trigger_of(graph: Graph, catalog: Catalog) -> Trigger | None:
     """Return the first trigger of *graph*; None if nothing outside starts it."""
     for node in graph.nodes:
         block = catalog.get(node.block_id)
         if block is not None and block.block_type in _TRIGGERS:
-            return Trigger(node_id=node.id, block=block)
+            return Trigger(node_id=node.id, block=block, defaults=node.input_default)
     return None
 
 

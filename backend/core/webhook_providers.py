@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from backend.core.errors import BadRequest
-from backend.core.signatures import SCHEMES, Headers, Scheme, one
+from backend.core.signatures import SCHEMES, TELEGRAM, Headers, Scheme, one
 
 _EVENT: Final = re.compile(r"[A-Za-z0-9_./:-]{1,100}", re.ASCII)
 
@@ -24,6 +24,9 @@ class Provider:
         action_field: In the body; what stands there belongs to the event's name.
         event: The name of all its events.
         ping: The event by which it tries an address. It starts nothing.
+        kinds: Fields of the body of which one is there, and names the event.
+        parts: Of what is there then; the first that it has belongs to the event's name.
+        inner_field: Of the body; an object whose own *event_field* names the event, if it is there.
         id_field: Of the body: names a delivery, and stays the same when it is sent again.
     """
 
@@ -34,6 +37,9 @@ class Provider:
     action_field: str = ""
     event: str = ""
     ping: str = ""
+    kinds: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    inner_field: str = ""
     id_field: str = ""
 
 
@@ -47,7 +53,17 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         ping="ping",
     ),
     "slack": Provider(
-        scheme=SCHEMES["slack"], event_field="type", ping="url_verification", id_field="event_id"
+        scheme=SCHEMES["slack"],
+        event_field="type",
+        inner_field="event",
+        ping="url_verification",
+        id_field="event_id",
+    ),
+    "telegram": Provider(
+        scheme=TELEGRAM,
+        kinds=("message", "edited_message", "channel_post", "callback_query", "message_reaction"),
+        parts=("text", "photo", "voice", "audio", "document", "video", "sticker", "location"),
+        id_field="update_id",
     ),
     "stripe": Provider(scheme=SCHEMES["stripe"], event_field="type", id_field="id"),
     "shopify": Provider(scheme=SCHEMES["shopify"], event_header="x-shopify-topic"),
@@ -63,11 +79,28 @@ def event_of(provider: Provider, headers: Headers, payload: Mapping[str, Any]) -
     """
     if provider.event:
         return provider.event
+    if provider.kinds:
+        return _kind(provider, payload)
     where = provider.event_header or provider.event_field
     found = one(headers, where) if provider.event_header else payload.get(where)
     if not isinstance(found, str) or not _EVENT.fullmatch(found):
         raise BadRequest(f"{where} must name the event.")
+    inner = payload.get(provider.inner_field) if provider.inner_field else None
+    named = inner.get(where) if isinstance(inner, Mapping) else None
+    if isinstance(named, str) and _EVENT.fullmatch(named):
+        return named
     action = payload.get(provider.action_field) if provider.action_field else None
     if isinstance(action, str) and _EVENT.fullmatch(action):
         return f"{found}.{action}"
     return found
+
+
+def _kind(provider: Provider, payload: Mapping[str, Any]) -> str:
+    kind = next((name for name in provider.kinds if name in payload), None)
+    if kind is None:
+        return "other"
+    inside = payload[kind]
+    part = next(
+        (name for name in provider.parts if isinstance(inside, Mapping) and name in inside), ""
+    )
+    return f"{kind}.{part}" if part else kind

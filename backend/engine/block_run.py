@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backend.core import json
 from backend.core.block import Place
+from backend.core.budgets import BudgetPending
+from backend.core.call_prices import price_of_call
 from backend.core.credits import price_of
 from backend.core.errors import (
     BlockError,
@@ -14,6 +16,8 @@ from backend.core.errors import (
     BlockInputError,
     BlockOutputError,
     BlockUnknownError,
+    ServiceLimited,
+    StaleAttempt,
     TooLarge,
     Unavailable,
     WebTimedOut,
@@ -35,11 +39,16 @@ if TYPE_CHECKING:
 
 
 class BlockFailed(Exception):
-    """A block failed; the text is what its error pin carries, *kind* what retries go by."""
+    """
+    A block failed; the text is what its error pin carries, *kind* what retries go by.
 
-    def __init__(self, text: str, kind: Failure) -> None:
+    *retry_after_s* is how long the service that it called asks to wait.
+    """
+
+    def __init__(self, text: str, kind: Failure, *, retry_after_s: float = 0.0) -> None:
         super().__init__(text)
         self.kind = kind
+        self.retry_after_s = retry_after_s
 
 
 class BlockRun:
@@ -48,6 +57,8 @@ class BlockRun:
 
     Attributes:
         price: What is to be paid before the first try; it is paid once for all of them.
+        call_price: What each try may take of budgets, micro US dollars; None: it asks models, or
+            nobody who is paid.
         skip: Outputs of an earlier attempt, on disk already; the first so many are passed over.
         ahead: Outputs since the node last waited for the disk.
         is_inline: Whether `outputs` works; otherwise `async_outputs` does.
@@ -61,6 +72,7 @@ class BlockRun:
         "_inputs",
         "_limits",
         "ahead",
+        "call_price",
         "context",
         "cpu_s",
         "effect",
@@ -103,6 +115,7 @@ class BlockRun:
         self.ahead = 0
         self.cpu_s = 0.0
         self.price = 0
+        self.call_price: int | None = None
         self.usage = usage
 
     def again(self) -> None:
@@ -116,7 +129,7 @@ class BlockRun:
         try:
             for name, value in self._block.run(self._inputs, self.context):
                 yield self._checked(name, value)
-        except (GeneratorExit, DecisionPending):
+        except (GeneratorExit, DecisionPending, BudgetPending, StaleAttempt):
             raise
         except BaseException as exc:
             # Border: a block may raise anything, SystemExit included; it hurts only its own run.
@@ -134,11 +147,14 @@ class BlockRun:
                 return
             async for name, value in self._block.run(self._inputs, self.context):
                 yield self._checked(name, value)
-        except (GeneratorExit, DecisionPending):
+        except (GeneratorExit, DecisionPending, BudgetPending, StaleAttempt):
             raise
         except BaseException as exc:
             if isinstance(exc, asyncio.CancelledError):
                 raise
+            if isinstance(exc, BaseExceptionGroup) and (pending := exc.subgroup(BudgetPending)):
+                # It asked several models at once.
+                raise BudgetPending(str(pending)) from exc
             raise self._failed(exc) from exc
 
     def plain_outputs(self) -> Generator[tuple[str, Any], None, None]:
@@ -193,7 +209,10 @@ class BlockRun:
             return error
         if isinstance(error, Exception):
             named = failure_of(spec, error)
-            return BlockFailed(self._told(str(named)), kind_of(error, named))
+            after_s = error.retry_after_s if isinstance(error, ServiceLimited) else None
+            return BlockFailed(
+                self._told(str(named)), kind_of(error, named), retry_after_s=after_s or 0.0
+            )
         words = f"{type(error).__name__} {error}".strip()
         named = BlockUnknownError(words, block_name=spec.name, block_id=spec.id)
         return BlockFailed(self._told(str(named)), Failure.UNKNOWN)
@@ -256,6 +275,7 @@ def prepare(tools: EngineTools, loop: "RunLoop", execution: NodeExecution) -> Bl
         raise
     except Exception as exc:  # border: the loading of a plugin
         raise failure_of(spec, exc) from exc
+    run.call_price = price_of_call(spec, tools.limits.call_prices)
     if tools.ledger is not None:
         run.price = price_of(spec, own, tools.prices)
     return run

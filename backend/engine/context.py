@@ -5,10 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from backend.core.block import Effect
+from backend.core.chat import GRAPH_ID, TRIGGER
 from backend.core.execution import NodeExecution
+from backend.core.node_steps import NO_USE, ModelUse
+from backend.engine.model_calls import ModelDesk
+from backend.engine.node_steps import StepDesk
 from backend.engine.reviews import ReviewDesk
+from backend.engine.tool_calls import ToolDesk
 from backend.engine.tools import EngineTools
+from backend.ports.storage import StoredRun
 from backend.sdk import BlockContext
+from backend.sdk.chat import ChatDesks
 
 if TYPE_CHECKING:
     from backend.engine.run_loop import RunLoop
@@ -20,6 +28,15 @@ class Usage:
 
     cost: int = 0
     extra_steps: int = 0
+    asked: ModelUse = NO_USE
+    below: ModelUse = NO_USE  #: by the runs that it ran
+
+    @property
+    def models(self) -> ModelUse:
+        """What it, and all below it, asked of models."""
+        if self.below is NO_USE:
+            return self.asked
+        return self.asked + self.below
 
 
 class Agents:
@@ -54,7 +71,11 @@ def context_for(
     """Return the context of one node execution."""
     stored = loop.stored
     record = stored.record
-    return BlockContext(
+    steps = StepDesk(tools, loop, execution, reviews)
+    models = None
+    if tools.models is not None and execution.node.block.effect is not Effect.PURE:
+        models = ModelDesk(tools, loop, execution, steps, usage)
+    context = BlockContext(
         user_id=record.user_id,
         graph_id=record.graph_id,
         graph_version=record.graph_version,
@@ -64,19 +85,39 @@ def context_for(
         node_exec_id=execution.id,
         idempotency_key=execution.id,
         timezone=stored.timezone,
+        tools=ToolDesk(tools, loop, execution) if execution.node.tools else None,
+        bounds=tools.limits.decisions,
         address=tools.blocks.address(execution.node.block.id),
         web=tools.web,
+        mail=tools.mail,
+        base_urls=tools.base_urls,
         files=tools.files,
         memory=tools.memory,
         reviews=reviews,
+        steps=steps,
+        models=models,
         lender=tools.lender,
         agents=Agents(tools, loop, execution, usage),
         threads=tools.rooms.threads,
         processes=tools.rooms.processes,
+        sandboxes=tools.sandboxes,
+        tool_servers=tools.tool_servers,
+        chats=_chats(tools, stored),
         now=lambda: moment(tools.clock.now_us()),
         # The loop has noted its start before it asks for a context; add_us only calms the types.
         started_us=execution.start_us or execution.add_us,
     )
+    if models is not None:
+        models.context = context
+    return context
+
+
+def _chats(tools: EngineTools, stored: StoredRun) -> ChatDesks | None:
+    """Return the conversations of a turn's user; None for all other runs, whatever is in them."""
+    record = stored.record
+    if tools.turns is None or (record.graph_id, stored.trigger) != (GRAPH_ID, TRIGGER):
+        return None
+    return tools.turns.of(record.user_id, record.id)
 
 
 def moment(at_us: int) -> datetime:

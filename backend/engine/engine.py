@@ -1,7 +1,7 @@
 """The engine of one executor: journal, worker and all their tasks, from start to drain."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -10,22 +10,28 @@ from backend.core.catalog import Catalog
 from backend.core.credits import Prices
 from backend.core.execution import Execution
 from backend.core.ids import ExecutionId
+from backend.core.model_registry import ModelRegistry
 from backend.core.records import NoticeRecord
 from backend.engine import explain
+from backend.engine.budgets import BudgetWatch
 from backend.engine.journal import Journal
 from backend.engine.lag import LoopLag
 from backend.engine.nesting import Nesting
 from backend.engine.places import Rooms
 from backend.engine.progress import ProgressWatch
 from backend.engine.threads import BlockThreads
-from backend.engine.tools import Blocks, EngineTools, Limits
+from backend.engine.tools import Blocks, EngineTools, Limits, TurnDesks
 from backend.engine.worker import Worker
 from backend.ports.bus import EventPublisher
 from backend.ports.clock import Clock
 from backend.ports.credits import Ledger
 from backend.ports.dispatch import SignalSource
+from backend.ports.mail import MailWay
+from backend.ports.mcp import ToolServers
 from backend.ports.memory import Memories
+from backend.ports.models import ModelClient
 from backend.ports.processes import Processes
+from backend.ports.sandbox import Sandboxes
 from backend.ports.storage import EngineStorage, StoredRun
 from backend.ports.web import WebClient
 from backend.ports.why import EngineFacts
@@ -56,43 +62,56 @@ class Engine:
         catalog: Catalog,
         blocks: Blocks,
         web: WebClient,
+        base_urls: Mapping[str, str] | None = None,
         files: FileDesk | None = None,
+        mail: MailWay | None = None,
         memory: Memories | None = None,
         lender: Lender | None = None,
         processes: Processes | None = None,
+        sandboxes: Sandboxes | None = None,
+        tool_servers: ToolServers | None = None,
+        models: ModelClient | None = None,
+        registry: ModelRegistry | None = None,
         limits: Limits,
         slots: int,
         end_notice: EndNotice,
         ledger: Ledger | None = None,
         prices: Prices | None = None,
+        turns: TurnDesks | None = None,
     ) -> None:
-        self._publisher = publisher
-        self._signals = signals
+        self._publisher, self._signals = publisher, signals
         self._tasks: set[asyncio.Task[None]] = set()
         self.journal = Journal(
             storage=storage, publisher=publisher, clock=clock, owner=clock.new_id()
         )
-        tools = EngineTools(
+        self._tools = tools = EngineTools(
             journal=self.journal,
+            steps=storage,
             clock=clock,
             catalog=catalog,
             blocks=blocks,
             web=web,
+            base_urls=base_urls or {},
             files=files,
+            mail=mail,
             memory=memory,
             lender=lender,
+            sandboxes=sandboxes,
+            tool_servers=tool_servers,
             rooms=Rooms(threads=BlockThreads(limits.block_threads), processes=processes),
             limits=limits,
+            models=models,
+            registry=registry or ModelRegistry(),
             spawn=self._spawn,
             end_notice=end_notice,
             ledger=ledger,
             prices=prices or {},
+            turns=turns,
         )
-        self._tools = tools
-        self.lag = LoopLag()
-        self.worker = Worker(storage, signals, tools, slots=slots)
+        self.lag, self.worker = LoopLag(), Worker(storage, signals, tools, slots=slots)
         tools.nesting = Nesting(self.worker, limit=limits.nesting, stops_asked=storage.stops_asked)
         self.watch = ProgressWatch(self.worker, tools)
+        tools.budgets = BudgetWatch(self.worker, storage, clock)
 
     def explain(self, ids: Sequence[ExecutionId]) -> EngineFacts:
         """Return what is known here of runs that somebody asks about."""
@@ -111,6 +130,7 @@ class Engine:
 
         What has not ended by then goes on at the next start, from its last committed step.
         """
+        await self._tools.budgets.settle(stopping)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self.journal.serve(), name="journal"),
@@ -118,6 +138,7 @@ class Engine:
                 group.create_task(self.watch.serve(), name="progress"),
                 group.create_task(self._publisher.serve(lambda: None), name="events"),
                 group.create_task(self.lag.serve(), name="lag"),
+                group.create_task(self._tools.budgets.serve(), name="budgets"),
             ]
             ready()
             await stopping.wait()

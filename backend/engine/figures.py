@@ -81,7 +81,11 @@ def watch_retention(figures: Figures, metrics: _Gauges) -> None:
         "notices": "Notices that it has deleted",
         "fires": "Notes of fires that it has deleted",
         "letters": "Letters in the outbox that it has deleted",
+        "deliveries": "Deliveries to webhooks, and names of such, that it has deleted",
+        "chats": "Rows of sessions of the copilot that it has deleted",
         "audit": "Rows of the audit log that it has deleted",
+        "answers": "Answers of models that nobody may take again",
+        "usage": "Sums of what models were asked that were folded or deleted",
         "pages": "Pages of the database that it has given back",
         "longest_step_s": "Longest transaction of retention, seconds",
     }

@@ -111,6 +111,10 @@ class Journal:
             self._work.set()
             self._idle.clear()
 
+    def is_watched(self, run: Journaled) -> bool:
+        """Say whether anybody looks at *run* now; costs nothing."""
+        return self.publisher.wanted(run_topic(run.execution.id))
+
     async def saved(self, run: Journaled) -> None:
         """
         Wait until everything that *run* has changed up to now is on disk.

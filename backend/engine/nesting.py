@@ -127,6 +127,7 @@ class Nesting:
                 await self._hear_of_stop(loop)
             usage.cost += end.stats.cost
             usage.extra_steps += end.stats.node_count
+            usage.below += end.stats.models
             self._settle(execution, child, end)
         finally:
             # Cancelled, or the parent failed: the child must not outlive it. Where the parent

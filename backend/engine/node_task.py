@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from backend.core.block import Effect
+from backend.core.budgets import BudgetPending
 from backend.core.credits import Charge
 from backend.core.errors import InsufficientBalance, StaleAttempt, Unavailable
 from backend.core.policy import Failure
 from backend.core.reviews import DecisionPending
 from backend.core.step import NodeCancelled, NodeRetried
 from backend.engine.block_run import BlockFailed, BlockRun
+from backend.engine.paid_calls import PaidCall
 from backend.engine.tools import EngineTools
 from backend.ports.why import NodeWork, WorkState
 
@@ -29,6 +31,8 @@ log = structlog.get_logger()
 OUTPUTS_AHEAD: Final = 500
 #: How long a block that was cancelled may take to clean up.
 GRACE_S: Final = 1.0
+#: The longest that a service may make a node wait before its next try.
+_MOST_PATIENCE_S: Final = 3600.0
 
 
 class NodeTask:
@@ -75,19 +79,28 @@ class NodeTask:
         if not self._run.execution.node.is_agent:
             asyncio.get_running_loop().call_later(GRACE_S, self._look_whether_gone)
 
+    def let_go(self) -> None:
+        """End the block without a word about it: it is run again another time."""
+        self._is_left_alone = True
+        self.task.cancel()
+        self._loop.forget_task(self)
+
     async def _work(self) -> None:
         loop, ordinal = self._loop, self._run.execution.ordinal
         try:
             failed = await self._outcome()
         except asyncio.CancelledError:
             if not self._is_left_alone:
-                loop.happened(NodeCancelled(ordinal=ordinal, at_us=loop.now()))
+                used = self._run.usage.models
+                loop.happened(NodeCancelled(ordinal=ordinal, at_us=loop.now(), models=used))
         except StaleAttempt:
-            return
-        except DecisionPending as exc:
+            # A step was refused, maybe before the run itself was: its next commit tells.
+            self._tools.journal.mark(loop)
+        except (DecisionPending, BudgetPending) as exc:
             if not (loop.over or self._is_left_alone):
-                loop.ask(exc.question, ordinal)
+                loop.ask(exc.question if isinstance(exc, DecisionPending) else None, ordinal)
                 loop.pump()
+                self._tools.budgets.somebody_waits()
         else:
             if not (loop.over or self._is_left_alone):
                 loop.end_node(self._run, None if failed is None else str(failed))
@@ -125,9 +138,13 @@ class NodeTask:
         execution = self._run.execution
         if self._loop.over or self._is_stopping():
             return None
-        return execution.node.policy.wait_before_retry_s(
+        wait_s = execution.node.policy.wait_before_retry_s(
             execution.node.block, self._run.effect, failed=execution.tries + 1, kind=failed.kind
         )
+        if wait_s is None:
+            return None
+        # A try before the time that the service named would only be refused again.
+        return max(wait_s, min(failed.retry_after_s, _MOST_PATIENCE_S))
 
     def _is_stopping(self) -> bool:
         return self._loop.execution.stop_as is not None
@@ -136,12 +153,13 @@ class NodeTask:
         try:
             if self._run.effect is not Effect.PURE or self._run.price:
                 await self._tools.journal.saved(self._loop)
-            if self._run.price:
-                await self._pay()
-            await self._in_time()
+            if self._run.call_price is not None:
+                await self._with_paid_call(self._run.call_price)
+            else:
+                await self._paid_for_in_time()
         except asyncio.CancelledError:
             return self._after_cancel()
-        except (StaleAttempt, DecisionPending):
+        except (StaleAttempt, DecisionPending, BudgetPending):
             raise
         except BlockFailed as exc:
             return self._too_late() or exc
@@ -149,6 +167,23 @@ class NodeTask:
             log.exception("node_task_broken", execution=self._loop.execution.id)
             return BlockFailed(f"internal error: {exc!r}", Failure.UNKNOWN)
         return self._too_late()
+
+    async def _with_paid_call(self, micro_usd: int) -> None:
+        """Do a try that makes a paid call: what it may take is reserved before, and settled after."""
+        number = self._run.execution.tries + 1
+        call = PaidCall(self._tools, self._loop, self._run, micro_usd, number)
+        await call.begin()
+        try:
+            await self._paid_for_in_time()
+        except BaseException as exc:
+            await call.fail(exc)
+            raise
+        await call.end()
+
+    async def _paid_for_in_time(self) -> None:
+        if self._run.price:
+            await self._pay()
+        await self._in_time()
 
     async def _pay(self) -> None:
         """
@@ -166,6 +201,7 @@ class NodeTask:
             block=run.execution.node.block.name,
             graph_id=record.graph_id,
             run_id=record.id,
+            agent_name=self._loop.execution.plan.graph.name,
         )
         try:
             await self._tools.ledger.charge(charge, now_us=self._loop.now())

@@ -118,7 +118,7 @@ def why_still(loop: RunLoop) -> str | None:
     unattended = _unattended(loop)
     if unattended is not None:
         return unattended
-    if execution.ready and len(execution.running) < execution.parallel:
+    if execution.ready and execution.has_room:
         return "nodes of it are queued, and none is started"
     if not execution.running:
         return "nothing of it is left to do, and it has not ended"

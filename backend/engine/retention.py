@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
+from backend.core.usage import MAX_DAYS
 from backend.ports.audit import AuditLog
+from backend.ports.chat import ChatRetention
 from backend.ports.clock import Clock
+from backend.ports.deliveries import Deliveries
 from backend.ports.retention import OldRun, RetentionStorage
 
 _DAY_US: Final = 24 * 3600 * 1_000_000
@@ -27,14 +31,17 @@ class Keep:
     How long things stay. 0: for ever.
 
     Attributes:
-        days: Since a run ended; since a notice or a letter was made.
+        days: Since a run ended; since a notice or a letter was made; since the day of a sum of what
+            was asked of models by agent. The sums of days stay for `MAX_DAYS` if that is longer.
         runs_per_graph: Of one user; the newest.
         audit_days: Since a row of the audit log was written.
+        chat_days: Since somebody said something in a session of the copilot.
     """
 
     days: int = 90
     runs_per_graph: int = 0
     audit_days: int = 0
+    chat_days: int = 0
 
 
 @dataclass
@@ -47,6 +54,10 @@ class Figures:
     fires: int = 0
     letters: int = 0
     audit: int = 0
+    answers: int = 0
+    usage: int = 0
+    chats: int = 0
+    deliveries: int = 0
     pages: int = 0
     longest_step_s: float = 0.0
 
@@ -62,6 +73,8 @@ class Retention:
         *,
         delete_letters: Callable[[int], Awaitable[int]] | None = None,
         audit: AuditLog | None = None,
+        chats: ChatRetention | None = None,
+        deliveries: Deliveries | None = None,
         rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """
@@ -70,6 +83,8 @@ class Retention:
         Args:
             delete_letters: Deletes letters made before a time, in microseconds; returns how many.
             audit: Whose old rows go, too.
+            chats: Sessions of the copilot, likewise.
+            deliveries: What was sent to webhooks, likewise.
             rest: Waits so many seconds.
         """
         self._storage = storage
@@ -77,6 +92,8 @@ class Retention:
         self._keep = keep
         self._delete_letters = delete_letters
         self._audit = audit
+        self._chats = chats
+        self._deliveries = deliveries
         self._rest = rest
         self._until_s = 0.0
         self.figures = Figures()
@@ -93,6 +110,10 @@ class Retention:
         before = Figures(**vars(self.figures))
         # What is gone for its users must not stay on the disk, week or not.
         await self._clear()
+        self.figures.answers += await self._repeat(
+            lambda: self._storage.delete_answers(now_us, limit=_ROWS)
+        )
+        await self._delete_deliveries(now_us)
         if now_us < begins_us:
             days = -(-(begins_us - now_us) // _DAY_US)
             return f"nothing is deleted for {days} days yet: retention is new to this database"
@@ -121,10 +142,22 @@ class Retention:
             )
             if self._delete_letters is not None:
                 self.figures.letters += await self._delete_letters(before_us)
+            await self._delete_usage(now_us)
         await self._delete_audit(now_us)
+        await self._delete_chats(now_us)
         fires_before_us = now_us - _FIRES_KEPT_US
         self.figures.fires += await self._repeat(
             lambda: self._storage.delete_fires(fires_before_us, limit=_ROWS)
+        )
+
+    async def _delete_usage(self, now_us: int) -> None:
+        by_graph = _day(now_us - self._keep.days * _DAY_US)
+        of_days = _day(now_us - max(self._keep.days, MAX_DAYS) * _DAY_US)
+        self.figures.usage += await self._repeat(
+            lambda: self._storage.fold_usage(by_graph, limit=_ROWS)
+        )
+        self.figures.usage += await self._repeat(
+            lambda: self._storage.delete_usage(of_days, limit=_ROWS)
         )
 
     async def _delete_audit(self, now_us: int) -> None:
@@ -135,6 +168,20 @@ class Retention:
         self.figures.audit += await self._repeat(
             lambda: log.expire(before_us=before_us, now_us=now_us, limit=_ROWS)
         )
+
+    async def _delete_deliveries(self, now_us: int) -> None:
+        kept = self._deliveries
+        if kept is not None:
+            self.figures.deliveries += await self._repeat(
+                lambda: kept.expire(now_us=now_us, limit=_ROWS)
+            )
+
+    async def _delete_chats(self, now_us: int) -> None:
+        chats, days = self._chats, self._keep.chat_days
+        if chats is None or not days:
+            return
+        before_us = now_us - days * _DAY_US
+        self.figures.chats += await self._repeat(lambda: chats.delete_old(before_us, limit=_ROWS))
 
     async def _delete_old_runs(self, before_us: int) -> None:
         place: OldRun | None = None
@@ -191,3 +238,7 @@ class Retention:
 
     async def _pause(self, took_s: float) -> None:
         await self._rest(max(_SHORTEST_REST_S, took_s * _REST))
+
+
+def _day(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y-%m-%d")

@@ -32,6 +32,7 @@ from backend.core.step import (
     RunStarted,
     StartNode,
     StopAsked,
+    ToolEnded,
     step,
 )
 from backend.core.step import Effect as StepEffect
@@ -43,6 +44,7 @@ from backend.engine.node_task import GRACE_S, NodeTask
 from backend.engine.recovery import question_of, unknown_outcome
 from backend.engine.reviews import review_of
 from backend.engine.run_time import watch_time
+from backend.engine.tool_calls import OpenCalls
 from backend.engine.tools import EngineTools
 from backend.ports.storage import StoredRun
 
@@ -86,6 +88,7 @@ class RunLoop:
         self.waiters: list[asyncio.Future[None]] = []
         self.on_end: list[Callable[[RunLoop], None]] = []
         self.emitted: Emitted | None = None
+        self.open_calls = OpenCalls()
         self.handed_on = HandedOn(tools.limits.value_bytes)
         self._tools = tools
         self._effects: deque[StepEffect] = deque()
@@ -148,9 +151,11 @@ class RunLoop:
 
     @property
     def busy(self) -> bool:
-        """Whether nodes are running in tasks. Those that wait for a nested run do nothing."""
-        running = self.execution.running
-        return any(n in running and not running[n].node.is_agent for n in self._tasks)
+        """Whether nodes work in tasks. Those that wait for nested runs or for tools do nothing."""
+        running, waiting = self.execution.running, self.execution.calls.awaited
+        return any(
+            n in running and n not in waiting and not running[n].node.is_agent for n in self._tasks
+        )
 
     @property
     def is_idle(self) -> bool:
@@ -277,7 +282,13 @@ class RunLoop:
                     task.cancel()
                 else:
                     self._apply(NodeCancelled(ordinal=execution.ordinal, at_us=self.now()))
-            case RunEnded() | RunPaused():
+            case ToolEnded(execution):
+                self.open_calls.ended(execution)
+            case RunPaused():
+                # What waits for tools that wait for people is run again when they have decided.
+                for waiting in list(self._tasks.values()):
+                    waiting.let_go()
+            case RunEnded():
                 pass  # told when it is on disk
             case _:
                 assert_never(effect)
@@ -358,15 +369,17 @@ class RunLoop:
                 cpu_s=run.cpu_s,
                 cost=run.usage.cost,
                 extra_steps=run.usage.extra_steps,
+                models=run.usage.models,
             )
         )
         if self.emitted is not None and error is None:
             self.emitted.add(run.execution)
 
-    def ask(self, question: Question, ordinal: int) -> None:
-        """The node waits for a person; the question is saved together with that."""
+    def ask(self, question: Question | None, ordinal: int) -> None:
+        """The node waits: for a person, with the question; or for a budget, as its rows say."""
         now_us = self.now()
-        self.questions.append(review_of(self.stored, question, now_us))
+        if question is not None:
+            self.questions.append(review_of(self.stored, question, now_us))
         self._apply(NodePaused(ordinal=ordinal, at_us=now_us))
 
     # Nested runs hand their outputs to the node that runs them.

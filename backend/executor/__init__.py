@@ -37,7 +37,7 @@ class Scheduler(AsyncService):
         self, settings: "Settings", started: ServiceStarted, stopping: "asyncio.Event"
     ) -> None:
         """See `AsyncService.serve`."""
-        from backend.wiring import serve_scheduler  # noqa: PLC0415 -- not in the supervisor
+        from backend.wiring_scheduler import serve_scheduler  # noqa: PLC0415 -- not in the supervisor
 
         await serve_scheduler(settings, started, stopping)
 

@@ -21,6 +21,6 @@ class NotificationManager(AsyncService):
         self, settings: "Settings", started: ServiceStarted, stopping: "asyncio.Event"
     ) -> None:
         """See `AsyncService.serve`."""
-        from backend.wiring import serve_notifications  # noqa: PLC0415 -- not in the supervisor
+        from backend.wiring_notices import serve_notifications  # noqa: PLC0415 -- not in the supervisor
 
         await serve_notifications(settings, started, stopping)

@@ -21,13 +21,24 @@ class UserAccount(Protocol):
         """Return the account."""
 
     async def set_password(self, password_hash: str, *, now_us: int) -> None:
-        """Keep the hash of a password; the account signs in with its e-mail address from now on."""
+        """
+        Keep the hash of a password; the account signs in with its e-mail address from now on.
+
+        What letters brought before, tokens for passwords and addresses, is void.
+        """
 
     async def add_reset(self, token_hash: str, *, expires_us: int) -> None:
         """Keep the hash of a token that lets its holder set a password; earlier ones are void."""
 
+    async def add_address(self, token_hash: str, email: str, *, expires_us: int) -> None:
+        """Keep the hash of a token that makes *email* the address; earlier ones are void."""
+
     async def set_disabled(self, *, disabled: bool, now_us: int) -> None:
-        """Refuse this user from now on, and end all sessions; or let them in again."""
+        """
+        Refuse this user from now on, end all sessions and ask all runs to stop; or let them in again.
+
+        While they are refused, no schedule of theirs fires, and their webhooks take nothing.
+        """
 
     async def set_role(self, role: Role, *, now_us: int) -> None:
         """Keep what this user may do."""
@@ -85,6 +96,20 @@ class Accounts(Protocol):
 
     async def take_reset(self, token_hash: str, *, now_us: int) -> UserId | None:
         """Return whose token it is, and forget it; None if there is none, or it is over."""
+
+    async def take_address(self, token_hash: str, *, now_us: int) -> AccountRecord | None:
+        """
+        Give an account the address for which a token was sent, and forget the token.
+
+        Notices go there from now on, and who signs in with the address does so with this one.
+
+        Returns:
+            The account as it is now; None if there is no such token, it is over, or its account
+            is disabled.
+
+        Raises:
+            Conflict: If the address is somebody else's by now.
+        """
 
     async def rotate(
         self, token_hash: str, new_hash: str, *, expires_us: int, address: str, now_us: int

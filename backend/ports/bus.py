@@ -1,10 +1,10 @@
 """How committed changes of runs reach those who watch. No replay here: storage has the rows."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
-from backend.core.ids import ExecutionId, GraphId
+from backend.core.ids import ExecutionId, GraphId, UserId
 from backend.core.records import ExecutionRecord, NodeRecord
 
 
@@ -16,6 +16,11 @@ def run_topic(run_id: ExecutionId) -> str:
 def graph_topic(graph_id: GraphId) -> str:
     """Return the topic of a graph: changes of its runs, not of nodes."""
     return f"graph:{graph_id}"
+
+
+def user_topic(user_id: UserId) -> str:
+    """Return the topic of what one user is told."""
+    return f"user:{user_id}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +39,34 @@ class NodeChanged:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NodeText:
+    """
+    A piece of a text that a node's model says. Kept nowhere: who misses it finds all in the output.
+
+    Attributes:
+        call: Which call of the model it comes from; a later one begins its text anew.
+        offset: How many characters came before it.
+    """
+
+    user_id: UserId
+    graph_id: GraphId
+    run_id: ExecutionId
+    node_id: str
+    node_exec_id: str
+    call: int
+    offset: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoticeTold:
+    """A notice came into a user's list; *data* is what sockets are sent of it."""
+
+    user_id: UserId
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Attached:
     """
     Changes committed from now on will arrive on *topic*.
@@ -45,13 +78,17 @@ class Attached:
     topic: str
 
 
+#: All that is told.
+Change: TypeAlias = RunChanged | NodeChanged | NodeText | NoticeTold | Attached
+
+
 class EventPublisher(Protocol):
     """The executor's side."""
 
     def wanted(self, topic: str) -> bool:
         """Say whether anybody listens; costs nothing."""
 
-    def publish(self, topic: str, change: RunChanged | NodeChanged | Attached) -> None:
+    def publish(self, topic: str, change: Change) -> None:
         """
         Send *change* to all who listen. Never waits: a listener that is too slow loses it.
 
@@ -71,7 +108,7 @@ class EventSubscriber(Protocol):
     def unsubscribe(self, topic: str) -> None:
         """Ask for *topic* no more."""
 
-    def changes(self) -> AsyncIterator[tuple[str, RunChanged | NodeChanged | Attached]]:
+    def changes(self) -> AsyncIterator[tuple[str, Change]]:
         """Yield (topic, change) for all topics asked for, in order per run."""
 
     async def close(self) -> None:

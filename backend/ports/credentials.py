@@ -66,6 +66,9 @@ class CredentialsStore(Protocol):
     async def sealed(self, after: SealedRow | None, *, limit: int) -> list[SealedRow]:
         """Return sealed values of everybody, in a fixed order, those after *after*."""
 
+    async def webhook_secrets(self, after: SealedRow | None, *, limit: int) -> list[SealedRow]:
+        """Return the secrets of webhooks, a part of `sealed`; older servers kept them in clear."""
+
     async def sealed_now(self, row: SealedRow) -> SealedRow | None:
         """Return the same value as it is now; None if it is gone."""
 

@@ -37,6 +37,9 @@ class Ledger(Protocol):
         """
         Take *charge*; on disk when this returns. A key that was taken before is not taken again.
 
+        Its user is told when few credits are left, and, once for each graph until credits come
+        in, when a node's charge is refused.
+
         Raises:
             InsufficientBalance: If there is not enough; nothing is taken then.
         """

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from backend.core.ids import ExecutionId, ScheduleId
+from backend.core.ids import ExecutionId
+from backend.core.records import Timetable
 from backend.ports.why import RunRows
 
 
@@ -40,6 +41,9 @@ class Rule(StrEnum):
     HOLDS = "holds"
     VALUES = "values"
     AUDIT = "audit"
+    STEPS = "steps"
+    BUDGETS = "budgets"
+    CHATS = "chats"
 
 
 class PlaceRule(StrEnum):
@@ -60,15 +64,20 @@ class Broken:
     key: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScheduleRow:
-    """What of a schedule says when it fires."""
+@dataclass(frozen=True, kw_only=True)
+class FailedNotices:
+    """
+    Notices that nobody got.
 
-    id: ScheduleId
-    cron: str
-    timezone: str
-    next_us: int | None
-    is_paused: bool
+    Attributes:
+        count: Of those that were given up.
+        error: Why the newest of them was.
+        addresses: Accounts whose address has refused so many letters that it gets no more.
+    """
+
+    count: int = 0
+    error: str = ""
+    addresses: int = 0
 
 
 class Records(Protocol):
@@ -87,7 +96,10 @@ class Records(Protocol):
     def broken(self, rule: Rule) -> Iterator[Broken]:
         """Yield the rows that break *rule*."""
 
-    def schedules(self) -> Iterator[ScheduleRow]:
+    def late_schedules(self, *, before_us: int) -> Iterator[Timetable]:
+        """Yield those that nothing keeps from firing and that should have, before *before_us*."""
+
+    def schedules(self) -> Iterator[Timetable]:
         """Yield all schedules."""
 
     def still_runs(self, *, before_us: int, limit: int) -> list[ExecutionId]:
@@ -95,6 +107,9 @@ class Records(Protocol):
 
     def overdue_notices(self, *, before_us: int) -> int:
         """Return how many notices should have left before *before_us*."""
+
+    def failed_notices(self) -> FailedNotices:
+        """Return what became of notices that nobody got."""
 
 
 class Premises(Protocol):

@@ -43,6 +43,9 @@ class OAuthStorage(Protocol):
     async def add_code(self, code: AuthorizationCode, *, now_us: int) -> None:
         """Save a code; some that were over long before *now_us* go."""
 
+    async def forget(self, *, now_us: int) -> int:
+        """Delete codes and tokens that were over long before *now_us*, some; return how many."""
+
     async def code(self, hash_: str) -> AuthorizationCode | None:
         """Return a code, used or not."""
 

@@ -19,7 +19,6 @@ class UserPreferences(Protocol):
 
         Raises:
             NotFound: If there is no such account.
-            Conflict: If another account has that address.
         """
 
 
@@ -33,4 +32,10 @@ class AllPreferences(Protocol):
         """Return those of *ids* that there are."""
 
     async def note_letter(self, user_id: UserId, *, now_us: int) -> None:
-        """Count a letter that has left today."""
+        """Count a letter that has left today; its address refuses nothing any more."""
+
+    async def note_bounce(self, address: str, *, error: str, now_us: int) -> None:
+        """Count a letter that *address* refused for good, and what was said."""
+
+    async def refusing(self, *, bounces: int) -> int:
+        """Return how many accounts have an address that has refused at least *bounces*."""

@@ -58,6 +58,20 @@ class RetentionStorage(Protocol):
     async def delete_fires(self, before_us: int, *, limit: int) -> int:
         """Delete notes of fires before *before_us*; return how many."""
 
+    async def delete_answers(self, now_us: int, *, limit: int) -> int:
+        """Delete answers of models that nobody may take again any more; return how many."""
+
+    async def fold_usage(self, before: str, *, limit: int) -> int:
+        """
+        Let sums of what was asked of models by graph go into those of their days; return how many.
+
+        Those of days before *before*, as ``2026-01-31``. The sum of each user, day and model stays
+        what it was.
+        """
+
+    async def delete_usage(self, before: str, *, limit: int) -> int:
+        """Delete sums of days before *before*, which no graph has any more; return how many."""
+
     async def give_back(self, *, pages: int) -> int:
         """
         Give up to *pages* pages of the file that hold nothing back to the system.

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from backend.core.execution import NodeExecution
 from backend.core.graph import Graph
-from backend.core.ids import ExecutionId, GraphId, PresetId, ScheduleId, UserId, WebhookId
+from backend.core.ids import CredentialsId, ExecutionId, GraphId, PresetId, UserId, WebhookId
 from backend.core.plan import NodePlan
 from backend.core.records import (
     ExecutionRecord,
@@ -19,17 +19,18 @@ from backend.core.records import (
     NewExecution,
     NodeRecord,
     NoticeRecord,
-    NoticeStatus,
     PresetChanges,
     PresetRecord,
-    ScheduleRecord,
     UserRecord,
     WebhookRecord,
+    WebhookUse,
 )
 from backend.core.reviews import Answer, Decisions, ReviewRecord
+from backend.ports.node_steps import NodeSteps
+from backend.ports.schedules import SystemSchedules, UserSchedules
 
 
-class UserStorage(Protocol):
+class UserStorage(UserSchedules, Protocol):
     """What one user owns. Somebody else's id is answered like one that does not exist."""
 
     user_id: UserId
@@ -145,15 +146,6 @@ class UserStorage(Protocol):
             NotFound: If the agent is not in the library.
         """
 
-    async def add_schedule(self, schedule: ScheduleRecord) -> None:
-        """Save a schedule."""
-
-    async def schedules(self, graph_id: GraphId | None = None) -> list[ScheduleRecord]:
-        """Return schedules, oldest first."""
-
-    async def delete_schedule(self, schedule_id: ScheduleId) -> bool:
-        """Delete a schedule; say whether there was one."""
-
     async def add_preset(self, preset: PresetRecord) -> None:
         """
         Save a preset, and with it the webhook that it brings, if any; all or nothing.
@@ -180,6 +172,15 @@ class UserStorage(Protocol):
 
     async def webhook(self, webhook_id: WebhookId) -> WebhookRecord | None:
         """Return a webhook."""
+
+    async def webhooks_with(self, credentials_id: CredentialsId) -> list[WebhookRecord]:
+        """Return READY webhooks that were registered with these credentials, oldest first."""
+
+    async def add_webhook(self, webhook: WebhookRecord) -> None:
+        """Save a webhook that is not READY, before its provider is told of it."""
+
+    async def webhooks(self, *, limit: int) -> list[WebhookUse]:
+        """Return webhooks with the presets that name them, newest first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -235,7 +236,7 @@ class StagedBatch(Protocol):
     """A batch in the storage's own form."""
 
 
-class EngineStorage(Protocol):
+class EngineStorage(NodeSteps, Protocol):
     """What the executor needs; owners do not matter here."""
 
     async def unfinished(
@@ -305,7 +306,7 @@ class EngineStorage(Protocol):
         """
 
 
-class SystemStorage(Protocol):
+class SystemStorage(SystemSchedules, Protocol):
     """What the services need for everybody."""
 
     async def submit(self, run: NewExecution) -> ExecutionRecord:
@@ -315,6 +316,14 @@ class SystemStorage(Protocol):
         Raises:
             NotFound: If the graph version does not exist or is not the user's.
             NotAllowed: If its agent is archived, or not in the user's library any more.
+            TooLarge: If one of its inputs is over the limit of values.
+        """
+
+    async def submit_alone(self, run: NewExecution) -> ExecutionRecord:
+        """
+        Save a new run of the agent that runs one block, which is in no table; else like `submit`.
+
+        Raises:
             TooLarge: If one of its inputs is over the limit of values.
         """
 
@@ -332,57 +341,28 @@ class SystemStorage(Protocol):
     async def user_exists(self, user_id: UserId) -> bool:
         """Say whether there is such an account."""
 
-    async def due_schedules(self, *, now_us: int, limit: int) -> list[ScheduleRecord]:
-        """Return schedules whose next fire is at or before *now_us*, earliest first."""
+    async def webhooks_due(self, *, now_us: int, limit: int) -> list[WebhookRecord]:
+        """Return webhooks that are not READY and that somebody should look after now."""
 
-    async def next_fire(self) -> int | None:
-        """Return the time of the earliest next fire of all schedules."""
+    async def put_off_webhook(self, webhook_id: WebhookId, *, due_us: int) -> None:
+        """Let a webhook that is not READY be REMOVING, to be looked after again at *due_us*."""
 
-    async def fire(
-        self,
-        schedule: ScheduleRecord,
-        *,
-        fire_us: int,
-        next_us: int | None,
-        run: NewExecution | None,
-    ) -> bool:
-        """
-        Start *run* for the fire at *fire_us* and move the schedule on, in one transaction.
+    async def forget_webhook(self, webhook_id: WebhookId) -> None:
+        """Delete a webhook that is not READY; none is fine."""
 
-        Returns:
-            False, with nothing done, if that fire was taken before.
-        """
-
-    async def pause_schedule(self, schedule_id: ScheduleId, *, reason: str) -> None:
-        """Stop firing; *reason* is shown to its owner."""
+    async def webhook_at(self, webhook_id: WebhookId) -> WebhookRecord | None:
+        """Return a webhook by its address alone, whosever it is, unless its owner is disabled."""
 
     async def triggered_by(
         self, webhook_id: WebhookId
     ) -> tuple[WebhookRecord, Sequence[PresetRecord]] | None:
-        """Return a webhook, whoever's, and the active presets of its owner that name it."""
-
-    async def queued_notices(self, *, now_us: int, limit: int) -> list[NoticeRecord]:
-        """Return notices that are due, oldest first."""
-
-    async def mark_notices(
-        self,
-        ids: Sequence[str],
-        *,
-        status: NoticeStatus,
-        at_us: int,
-        error: str | None = None,
-        next_us: int = 0,
-    ) -> None:
-        """Note what became of notices; an *error* counts as one attempt."""
+        """Return a webhook, unless its owner is disabled, and the owner's active presets of it."""
 
     async def users(self, ids: Sequence[UserId]) -> list[UserRecord]:
         """Return accounts."""
 
     async def stuck_runs(self, *, before_us: int, limit: int) -> list[ExecutionRecord]:
         """Return unfinished runs whose last change is older than *before_us*, oldest first."""
-
-    async def note_job(self, name: str, *, started_us: int, ended_us: int, result: str) -> None:
-        """Remember what a system job did last."""
 
     async def ping(self) -> None:
         """Return when the database answers."""

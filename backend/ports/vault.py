@@ -20,5 +20,8 @@ class Vault(Protocol):
             SecretUnreadable: If no key opens it, or it was sealed for another user or record.
         """
 
+    def is_sealed(self, text: str) -> bool:
+        """Say whether *text* has the shape of something sealed, whether it opens or not."""
+
     def is_newest(self, sealed: str) -> bool:
         """Say whether the newest key has sealed this."""

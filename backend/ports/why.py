@@ -43,6 +43,7 @@ class OpenNode:
         pins: That have values, while it collects them.
         error: What its last try failed with, if one has.
         asked_us: Since when a person is asked.
+        budget: Which budget it waits for, in words, with how it stands.
     """
 
     id: str
@@ -57,6 +58,7 @@ class OpenNode:
     tries: int
     error: str | None
     asked_us: int | None
+    budget: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

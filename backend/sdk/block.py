@@ -19,6 +19,7 @@ class Example:
     inputs: Mapping[str, Any]
     outputs: Sequence[tuple[str, Any]] = field(default=())
     error: str | None = None  #: the block fails with a text that contains this
+    answers: Sequence[str] = ()  #: what language models answer in it, one after the other
 
 
 class Block:
@@ -48,6 +49,13 @@ class Block:
     no_error_pin: ClassVar[bool] = False
     #: None: at_most_once when the block takes credentials, else read.
     effect: ClassVar[Effect | EffectRule | None] = None
+    #: Whether it talks with tools in turns: links into ``conversation_history`` and
+    #: ``last_tool_output`` then need no value in its first turn, and later one each in its turn.
+    takes_turns: ClassVar[bool] = False
+    #: The pin that says which tool is called, of a block whose node can be several tools. Where a
+    #: node leaves it empty, whoever may call the node chooses: a link to another of its pins counts
+    #: as one to this pin too.
+    tool_choice: ClassVar[str] = ""
     #: For one try, where a node's policy says nothing; 0: none; None: the installation's.
     time_limit_s: ClassVar[float | None] = None
     #: Tries after the first that failed for a passing reason, where a node's policy says nothing.
@@ -57,6 +65,8 @@ class Block:
     #: With inputs of at most this size it is run on the loop all the same: one for each value and
     #: for each character of a text.
     inline_size: ClassVar[int] = 0
+    #: Works, in its own way, without the credentials that its pins ask for; they are None then.
+    keyless: ClassVar[bool] = False
     costs: ClassVar[Sequence[Mapping[str, Any]]] = ()
     #: What calls it, if it is a trigger: its type then says how callers come to know the address.
     webhook: ClassVar[WebhookConfig | None] = None

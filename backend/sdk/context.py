@@ -2,19 +2,26 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from backend.core.block import Effect
 from backend.core.credentials import Credentials, secrets_in
 from backend.core.errors import NotConfigured
 from backend.core.ids import UserId
+from backend.core.models import ModelAnswer, ModelRequest, ModelSpec
 from backend.core.redaction import Redactor
 from backend.core.reviews import Decision
+from backend.ports.mail import MailWay
+from backend.ports.mcp import ToolServers
 from backend.ports.memory import Memories, UserMemory
 from backend.ports.processes import Processes
+from backend.ports.sandbox import Sandboxes
 from backend.ports.web import WebClient
+from backend.sdk.chat import ChatDesk, ChatDesks
+from backend.sdk.tools import USUAL_BOUNDS, DecisionBounds, Tools
 
 if TYPE_CHECKING:
     from backend.sdk.files import FileDesk, RunFiles
@@ -61,6 +68,44 @@ class Lender(Protocol):
         """
 
 
+class Models(Protocol):
+    """Language models, as one node execution may use them."""
+
+    def spec(self, name: str) -> ModelSpec:
+        """Return what is known of a model, or of the one that succeeds it. Raises NotFound."""
+
+    async def ask(
+        self,
+        request: ModelRequest,
+        *,
+        credentials: Mapping[str, Any] | None = None,
+        stream: bool = False,
+    ) -> ModelAnswer:
+        """
+        Return the answer to *request*: journaled, counted and within the budgets.
+
+        The same request at the same place of the same node execution is asked once: after a crash
+        what was answered is taken from the journal. What a provider puts off (429, 5xx) is asked
+        again, within bounds, when it says.
+
+        Args:
+            credentials: What the node's credentials pin holds; None: the operator's.
+            stream: Show the text to who watches the node, as it comes.
+
+        Raises:
+            As `backend.ports.models.ModelClient.ask`.
+        """
+
+
+class Steps(Protocol):
+    """The journal of one node execution's steps."""
+
+    async def once(
+        self, name: str, work: Callable[[str], Awaitable[Any]], effect: Effect | None = None
+    ) -> Any:
+        """See `BlockContext.once`."""
+
+
 class Threads(Protocol):
     """Threads for what blocks do."""
 
@@ -80,10 +125,15 @@ class BlockContext:
     Attributes:
         root_exec_id: The run that started it all: the same as `graph_exec_id` unless an agent runs
             another. Files belong to it.
+        chats: Conversations with the copilot; only in a run that is a turn of one.
+        tools: Other nodes of the graph that this one may call; None: there are none.
+        bounds: How far a model may go on its own.
         idempotency_key: The same for every attempt at this node execution; pass it on to whoever
             takes one.
         timezone: The user's, an IANA name.
         address: Where the block is: ``module:Class``.
+        base_urls: Where providers are, by name, if the operator puts them in another place
+            (PROVIDER_BASE_URLS); `backend.sdk.services` looks there.
         redactor: Takes the secrets that were lent to the block out of what it says; None: none were.
         now: The time, aware; passed in, so that tests decide.
         started_us: When this node execution began to run, microseconds since the epoch. Not given:
@@ -101,14 +151,23 @@ class BlockContext:
     timezone: str = "UTC"
     address: str = ""
     web: WebClient | None = None
+    mail: MailWay | None = None
+    base_urls: Mapping[str, str] = field(default_factory=dict)
     agents: Runs | None = None
     files: "FileDesk | None" = None
     memory: Memories | None = None
     reviews: Reviews | None = None
     lender: Lender | None = None
+    models: Models | None = None
+    tools: Tools | None = None
+    bounds: DecisionBounds = USUAL_BOUNDS
+    steps: Steps | None = None
     redactor: Redactor | None = None
     threads: Threads | None = None
     processes: Processes | None = None
+    sandboxes: Sandboxes | None = None
+    tool_servers: ToolServers | None = None
+    chats: ChatDesks | None = None
     now: Callable[[], datetime] = _now
     started_us: int = 0
 
@@ -135,6 +194,17 @@ class BlockContext:
         if self.web is None:
             raise NotConfigured("this block needs the web, and here is no way out to it")
         return self.web
+
+    def guarded_mail(self) -> MailWay:
+        """
+        Return `mail`, the one way out to mail servers.
+
+        Raises:
+            NotConfigured: If this place has none.
+        """
+        if self.mail is None:
+            raise NotConfigured("this block sends mail, and here is no way out for it")
+        return self.mail
 
     def run_files(self) -> "RunFiles":
         """
@@ -180,6 +250,45 @@ class BlockContext:
         self.redactor.add(secrets_in(lent))
         return lent
 
+    def language_models(self) -> Models:
+        """
+        Return the language models, on behalf of this node.
+
+        Raises:
+            NotConfigured: If this place has none.
+        """
+        if self.models is None:
+            raise NotConfigured("this block needs a language model, and here is none")
+        return self.models
+
+    async def once(
+        self, name: str, work: Callable[[str], Awaitable[T]], *, effect: Effect | None = None
+    ) -> T:
+        """
+        Return what ``work(key)`` comes to, JSON, done once in this node execution.
+
+        That it begins is on disk before *work* is called, and what it came to after it: from then
+        on, after a crash or in a further try of the node, this is returned and *work* is not called
+        again. What was in flight when the server was killed, or raised, is called again with the
+        same key. Run outside of a run, nothing is kept.
+
+        Args:
+            name: Of the step, the same whenever the node comes to this place, and of no other step
+                of it; 200 characters at most.
+            work: Given an idempotency key of the step's own.
+            effect: What doing it twice would do; None: as the block says. What is
+                `Effect.AT_MOST_ONCE` is not called again.
+
+        Raises:
+            UnknownOutcome: If it must not be repeated, was begun, and nobody knows how it ended.
+            Conflict: If a step of this name is under way.
+            NotJson, TooLarge: If what *work* returns cannot be kept.
+        """
+        if self.steps is None:
+            return await work(f"{self.idempotency_key}:{name}")
+        result: T = await self.steps.once(name, work, effect)
+        return result
+
     def people(self) -> Reviews:
         """
         Return the people who decide for this run.
@@ -190,6 +299,39 @@ class BlockContext:
         if self.reviews is None:
             raise NotConfigured("this block asks a person, and here is nobody to ask")
         return self.reviews
+
+    def code_sandboxes(self) -> Sandboxes:
+        """
+        Return the sandboxes, where code of users is run.
+
+        Raises:
+            NotConfigured: If this place has none.
+        """
+        if self.sandboxes is None:
+            raise NotConfigured("this block runs code, and here is no sandbox for it")
+        return self.sandboxes
+
+    def mcp_servers(self) -> ToolServers:
+        """
+        Return the way to servers that speak MCP.
+
+        Raises:
+            NotConfigured: If this place has none.
+        """
+        if self.tool_servers is None:
+            raise NotConfigured("this block calls a tool server, and here is no way out to one")
+        return self.tool_servers
+
+    def conversation(self, chat_id: str) -> ChatDesk:
+        """
+        Return a conversation of this run's user.
+
+        Raises:
+            NotConfigured: If this run is no turn of one.
+        """
+        if self.chats is None:
+            raise NotConfigured("this block answers in sessions of the copilot, and this is none")
+        return self.chats.of(chat_id)
 
     async def to_thread(self, work: Callable[..., T], *args: Any) -> T:
         """

@@ -32,6 +32,12 @@ _PLAIN: Final[dict[Any, str]] = {
     NoneType: "null",
 }
 
+_UUID: Final = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+#: Two blocks of the contract have ids with letters past f.
+_ODD_IDS: Final = frozenset(
+    {"a4b9c2d1-e5f6-4g7h-8i9j-0k1l2m3n4o5p", "f8a12c8d-3e4b-4d5f-b6a7-8c9d0e1f2g3h"}
+)
+
 _ERROR_PIN: Final[JsonObject] = {
     "advanced": True,
     "default": "",
@@ -67,9 +73,12 @@ def spec_of(block: type[Block]) -> BlockSpec:
         disabled=block.disabled,
         effect=block.effect or _default_effect(inputs),
         time_limit_s=block.time_limit_s,
+        takes_turns=block.takes_turns,
+        tool_choice=block.tool_choice,
         retries=block.retries,
         place=block.place,
         inline_size=block.inline_size,
+        keyless=block.keyless,
         inputs=inputs,
         outputs=outputs,
         costs=tuple(dict(cost) for cost in block.costs),
@@ -80,7 +89,7 @@ def spec_of(block: type[Block]) -> BlockSpec:
 def _check_identity(block: type[Block]) -> None:
     if not block.__name__.endswith("Block"):
         raise BlockMisdeclared(f"{block.__name__}: the name of a block class ends in 'Block'")
-    if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", block.id):
+    if block.id not in _ODD_IDS and not re.fullmatch(_UUID, block.id):
         raise BlockMisdeclared(f"{block.__name__}: id must be a UUID, 36 characters of lower case")
     for side in ("Input", "Output"):
         if not hasattr(getattr(block, side, None), PIN_SLOTS):
@@ -171,6 +180,9 @@ def _pin(field: "Field[Any]", hint: Any) -> JsonObject:
     # A named type (an enumeration) brings its own title.
     title = extras.title or kind.get("title") or title_of(field.name)
     pin: JsonObject = {**kind, "title": title, "secret": extras.secret}
+    if extras.title == "":
+        # One that is a named type or nothing has none in the contract.
+        del pin["title"]
     pin["advanced"] = _optional(field) and extras.advanced is not False
     if field.default is not MISSING:
         default = field.default

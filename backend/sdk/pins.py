@@ -52,7 +52,8 @@ def pin(  # noqa: PLR0913 - each word is one word of the pin's schema
 
     A pin without *default* and *default_factory* is required. *advanced* pins are folded away in
     the builder: optional ones are, unless told otherwise, required ones never. *schema* stands in
-    place of what the type of the field says, where the type cannot say it.
+    place of what the type of the field says, where the type cannot say it. An empty *title* leaves
+    it out.
     """
     limits = {
         "minimum": ge,
@@ -77,19 +78,27 @@ def pin(  # noqa: PLR0913 - each word is one word of the pin's schema
     return field(default=default, metadata={EXTRAS: extras})
 
 
+#: What the schema of a pin says where a package of blocks has brought the provider.
+_OF_PACKAGES: Final = (CredentialsKind.KEY, CredentialsKind.OAUTH2, CredentialsKind.LOGIN)
+
+
 def credentials_pin(
     providers: list[str],
     kinds: list[CredentialsKind],
     *,
     scopes: list[str] | None = None,
     discriminator: str | None = None,
+    discriminator_mapping: Mapping[str, str] | None = None,
+    of_package: bool = False,
     description: str | None = None,
 ) -> Any:
     """
     Describe a pin that takes credentials: a reference to them (spec/semantics.md 1.5).
 
     The block gets the credentials themselves by `BlockContext.credentials`. *discriminator* names
-    the pin whose value says for what they are.
+    the pin whose value says for what they are; *discriminator_mapping* says for which provider, by
+    the value of that pin. *of_package*: the provider came with a package of blocks, and the schema
+    of such pins names neither it nor its kinds (they stand beside it).
     """
     schema: dict[str, Any] = {
         "type": "object",
@@ -100,18 +109,28 @@ def credentials_pin(
                 "default": None,
                 "title": "Title",
             },
-            "provider": {"title": "Provider", "type": "string", **_one_of(providers)},
-            "type": {"title": "Type", "type": "string", **_one_of([*map(str, kinds)])},
+            "provider": {
+                "title": "Provider",
+                "type": "string",
+                **({} if of_package else _one_of(providers)),
+            },
+            "type": {
+                "title": "Type",
+                "type": "string",
+                **_one_of([*map(str, _OF_PACKAGES if of_package else kinds)]),
+            },
         },
         "required": ["id", "provider", "type"],
         "title": "CredentialsMetaInput",
-        "credentials_provider": providers,
+        "credentials_provider": sorted(providers),
         "credentials_types": [*map(str, kinds)],
     }
     if scopes:
         schema["credentials_scopes"] = scopes
     if discriminator:
         schema["discriminator"] = discriminator
+    if discriminator_mapping:
+        schema["discriminator_mapping"] = dict(discriminator_mapping)
     return pin(schema=schema, description=description)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING
 from typing import Any, Final
 
-from backend.core.block import BlockSpec, BlockType
+from backend.core.block import BlockSpec, BlockType, is_credentials_pin
 from backend.core.errors import (
     AgentServerError,
     BlockError,
@@ -46,7 +46,7 @@ def make_inputs(block: type[Block], prepared: Mapping[str, Any]) -> Any:
                 value = default
             elif factory is not None:
                 value = factory()
-            else:
+            elif not (block.keyless and is_credentials_pin(name)):
                 raise _refused(block, f"{name!r} is a required property")
         put(made, value)
     for name, put, members in declared.__pin_enums__:

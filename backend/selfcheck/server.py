@@ -25,7 +25,8 @@ from backend.util.identity import (
 )
 from backend.util.record import ServerRecord, ServiceRecord, read_records
 
-START_LIMIT_S: Final = 60.0
+#: A busy machine starts slowly, and soundly all the same.
+START_LIMIT_S: Final = 300.0
 STOP_LIMIT_S: Final = 45.0
 #: A service whose supervisor is gone ends by itself within two seconds; a busy machine may need more.
 ORPHAN_LIMIT_S: Final = 10.0

@@ -87,7 +87,7 @@ class AccountService:
 
     async def set_disabled(self, who: str, *, disabled: bool) -> AccountRecord:
         """
-        Refuse an account everywhere and end its sessions; or let it sign in again.
+        Refuse an account everywhere, end its sessions and stop its runs; or let it sign in again.
 
         Raises:
             NotFound: If there is no such account.

@@ -1,44 +1,64 @@
 """Blocks: what there is, and running one alone."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from backend.core import alone
 from backend.core.block import BlockSpec, BlockType
 from backend.core.catalog import Catalog
 from backend.core.errors import BlockInputError, NotAllowed, NotFound
 from backend.core.execution import Output
-from backend.core.graph import Node
-from backend.core.ids import BlockId, NodeId, UserId
-from backend.core.plan import Inputs, NodePlan, Refusal
+from backend.core.graph import Graph, Node
+from backend.core.graph_check import GraphReport
+from backend.core.ids import BlockId, GraphId, NodeId, UserId
+from backend.core.plan import GraphPlan, Inputs, Refusal
+from backend.ports.credentials import CredentialsStore
+from backend.services.lent import with_lent
 
-#: Runs a block with its checked input, for a user, outside of any run.
+#: Runs a block alone with its checked input, for a user.
 BlockRunner: TypeAlias = Callable[[BlockSpec, Inputs, UserId], Awaitable[Sequence[Output]]]
 
-#: Takes what a block with its checked input costs a user, or raises.
+#: Raises if a user cannot pay for a block with its checked input; takes nothing.
 Payer: TypeAlias = Callable[[UserId, BlockSpec, Inputs], Awaitable[None]]
 
 #: Blocks that mean something only inside a graph.
-_ONLY_IN_GRAPHS = frozenset({BlockType.AGENT, BlockType.NOTE})
+_ONLY_IN_GRAPHS = frozenset({BlockType.AGENT, BlockType.NOTE, BlockType.HUMAN_IN_THE_LOOP})
 
 
 class BlockService:
     """The blocks of this installation."""
 
-    def __init__(self, *, catalog: Catalog, run: BlockRunner, pay: Payer | None = None) -> None:
-        """Run blocks with *run*, when *pay* has taken what they cost."""
-        self._pay = pay
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        run: BlockRunner,
+        require_pay: Payer | None = None,
+        credentials: CredentialsStore | None = None,
+    ) -> None:
+        """Run blocks with *run*, with its user's *credentials*; None: nobody has any."""
+        self._require_pay = require_pay
         self._catalog = catalog
         self._run = run
+        self._credentials = credentials
 
     def listed(self) -> list[BlockSpec]:
         """Return the blocks that may be used, by name."""
         return self._catalog.listed()
 
     async def execute(
-        self, user_id: UserId, block_id: BlockId, inputs: dict[str, Any]
+        self,
+        user_id: UserId,
+        block_id: BlockId,
+        inputs: dict[str, Any],
+        *,
+        may_lend: bool = True,
     ) -> dict[str, list[Any]]:
         """
-        Run one block and return its outputs by pin, in order. Nothing is kept of it.
+        Run one block and return its outputs by pin, in order.
+
+        Args:
+            may_lend: False: credentials of the user may not be named.
 
         Raises:
             NotFound: If there is no such block.
@@ -52,8 +72,9 @@ class BlockService:
         if block.disabled:
             raise NotAllowed(f"Block #{block_id} is disabled.")
         prepared = self._prepared(block, inputs)
-        if self._pay is not None:
-            await self._pay(user_id, block, prepared)
+        await self._require_lent(user_id, block, prepared, may_lend=may_lend)
+        if self._require_pay is not None:
+            await self._require_pay(user_id, block, prepared)
         outputs: dict[str, list[Any]] = {}
         for pin, value in await self._run(block, prepared, user_id):
             outputs.setdefault(pin, []).append(value)
@@ -62,13 +83,48 @@ class BlockService:
     def _prepared(self, block: BlockSpec, inputs: dict[str, Any]) -> Inputs:
         refused = _why_not_alone(block)
         if refused is None:
-            node = NodePlan(0, Node(id=NodeId(""), block_id=block.id), block)
-            node.dynamic = True  # the sender may write `values_#_a` for a key of `values`
-            prepared = node.prepare(inputs, None)
+            node = GraphPlan(_graph_of(block), self._catalog).nodes[0]
+            # As a mask: the sender may write `values_#_a` for a key of `values`.
+            prepared = node.prepare({}, inputs)
             if not isinstance(prepared, Refusal):
                 return prepared
             refused = prepared.reason
         raise BlockInputError(refused, block_name=block.name, block_id=block.id)
+
+    async def _require_lent(
+        self, user_id: UserId, block: BlockSpec, inputs: Inputs, *, may_lend: bool
+    ) -> None:
+        """Refuse credentials that are not the user's, or do not fit."""
+        own = [pin for pin in block.credentials if self._is_own(inputs.get(pin))]
+        if not own:
+            return
+        problem = f"{own[0]}: credentials of a user can be named only by who is signed in as them"
+        if may_lend and self._credentials is not None:
+            stored = self._credentials.of(user_id)
+            masks: alone.Masks = {block.id: inputs}
+            nothing = GraphReport(nodes={})
+            report = await with_lent(nothing, _graph_of(block), self._catalog, masks, stored)
+            problems = [f"{pin}: {said}" for pin, said in report.nodes.get(block.id, {}).items()]
+            if not problems:
+                return
+            problem = "; ".join(problems)
+        raise BlockInputError(problem, block_name=block.name, block_id=block.id)
+
+    def _is_own(self, reference: Any) -> bool:
+        """Say whether *reference* names credentials that are not the operator's."""
+        if not isinstance(reference, Mapping) or not reference.get("id"):
+            return False
+        operators = self._catalog.operators
+        return operators is None or not operators.covers(reference)
+
+
+def _graph_of(block: BlockSpec) -> Graph:
+    return Graph(
+        id=GraphId(""),
+        name="",
+        description="",
+        nodes=(Node(id=NodeId(block.id), block_id=block.id),),
+    )
 
 
 def _why_not_alone(block: BlockSpec) -> str | None:
@@ -77,6 +133,4 @@ def _why_not_alone(block: BlockSpec) -> str | None:
         return f"{block.name} is known but not built into this server yet"
     if block.block_type in _ONLY_IN_GRAPHS:
         return "this block works only inside a graph"
-    if block.credentials:
-        return "this block needs credentials, which only a run of a graph can be given"
     return None

@@ -1,7 +1,7 @@
 """Credentials: kept, shown without their secrets, and lent to what runs for their owner."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -63,7 +63,17 @@ class CredentialsService:
         sealer: Sealer,
         tokens: Tokens,
         clock: Clock,
+        operators: Mapping[CredentialsId, Credentials] | None = None,
     ) -> None:
+        """
+        Take what it stands on.
+
+        *operators* are the operator's own: lent to who runs a graph that names them, and never
+        shown, listed or deleted.
+        """
+        self._operators = dict(operators or {})
+        #: What is to be done with credentials for the last time, before they are deleted.
+        self.before_removal: Callable[[UserId, CredentialsId], Awaitable[None]] | None = None
         self._store = store
         self._sealer = sealer
         self._tokens = tokens
@@ -119,6 +129,8 @@ class CredentialsService:
         if not force and (uses := await stored.uses(credentials_id)):
             return Deletion(needed_by=uses)
         tokens = self._tokens_in(record)
+        if self.before_removal is not None:
+            await self.before_removal(user_id, credentials_id)
         if not await stored.remove(credentials_id):
             raise _unknown(credentials_id)
         if record.kind is not CredentialsKind.OAUTH2:
@@ -135,6 +147,8 @@ class CredentialsService:
             SecretUnreadable, SignInNeeded, Unavailable: As `read` does.
         """
         credentials_id = CredentialsId(str(reference.get("id") or ""))
+        if (operators := self._operators.get(credentials_id)) is not None:
+            return operators
         record = await self._store.of(user_id).get(credentials_id)
         if record is None:
             raise NotFound(f"Credentials #{credentials_id} not found.")

@@ -6,7 +6,6 @@ from typing import Any, Final
 from backend.core.block import BlockSpec
 from backend.core.credits import (
     DISABLED_BALANCE,
-    Charge,
     Prices,
     Transaction,
     TransactionType,
@@ -50,13 +49,15 @@ class CreditService:
         if self._ledger is not None and await self.balance(user_id) <= 0:
             raise InsufficientBalance("Insufficient balance: there are no credits left.")
 
-    async def pay(self, user_id: UserId, block: BlockSpec, inputs: Mapping[str, Any]) -> None:
-        """Pay for a block that is run alone, once for each call."""
+    async def require_price(
+        self, user_id: UserId, block: BlockSpec, inputs: Mapping[str, Any]
+    ) -> None:
+        """Raise InsufficientBalance if a user cannot pay for a block; its run takes what it costs."""
         price = 0 if self._ledger is None else price_of(block, inputs, self._prices)
-        if self._ledger is not None and price:
-            key = f"USAGE-{self._clock.new_id()}"
-            charge = Charge(user_id=user_id, key=key, amount=price, block=block.name)
-            await self._ledger.charge(charge, now_us=self._clock.now_us())
+        if price and await self.balance(user_id) < price:
+            raise InsufficientBalance(
+                f"Insufficient balance: {block.name} costs {price} credits, and there are fewer."
+            )
 
     async def history(
         self,

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 from backend.core.catalog import Catalog
-from backend.core.cron import Cron, Dialect, zone
+from backend.core.cron import Dialect
 from backend.core.errors import BadRequest
 from backend.core.ids import ExecutionId
 from backend.core.status import FINAL
@@ -55,6 +55,9 @@ SENTENCES: Final[dict[Rule, str]] = {
     Rule.FIRES: "Fires belong to a schedule that is there.",
     Rule.HOLDS: "What is paused is there.",
     Rule.VALUES: "Each large value of a row has its file.",
+    Rule.BUDGETS: "Who waits for a budget is a node of a run that is there.",
+    Rule.CHATS: "Messages belong to a session of the copilot, which counts them.",
+    Rule.STEPS: "Steps belong to a node execution that is there.",
     Rule.AUDIT: "The audit log is as it was written, but for what retention has deleted.",
 }
 PLACES: Final[dict[PlaceRule, str]] = {
@@ -67,6 +70,7 @@ SCHEDULES_NEXT: Final = "A schedule's next fire is a time that it names."
 SCHEDULES_READABLE: Final = "A schedule's times can be read."
 SCHEDULES_FIRE: Final = "Schedules fire when they should."
 NOTICES_LEAVE: Final = "Notices leave when they should."
+NOTICES_ARRIVE: Final = "Letters reach those who are told."
 STOPS_END: Final = "A run that was told to stop ends within a minute."
 RUNS_MOVE: Final = "Runs move, or wait for something that will come."
 
@@ -140,9 +144,10 @@ def examine(
     for place, sentence in PLACES.items():
         look(sentence, () if premises is None else premises.broken(place))
     look(SCHEDULES_READABLE, unreadable_schedules(records, alive.dialect))
-    look(SCHEDULES_NEXT, wrong_fires(records, alive.dialect))
+    look(SCHEDULES_NEXT, wrong_fires(records, alive.dialect, now_us))
     look(SCHEDULES_FIRE, _late_schedules(records, alive, now_us))
     look(NOTICES_LEAVE, _late_notices(records, alive, now_us))
+    look(NOTICES_ARRIVE, _failed_notices(records))
     notes, more = _still(records, alive, now_us)
     look(STOPS_END, _wrong(notes, is_stopping=True))
     look(RUNS_MOVE, _wrong(notes, is_stopping=False))
@@ -150,7 +155,7 @@ def examine(
 
 
 #: How many rules are looked at.
-STEPS: Final = len(SENTENCES) + len(PLACES) + 6
+STEPS: Final = len(SENTENCES) + len(PLACES) + 7
 
 
 def _finding(rule: str, broken: Iterable[Broken]) -> Finding:
@@ -170,25 +175,24 @@ def unreadable_schedules(records: Records, dialect: Dialect) -> Iterator[Broken]
     """Yield schedules that would fire, and whose times cannot be read."""
     for schedule in records.schedules():
         try:
-            zone(schedule.timezone)
-            Cron(schedule.cron, dialect)
+            schedule.times(dialect)
         except BadRequest as exc:
-            if not schedule.is_paused:
+            if schedule.paused_because is None:
                 yield Broken(row=f"schedule {schedule.id}", detail=str(exc), key=schedule.id)
 
 
-def wrong_fires(records: Records, dialect: Dialect) -> Iterator[Broken]:
+def wrong_fires(records: Records, dialect: Dialect, now_us: int) -> Iterator[Broken]:
     """Yield schedules whose next fire is none of their times, or that have none and should."""
     for schedule in records.schedules():
         try:
-            cron, where = Cron(schedule.cron, dialect), zone(schedule.timezone)
+            times = schedule.times(dialect)
         except BadRequest:
             continue  # that is another rule's
         name = f"schedule {schedule.id}"
         if schedule.next_us is None:
-            if not schedule.is_paused:
+            if schedule.paused_because is None and times.next_fire(now_us) is not None:
                 yield Broken(row=name, detail="it never fires, and is not paused", key=schedule.id)
-        elif cron.next_fire(where, schedule.next_us - _SECOND_US) != schedule.next_us:
+        elif times.next_fire(schedule.next_us - _SECOND_US) != schedule.next_us:
             at = said_time(schedule.next_us)
             yield Broken(row=name, detail=f"it would fire {at}", key=schedule.id)
 
@@ -196,10 +200,9 @@ def wrong_fires(records: Records, dialect: Dialect) -> Iterator[Broken]:
 def _late_schedules(records: Records, alive: Alive, now_us: int) -> Iterator[Broken]:
     if not alive.scheduler:
         return  # they fire, by their policy, when it is there again
-    for schedule in records.schedules():
-        if schedule.next_us is not None and schedule.next_us < now_us - LATE_S * _SECOND_US:
-            late = duration(now_us - schedule.next_us)
-            yield Broken(row=f"schedule {schedule.id}", detail=f"it should have fired {late} ago")
+    for schedule in records.late_schedules(before_us=now_us - LATE_S * _SECOND_US):
+        late = duration(now_us - (schedule.next_us or now_us))
+        yield Broken(row=f"schedule {schedule.id}", detail=f"it should have fired {late} ago")
 
 
 def _late_notices(records: Records, alive: Alive, now_us: int) -> Iterator[Broken]:
@@ -209,6 +212,19 @@ def _late_notices(records: Records, alive: Alive, now_us: int) -> Iterator[Broke
     if count:
         detail = f"{count} of them should have left over {duration(LATE_S * _SECOND_US)} ago"
         yield Broken(row="notices", detail=detail)
+
+
+def _failed_notices(records: Records) -> Iterator[Broken]:
+    failed = records.failed_notices()
+    if failed.count:
+        detail = (
+            f"{failed.count} were given up, the last one because: {failed.error[:300]}; see `agpt "
+            "notices list --status failed`, then `agpt notices retry --failed` or `drop --failed`"
+        )
+        yield Broken(row="notices", detail=detail)
+    if failed.addresses:
+        detail = f"{failed.addresses} accounts have an address that refuses letters; they get none"
+        yield Broken(row="mail addresses", detail=detail)
 
 
 def _still(records: Records, alive: Alive, now_us: int) -> tuple[list[Why], bool]:

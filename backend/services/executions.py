@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from backend.core.alone import HIDDEN
 from backend.core.catalog import Catalog
 from backend.core.errors import BadRequest, Conflict, NotFound, StillStopping
 from backend.core.ids import ExecutionId, GraphId, UserId, derived_id
@@ -214,6 +215,8 @@ class ExecutionService:
         self, user_id: UserId, graph_id: GraphId, *, page: int, page_size: int
     ) -> tuple[list[ExecutionRecord], int]:
         """Return a page (from 1) of a graph's runs, newest first, and how many there are."""
+        if graph_id in HIDDEN:
+            return [], 0
         stored = self._storage.of(user_id)
         return await stored.executions_page(graph_id, page=page, page_size=page_size)
 
@@ -236,15 +239,20 @@ class ExecutionService:
         Raises:
             StillStopping: If it has not ended after `STOP_WAIT_S`. It will.
         """
-        stored = self._storage.of(user_id)
-        before = await stored.execution(run_id)
+        before = await self._storage.of(user_id).execution(run_id)
         if before is None or before.graph_id != graph_id or before.status not in _STOPPABLE:
             return None
-        if not await stored.ask_stop(run_id, now_us=self._clock.now_us()):
+        if not await self.ask_stop(user_id, run_id):
             return None  # it ended in between
-        self._dispatcher.signal(SignalKind.STOP, run_id)
         await self._wait_for_end(user_id, run_id)
         return before
+
+    async def ask_stop(self, user_id: UserId, run_id: ExecutionId) -> bool:
+        """Tell a run and all it started to stop, without waiting; say whether it was unfinished."""
+        asked = await self._storage.of(user_id).ask_stop(run_id, now_us=self._clock.now_us())
+        if asked:
+            self._dispatcher.signal(SignalKind.STOP, run_id)
+        return asked
 
     async def _wait_for_end(self, user_id: UserId, run_id: ExecutionId) -> None:
         stored = self._storage.of(user_id)
@@ -275,12 +283,16 @@ class ExecutionService:
         return ready
 
     async def _checked(self, user_id: UserId, ready: ReadyGraph, request: RunRequest) -> Runnable:
+        whole = None
+        if request.credentials and ready.runs_others:
+            whole = await self._graphs.with_sub_graphs(user_id, ready.graph)
         report, masks = asked_of(
             ready,
             self._catalog,
             inputs=request.inputs,
             credentials=request.credentials or {},
             masks=request.masks or {},
+            whole=whole,
         )
         if ready.takes_credentials:  # most graphs do not, and ask nobody
             stored = self._credentials.of(user_id)

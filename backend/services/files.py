@@ -66,6 +66,31 @@ class FileService:
             content = self._scanner.checked(content)
         return await self._files.of(user_id).save(new, content)
 
+    async def keep_found(
+        self, user_id: UserId, upload: Upload, *, key: str, days: int
+    ) -> StoredFile:
+        """
+        Keep a file that a watch has found for *days*; the same *key* is the same file.
+
+        A run that uses it keeps its own copy.
+
+        Raises:
+            BadRequest: If it holds a virus.
+            Unavailable: If it must be scanned for viruses and cannot be.
+            TooLarge: If it, or all that its owner keeps, is over a limit.
+        """
+        new = NewFile(
+            run_id=None,
+            name=upload.name,
+            media_type=upload.media_type,
+            key=f"found {key}",
+            expires_us=self._clock.now_us() + days * 24 * _HOUR_US,
+        )
+        content = upload.content
+        if self._scanner is not None:
+            content = self._scanner.checked(content)
+        return await self._files.of(user_id).save(new, content)
+
     async def download(
         self, user_id: UserId, file_id: str
     ) -> tuple[StoredFile, AsyncIterator[bytes]]:

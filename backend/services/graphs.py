@@ -1,7 +1,8 @@
 """What users do with graphs: save, list, read, change the active version, delete, export."""
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -16,7 +17,7 @@ from backend.core.graph import (
 )
 from backend.core.graph_check import normalise_links, require_valid
 from backend.core.graph_schema import for_export
-from backend.core.ids import GraphId, UserId
+from backend.core.ids import GraphId, IdSeries, UserId
 from backend.ports.clock import Clock
 from backend.ports.storage import Storage
 from backend.services.bounded import BoundedCache
@@ -49,26 +50,38 @@ class GraphService:
         self._ready: BoundedCache[tuple[GraphId, int], ReadyGraph] = BoundedCache(MAX_PLANS)
 
     async def create(
-        self, user_id: UserId, graph: Graph, *, settings: Mapping[str, bool] | None = None
+        self,
+        user_id: UserId,
+        graph: Graph,
+        *,
+        settings: Mapping[str, bool] | None = None,
+        key: str | None = None,
     ) -> Graph:
         """
         Save *graph* and its sub-graphs under new ids, with library entries, and return it.
 
-        The entries have *settings*; none of them is the default.
+        The entries have *settings*; none of them is the default. The same *key* saves one graph,
+        however often it comes.
 
         Raises:
             GraphInvalid: If it cannot be saved; nothing was.
         """
         now_us = self._clock.now_us()
-        made = self._made(user_id, graph, now_us, keep_graph_id=False)
-        await self._storage.of(user_id).add_graphs(_rows(made), now_us=now_us, settings=settings)
+        made = self._made(user_id, graph, now_us, self._fresh(key), keep_graph_id=False)
+        stored = self._storage.of(user_id)
+        if key is not None and (known := await stored.graph(made.id, made.version)) is not None:
+            return known
+        await stored.add_graphs(_rows(made), now_us=now_us, settings=settings)
         return made
 
-    async def update(self, user_id: UserId, graph_id: GraphId, graph: Graph) -> Graph:
+    async def update(
+        self, user_id: UserId, graph_id: GraphId, graph: Graph, *, key: str | None = None
+    ) -> Graph:
         """
         Save *graph* as the next version of *graph_id*, with new node ids, and return it.
 
-        Sub-graphs that are saved already stay what they are; others are saved under new ids.
+        Sub-graphs that are saved already stay what they are; others are saved under new ids. The
+        same *key* saves one version, as long as that is the highest.
 
         Raises:
             BadRequest: If *graph* says that it is another one.
@@ -78,16 +91,23 @@ class GraphService:
         if graph.id != graph_id:
             raise BadRequest("Graph ID does not match ID in URI")
         stored = self._storage.of(user_id)
-        if await stored.graph(graph_id) is None:
+        highest = await stored.graph(graph_id)
+        if highest is None:
             raise NotFound(f"Graph #{graph_id} not found")
         new = [sub for sub in graph.sub_graphs if await stored.graph(sub.id, sub.version) is None]
         now_us = self._clock.now_us()
         made = self._made(
-            user_id, replace(graph, sub_graphs=tuple(new)), now_us, keep_graph_id=True
+            user_id,
+            replace(graph, sub_graphs=tuple(new)),
+            now_us,
+            self._fresh(key),
+            keep_graph_id=True,
         )
+        if key is not None and _ids_of(made) == _ids_of(highest):
+            return await self.with_sub_graphs(user_id, highest)
         head, *subs = _rows(made)
         saved = await stored.add_version(head, subs, now_us=now_us)
-        return await self._with_sub_graphs(user_id, saved)
+        return await self.with_sub_graphs(user_id, saved)
 
     async def get(
         self,
@@ -105,7 +125,7 @@ class GraphService:
         graph = await self._storage.of(user_id).graph(graph_id, version)
         if graph is None:
             raise NotFound(f"Graph #{graph_id} not found.")
-        graph = await self._with_sub_graphs(user_id, graph)
+        graph = await self.with_sub_graphs(user_id, graph)
         return self.export(graph) if for_export else graph
 
     def export(self, graph: Graph) -> Graph:
@@ -160,18 +180,31 @@ class GraphService:
         self._ready.put((graph_id, version), made)
         return made
 
-    def _made(self, user_id: UserId, graph: Graph, now_us: int, *, keep_graph_id: bool) -> Graph:
+    def _fresh(self, key: str | None) -> Callable[[], str]:
+        """Return what gives new ids: with a key, the same ones each time."""
+        if key is None:
+            return self._clock.new_id
+        ids, numbers = IdSeries(f"graph {key}"), itertools.count()
+        return lambda: ids[next(numbers)]
+
+    def _made(
+        self,
+        user_id: UserId,
+        graph: Graph,
+        now_us: int,
+        fresh: Callable[[], str],
+        *,
+        keep_graph_id: bool,
+    ) -> Graph:
         """Check *graph* under the ids that its sender knows, and return it as it is saved."""
         _refuse_doubles(graph)
         owned = normalise_links(_owned(graph, user_id), self._catalog)
         require_valid(owned, self._catalog, for_run=False)
-        renamed = with_new_ids(
-            owned, owner=user_id, fresh=self._clock.new_id, keep_graph_id=keep_graph_id
-        )
+        renamed = with_new_ids(owned, owner=user_id, fresh=fresh, keep_graph_id=keep_graph_id)
         subs = tuple(replace(sub, created_at_us=now_us) for sub in renamed.sub_graphs)
         return replace(renamed, created_at_us=now_us, sub_graphs=subs)
 
-    async def _with_sub_graphs(self, user_id: UserId, graph: Graph) -> Graph:
+    async def with_sub_graphs(self, user_id: UserId, graph: Graph) -> Graph:
         """Return *graph* with all versions of graphs that it runs, of all depths, each once."""
         stored = self._storage.of(user_id)
         found: list[Graph] = []
@@ -188,6 +221,10 @@ class GraphService:
                 found.append(sub)
                 wanted.extend(_runs(sub))
         return replace(graph, sub_graphs=tuple(found))
+
+
+def _ids_of(graph: Graph) -> set[str]:
+    return {node.id for node in graph.nodes}
 
 
 def _runs(graph: Graph) -> Iterable[tuple[GraphId, int]]:

@@ -1,7 +1,8 @@
 """Agents as people have them, saved: what was made for an earlier server is mended first, and told."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from backend.core.catalog import Catalog
 from backend.core.graph import Graph, all_graphs, sub_graph_of
@@ -50,7 +51,9 @@ class ImportService:
             GraphInvalid: If it cannot be saved all the same; nothing was.
         """
         saved = await self._saved(user_id, sent)
-        own = {record.id for record in await self._credentials.of(user_id).listed()}
+        own: set[str] = set()
+        if any(map(_may_be_reference, _values(sent))):  # most files name none
+            own |= {record.id for record in await self._credentials.of(user_id).listed()}
         mended, repairs = repaired(sent, self._catalog, saved=saved, owned=own.__contains__)
         made = await self._graphs.create(user_id, mended)
         now = {old: new for new, old in file_ids(mended, made).items()}
@@ -68,3 +71,14 @@ class ImportService:
         # Only a file that brings graphs along can be mended, and no graph has more than these.
         looked_at = sorted(wanted)[:MAX_SUB_GRAPHS] if sent.sub_graphs else []
         return {target for target in looked_at if await stored.graph(*target) is not None}
+
+
+def _values(graph: Graph) -> Iterator[Any]:
+    """Yield what the pins of all nodes at all depths are given."""
+    for one in all_graphs(graph):
+        for node in one.nodes:
+            yield from node.input_default.values()
+
+
+def _may_be_reference(value: Any) -> bool:
+    return isinstance(value, Mapping) and "id" in value

@@ -24,6 +24,8 @@ async def with_lent(
     known = {record.id: record for record in await stored.some(sorted(ids))} if ids else {}
     problems = {node_id: dict(fields) for node_id, fields in report.nodes.items()}
     for node_id, pin, schema, value in named:
+        if catalog.operators is not None and catalog.operators.covers(value):
+            continue
         problem = _problem(schema, value, known)
         if problem and pin not in problems.get(node_id, {}):
             problems.setdefault(node_id, {})[pin] = problem

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from backend.core.cron import Cron, zone
-from backend.core.errors import BadRequest
 from backend.ports.doctor import Mender, PlaceRule, Premises, Records, Rule
 from backend.services.doctor import (
     PLACES,
@@ -90,13 +88,9 @@ def _schedules(sentence: str, tools: Tools) -> Iterator[str]:
             tools.mender.pause_schedule(broken.key, broken.detail, is_trial=trial)
             yield f"schedule {broken.key} was paused"
         return
-    wrong = {broken.key for broken in wrong_fires(tools.records, dialect)}
+    wrong = {broken.key for broken in wrong_fires(tools.records, dialect, tools.now_us)}
     for schedule in [one for one in tools.records.schedules() if one.id in wrong]:
-        try:
-            cron, where = Cron(schedule.cron, dialect), zone(schedule.timezone)
-        except BadRequest:
-            continue  # that is another rule's
-        next_us = cron.next_fire(where, tools.now_us)
+        next_us = schedule.times(dialect).next_fire(tools.now_us)
         if next_us is not None:
             tools.mender.set_next(schedule.id, next_us, is_trial=trial)
             yield f"schedule {schedule.id} fires next when it should"

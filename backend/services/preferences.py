@@ -7,7 +7,6 @@ from backend.core.preferences import (
     UNSUBSCRIBED,
     PreferenceChanges,
     Preferences,
-    is_address,
     unsubscribing,
 )
 from backend.ports.clock import Clock
@@ -33,11 +32,8 @@ class PreferenceService:
         Change what *changes* names, and return what is wanted now.
 
         Raises:
-            BadRequest: If the address cannot be one, or the limit is out of bounds.
-            Conflict: If another account has the address.
+            BadRequest: If the limit is out of bounds.
         """
-        if changes.email is not None and not is_address(changes.email):
-            raise BadRequest("this is no mail address")
         if changes.daily_limit is not None and not 0 <= changes.daily_limit <= MAX_DAILY_LIMIT:
             raise BadRequest(f"daily_limit is 0 to {MAX_DAILY_LIMIT}")
         return await self._preferences.of(user_id).change(changes, now_us=self._clock.now_us())

@@ -6,14 +6,16 @@ from typing import Any, Final
 
 from backend.core.block import is_credentials_pin
 from backend.core.catalog import Catalog
-from backend.core.errors import BadRequest, Gone, NotFound
+from backend.core.errors import AgentServerError, BadRequest, Gone, NotFound
 from backend.core.graph import Graph
+from backend.core.graph_schema import credentials_of_node
 from backend.core.ids import ExecutionId, GraphId, PresetId, UserId, WebhookId
 from backend.core.records import PresetChanges, PresetRecord, WebhookRecord
 from backend.core.triggers import Trigger, provider_of, trigger_of
 from backend.ports.clock import Clock
 from backend.ports.storage import Storage
 from backend.services.executions import ExecutionService, RunRequest
+from backend.services.watch_config import WatchConfigs, is_watched
 from backend.services.webhook_config import DeliveryConfig, split_config
 from backend.services.webhooks import WebhookService
 
@@ -56,12 +58,15 @@ class PresetService:
         webhooks: WebhookService,
         catalog: Catalog,
         clock: Clock,
+        watched: WatchConfigs,
     ) -> None:
         self._storage = storage
         self._executions = executions
         self._webhooks = webhooks
+        self._registrations = webhooks.registrations
         self._catalog = catalog
         self._clock = clock
+        self._watched = watched
 
     async def create(self, user_id: UserId, new: NewPreset) -> PresetRecord:
         """
@@ -104,7 +109,7 @@ class PresetService:
         Save an active preset with a webhook of its own, and return both.
 
         Its inputs are the trigger's configuration; ``require_signature`` and ``signature`` among
-        them say how deliveries are checked.
+        them say how deliveries are checked. What this server watches itself is watched from now on.
 
         Raises:
             Gone: If there is no such graph.
@@ -115,11 +120,25 @@ class PresetService:
         if trigger is None:
             raise BadRequest(f"Graph #{new.graph_id} has no node that a webhook starts.")
         inputs, config = split_config(new.inputs)
-        webhook = self._webhooks.new_for(user_id, trigger, config)
-        made = await self._made(user_id, replace(new, inputs=inputs, webhook_id=webhook.id))
-        made = replace(made, webhook=webhook)
-        await self._storage.of(user_id).add_preset(made)
-        return made
+        made = await self._made(user_id, replace(new, inputs=inputs))
+        if self._registrations.is_needed(trigger):
+            graph = await self._graph(user_id, new.graph_id, new.graph_version)
+            reference, credentials = credentials_of_node(
+                graph, self._catalog, trigger.node_id, made.credentials
+            )
+            made = replace(made, credentials=credentials)
+            webhook = await self._registrations.webhook_for(user_id, trigger, inputs, reference)
+        else:
+            webhook = self._webhooks.new_for(user_id, trigger, config)
+            named = replace(made, webhook_id=webhook.id)
+            webhook = await self._configured(user_id, trigger, named, webhook)
+        made = replace(made, webhook_id=webhook.id, webhook=webhook)
+        try:
+            await self._storage.of(user_id).add_preset(made)
+        except AgentServerError:
+            await self._registrations.abandon(webhook)
+            raise
+        return await self.get(user_id, made.id)
 
     async def listed(
         self, user_id: UserId, graph_id: GraphId | None, *, page: int, page_size: int
@@ -152,14 +171,23 @@ class PresetService:
         preset = await self.get(user_id, preset_id)
         if changes.inputs is not None or changes.credentials is not None:
             changes = await self._with_values(user_id, preset, changes)
+        changes = await self._with_registration(user_id, preset, changes)
         stored = self._storage.of(user_id)
-        return await stored.change_preset(preset_id, changes, now_us=self._clock.now_us())
+        try:
+            changed = await stored.change_preset(preset_id, changes, now_us=self._clock.now_us())
+        except AgentServerError:
+            if changes.webhook is not None:
+                await self._registrations.abandon(changes.webhook)
+            raise
+        self._registrations.wake()
+        return changed
 
     async def delete(self, user_id: UserId, preset_id: PresetId) -> None:
         """Hide a preset for ever; the address of its webhook is no more."""
         stored = self._storage.of(user_id)
         if not await stored.delete_preset(preset_id, now_us=self._clock.now_us()):
             raise _unknown(preset_id)
+        self._registrations.wake()
 
     async def run_of(
         self,
@@ -210,10 +238,34 @@ class PresetService:
         )
 
     async def _trigger(self, user_id: UserId, graph_id: GraphId, version: int) -> Trigger | None:
+        return trigger_of(await self._graph(user_id, graph_id, version), self._catalog)
+
+    async def _graph(self, user_id: UserId, graph_id: GraphId, version: int) -> Graph:
         graph = await self._storage.of(user_id).graph(graph_id, version)
         if graph is None:
             raise Gone(f"Graph #{graph_id} v{version} is not there, or not any more.")
-        return trigger_of(graph, self._catalog)
+        return graph
+
+    async def _with_registration(
+        self, user_id: UserId, preset: PresetRecord, changes: PresetChanges
+    ) -> PresetChanges:
+        """Return *changes* with the webhook that its provider is told of, where it has to be."""
+        if changes.inputs is None and changes.credentials is None and changes.is_active is None:
+            return changes
+        graph = await self._storage.of(user_id).graph(preset.graph_id, preset.graph_version)
+        trigger = None if graph is None else trigger_of(graph, self._catalog)
+        if graph is None or trigger is None or not self._registrations.is_needed(trigger):
+            return changes
+        given = preset.credentials if changes.credentials is None else changes.credentials
+        reference, credentials = credentials_of_node(graph, self._catalog, trigger.node_id, given)
+        if changes.credentials is not None:
+            changes = replace(changes, credentials=credentials)
+        if not (preset.is_active if changes.is_active is None else changes.is_active):
+            # Nobody waits for it: its provider need not send it.
+            return replace(changes, detach=True)
+        inputs = preset.inputs if changes.inputs is None else changes.inputs
+        webhook = await self._registrations.webhook_for(user_id, trigger, inputs, reference)
+        return replace(changes, webhook=webhook)
 
     def _require_kind(self, webhook: WebhookRecord, graph: Graph) -> None:
         trigger = trigger_of(graph, self._catalog)
@@ -236,16 +288,75 @@ class PresetService:
             if moved:
                 credentials = {**preset.credentials, **moved, **(credentials or {})}
         webhook = None
-        if inputs is not None and trigger is not None and preset.webhook_id is None:
+        is_manual = trigger is not None and not self._registrations.is_needed(trigger)
+        if inputs is not None and trigger and is_manual and preset.webhook_id is None:
             webhook = self._webhooks.new_for(user_id, trigger, config)
-        return replace(
+        changed = replace(
             changes,
             inputs=inputs,
             credentials=credentials,
             webhook=webhook,
             webhook_config=None if config is None else _changed(preset.webhook, config),
-            webhook_secret=None if config is None else config.secret,
+            webhook_sealed=self._sealed(preset.webhook, config),
         )
+        return await self._watch_changed(user_id, trigger, preset, changed)
+
+    async def _watch_changed(
+        self,
+        user_id: UserId,
+        trigger: Trigger | None,
+        preset: PresetRecord,
+        changes: PresetChanges,
+    ) -> PresetChanges:
+        """Return *changes* with what they mean for what is watched, if anything is."""
+        webhook = changes.webhook or preset.webhook
+        if trigger is None or webhook is None or not is_watched(trigger):
+            return changes
+        after = replace(
+            preset,
+            inputs=preset.inputs if changes.inputs is None else changes.inputs,
+            credentials=(
+                preset.credentials if changes.credentials is None else changes.credentials
+            ),
+        )
+        webhook = await self._configured(
+            user_id, trigger, after, webhook, is_new=changes.webhook is not None
+        )
+        if changes.webhook is not None:
+            return replace(changes, webhook=webhook)
+        return replace(
+            changes,
+            webhook_config=webhook.config,
+            webhook_credentials_id=webhook.credentials_id,
+        )
+
+    async def _configured(
+        self,
+        user_id: UserId,
+        trigger: Trigger,
+        preset: PresetRecord,
+        webhook: WebhookRecord,
+        *,
+        is_new: bool = True,
+    ) -> WebhookRecord:
+        """Return *webhook* with what its watch is to look at; as it is if nothing is watched."""
+        if not is_watched(trigger):
+            return webhook
+        graph = await self._storage.of(user_id).graph(preset.graph_id, preset.graph_version)
+        if graph is None:
+            raise Gone(f"Graph #{preset.graph_id} v{preset.graph_version} is not there.")
+        if is_new:
+            await self._watched.require_room(user_id)
+        config = await self._watched.of(
+            user_id, graph, trigger, inputs=preset.inputs, credentials=preset.credentials
+        )
+        return replace(webhook, config=config.values, credentials_id=config.credentials_id)
+
+    def _sealed(self, webhook: WebhookRecord | None, config: DeliveryConfig | None) -> str | None:
+        """Return the sender's own secret as it is kept; None if nothing is said of it."""
+        if webhook is None or config is None or config.secret is None:
+            return None
+        return self._webhooks.sealed(webhook, config.secret)
 
 
 def _unknown(preset_id: PresetId) -> NotFound:

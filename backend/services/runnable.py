@@ -6,7 +6,7 @@ from typing import Any
 
 from backend.core.catalog import Catalog
 from backend.core.errors import BadRequest, GraphInvalid
-from backend.core.graph import Graph
+from backend.core.graph import Graph, sub_graph_of
 from backend.core.graph_check import GraphReport, check_graph
 from backend.core.graph_schema import credentials_masks
 from backend.core.plan import GraphPlan
@@ -30,6 +30,7 @@ class ReadyGraph:
     report: GraphReport
     trigger: Trigger | None
     takes_credentials: bool = False  #: some node does
+    runs_others: bool = False  #: some node runs another graph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,7 @@ def make_ready(graph: Graph, catalog: Catalog) -> ReadyGraph:
             for block in (catalog.get(node.block_id) for node in graph.nodes)
             if block is not None
         ),
+        runs_others=any(sub_graph_of(node) is not None for node in graph.nodes),
     )
 
 
@@ -67,15 +69,22 @@ def asked_of(
     inputs: Mapping[str, Any],
     credentials: Mapping[str, Mapping[str, Any]],
     masks: Masks,
+    whole: Graph | None = None,
 ) -> tuple[GraphReport, Masks]:
-    """Return what is wrong with a run of *ready*, and all its masks, those of credentials too."""
+    """
+    Return what is wrong with a run of *ready*, and all its masks, those of credentials too.
+
+    Args:
+        whole: The graph with the graphs that it runs: what is given by the names of its groups
+            reaches their nodes too. None: it runs none.
+    """
     report = ready.report
     if ready.trigger is not None and (given := ready.trigger.mask(inputs)):
         # So a delivery starts its run, and so the inputs that such a run shows start it again.
         place: str = ready.trigger.node_id
         masks = {**masks, place: {**given, **masks.get(place, {})}}
     if credentials or masks:
-        compiled = credentials_masks(ready.graph, catalog, credentials)
+        compiled = credentials_masks(whole or ready.graph, catalog, credentials)
         for node_id, values in masks.items():
             compiled[node_id] = {**compiled.get(node_id, {}), **values}
         masks = compiled

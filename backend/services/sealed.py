@@ -1,5 +1,6 @@
 """Credentials and their rows: one is sealed into the other, and opened again."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from backend.core.credentials import (
@@ -11,10 +12,16 @@ from backend.core.credentials import (
     to_values,
 )
 from backend.core.errors import SecretUnreadable
-from backend.core.ids import UserId
+from backend.core.ids import ChannelId, UserId, WebhookId
+from backend.core.json import JsonObject
+from backend.core.notice_channels import Channel
+from backend.core.records import WebhookRecord
 from backend.ports.vault import Vault
 
 _SIGN_IN: Final = "sign-in:"
+_WEBHOOK: Final = "webhook:"
+_CHANNEL: Final = "channel:"
+_SIGNS_WITH: Final = "signs_with"
 
 
 class Sealer:
@@ -76,10 +83,45 @@ class Sealer:
         opened = self._vault.open(sealed, user_id=user_id, record_id=f"{_SIGN_IN}{key}")
         return str(opened["verifier"])
 
+    def seal_webhook(self, secret: str, *, user_id: UserId, webhook_id: WebhookId) -> str:
+        """Return with what the deliveries of a webhook are signed, sealed."""
+        return self._vault.seal(
+            {_SIGNS_WITH: secret}, user_id=user_id, record_id=f"{_WEBHOOK}{webhook_id}"
+        )
+
+    def open_webhook(self, webhook: WebhookRecord) -> str:
+        """Return with what the deliveries of a webhook are signed; raises SecretUnreadable."""
+        if not webhook.sealed:
+            return ""  # none was ever kept, and nothing that is signed with none is taken
+        opened = self._vault.open(
+            webhook.sealed, user_id=webhook.user_id, record_id=f"{_WEBHOOK}{webhook.id}"
+        )
+        return str(opened[_SIGNS_WITH])
+
+    def seal_channel(
+        self, config: Mapping[str, str], *, user_id: UserId, channel_id: ChannelId
+    ) -> str:
+        """Return where a channel of notices leads, sealed."""
+        record_id = f"{_CHANNEL}{channel_id}"
+        return self._vault.seal(dict(config), user_id=user_id, record_id=record_id)
+
+    def open_channel(self, channel: Channel) -> dict[str, str]:
+        """Undo `seal_channel`; raises SecretUnreadable."""
+        opened = self._vault.open(
+            channel.sealed, user_id=channel.user_id, record_id=f"{_CHANNEL}{channel.id}"
+        )
+        return {name: str(value) for name, value in opened.items()}
+
 
 def record_id_of(place: str, row_id: str) -> str:
     """Return for which record the sealed value of a row is sealed."""
-    return f"{_SIGN_IN}{row_id}" if place == "sign_ins" else row_id
+    before = {"sign_ins": _SIGN_IN, "webhooks": _WEBHOOK, "notice_channels": _CHANNEL}
+    return before.get(place, "") + row_id
+
+
+def value_in_clear(place: str, text: str) -> JsonObject | None:
+    """Return what is to be sealed of a row whose *text* is not; None where none was ever in clear."""
+    return {_SIGNS_WITH: text} if place == "webhooks" else None
 
 
 def _username(credentials: Credentials) -> str | None:

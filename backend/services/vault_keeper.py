@@ -8,7 +8,7 @@ from backend.core.credentials import SealedRow
 from backend.core.errors import SecretUnreadable
 from backend.ports.credentials import CredentialsStore
 from backend.ports.vault import Vault
-from backend.services.sealed import record_id_of
+from backend.services.sealed import record_id_of, value_in_clear
 
 #: Rows in one transaction: others write too, and wait no longer than for these.
 STEP: Final = 20
@@ -24,7 +24,7 @@ class VaultReport:
     """
 
     newest: int = 0  #: sealed with the newest key
-    older: int = 0  #: sealed with another one
+    older: int = 0  #: sealed with another one, or not at all yet
     unreadable: list[str] = field(default_factory=list)
 
 
@@ -48,6 +48,17 @@ class VaultKeeper:
                     report.older += 1
         return report
 
+    async def seal_webhooks(self) -> int:
+        """Seal the secrets of webhooks that an older server kept in clear; return how many."""
+        count, last = 0, None
+        while rows := await self._store.webhook_secrets(last, limit=STEP):
+            waiting = [row for row in rows if not self._vault.is_sealed(row.sealed)]
+            count += len(waiting)
+            while waiting:
+                waiting = await self._step(waiting)
+            last = rows[-1]
+        return count
+
     async def rotate(self) -> VaultReport:
         """
         Seal with the newest key what another one has sealed, in small steps; return how it is now.
@@ -65,7 +76,7 @@ class VaultKeeper:
         """Seal *rows* anew; return those that were changed meanwhile, as they are now."""
         pairs = []
         for row in rows:
-            if self._vault.is_newest(row.sealed):
+            if self._vault.is_sealed(row.sealed) and self._vault.is_newest(row.sealed):
                 continue
             fresh = self._fresh(row)
             if fresh is not None:
@@ -77,6 +88,11 @@ class VaultKeeper:
     def _fresh(self, row: SealedRow) -> str | None:
         """Return the value of *row* sealed anew; None if it does not open."""
         record_id = record_id_of(row.place, row.id)
+        clear = None
+        if not self._vault.is_sealed(row.sealed):
+            clear = value_in_clear(row.place, row.sealed)
+        if clear is not None:
+            return self._vault.seal(clear, user_id=row.user_id, record_id=record_id)
         try:
             value = self._vault.open(row.sealed, user_id=row.user_id, record_id=record_id)
         except SecretUnreadable:

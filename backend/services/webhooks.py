@@ -1,61 +1,57 @@
 """Webhooks: their addresses, and the runs that deliveries start."""
 
-import hashlib
+import asyncio
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
 
 from backend.core import json
-from backend.core.block import BlockType
+from backend.core.deliveries import DeliveryId, DeliveryRecord, DeliveryStatus
 from backend.core.errors import (
-    AgentServerError,
     BadRequest,
+    NotAllowed,
     NotConfigured,
     NotFound,
     TooLarge,
-    Unavailable,
+    TooManyRequests,
 )
-from backend.core.ids import ExecutionId, UserId, WebhookId, derived_id
-from backend.core.json import depth_over
-from backend.core.records import PresetRecord, WebhookRecord
-from backend.core.signatures import Checked, Headers, check, one
-from backend.core.triggers import PAYLOAD, Trigger, provider_of
-from backend.core.webhook_providers import Provider, event_of
+from backend.core.ids import UserId, WebhookId
+from backend.core.records import WebhookRecord
+from backend.core.signatures import Checked, check
+from backend.core.triggers import Trigger
+from backend.core.watches import WATCHED
+from backend.core.webhook_providers import PROVIDERS, Provider, event_of
 from backend.ports.clock import Clock
 from backend.ports.deliveries import Deliveries
 from backend.ports.storage import Storage
-from backend.services.executions import ExecutionService, RunRequest
+from backend.services.deliveries import DeliveryService
+from backend.services.delivery_keys import (
+    MAX_DELIVERY_ID,
+    Delivery,
+    Keys,
+    kept_headers,
+    key_of,
+    keys_of,
+    payload_of,
+)
+from backend.services.delivery_refusals import DeliveryRefusals
+from backend.services.delivery_runs import DeliveryRuns
 from backend.services.rates import RateLimit, address_key
+from backend.services.registrations import Registrations
+from backend.services.sealed import Sealer
 from backend.services.webhook_config import REQUIRE_SIGNATURE, DeliveryConfig, provider_with
 
 log = structlog.get_logger(__name__)
 
-MAX_DELIVERY_ID: Final = 255
-MAX_PAYLOAD_DEPTH: Final = 120
 _SECRET_BYTES: Final = 32  # 64 hexadecimal digits
-#: By which a sender names a delivery; the first that is there counts.
-_DELIVERY_IDS: Final = ("idempotency-key", "x-github-delivery")
+_IS_PING: Final = "its sender tries the address"
+_NOT_ASKED: Final = "nobody asked for such events"
 _CHALLENGE: Final = "challenge"
 _SECOND_US: Final = 1_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Delivery:
-    """
-    What somebody sent to the address of a webhook.
-
-    Attributes:
-        headers: Names in lower case, and values, as they came.
-        address: From where.
-    """
-
-    body: bytes
-    headers: Headers = field(default_factory=dict)
-    address: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,37 +63,53 @@ class Limits:
     by_webhook: RateLimit
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Keys:
-    """By what a delivery is known again: *run* makes the ids of its runs, *all* are noted."""
-
-    run: str | None
-    all: tuple[str, ...] = ()
-
-
 class WebhookService:
-    """Webhooks of all users; every method but `receive` names the user whose they are."""
+    """
+    Webhooks of all users; every method but `receive` names the user whose they are.
+
+    Attributes:
+        deliveries: What was sent, for its owners.
+        runs: Starts what was sent; `serve` lets it.
+        registrations: Of webhooks that their providers are told of; likewise.
+    """
 
     def __init__(
         self,
         *,
         storage: Storage,
-        executions: ExecutionService,
         clock: Clock,
         base_url: str,
         deliveries: Deliveries,
+        runs: DeliveryRuns,
+        registrations: Registrations,
         limits: Limits,
+        sealer: Sealer,
     ) -> None:
         """Take *base_url*, the address of this server as senders know it, without a last slash."""
         self._storage = storage
-        self._executions = executions
         self._clock = clock
         self._base_url = base_url
         self._deliveries = deliveries
+        self.deliveries = DeliveryService(
+            storage=storage, deliveries=deliveries, runs=runs, clock=clock
+        )
+        self.runs = runs
+        self.registrations = registrations
+        self._refusals = DeliveryRefusals(deliveries, clock)
         self._limits = limits
+        self._sealer = sealer
+
+    async def serve(self) -> None:
+        """Start the runs of what is delivered, and take back what nobody needs, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.runs.serve())
+            group.create_task(self.registrations.serve())
+            group.create_task(self._refusals.serve())
 
     def url_of(self, webhook: WebhookRecord) -> str:
-        """Return the address to which deliveries are sent."""
+        """Return the address to which deliveries are sent; empty for what this server watches."""
+        if webhook.provider in WATCHED:
+            return ""
         path = f"/api/integrations/{webhook.provider}/webhooks/{webhook.id}/ingress"
         return self._base_url + path
 
@@ -108,29 +120,46 @@ class WebhookService:
         Return a webhook for *trigger*, with an address and a secret of its own; it is not saved.
 
         Raises:
-            NotConfigured: If such a webhook would have to be registered with its provider.
+            NotConfigured: If its block is not built here.
         """
         block = trigger.block
-        if block.block_type is not BlockType.WEBHOOK_MANUAL:
-            raise NotConfigured(
-                f"A webhook of {provider_of(block)} must be registered there, which this server "
-                "cannot do yet. Use GenericWebhookTriggerBlock, and tell the sender its address."
-            )
         if block.webhook is None:
             raise NotConfigured(
                 f"{block.name} is not built into this server: its trigger cannot be set up."
             )
+        known = PROVIDERS.get(block.webhook.provider)
+        if known is not None and not known.is_open and not (config and config.secret):
+            raise BadRequest(
+                f"{block.webhook.provider} signs with a secret of its own: give it as "
+                f'"signature": {{"scheme": "{block.webhook.provider}", "secret": "…"}}.'
+            )
+        # Who knows the address may deliver. Ids of the clock lie near each other in time; one
+        # that was seen must not help to guess it.
+        webhook_id = WebhookId(str(uuid.uuid4()))
+        secret = (config and config.secret) or secrets.token_hex(_SECRET_BYTES)
         return WebhookRecord(
-            # Who knows the address may deliver. Ids of the clock lie near each other in time; one
-            # that was seen must not help to guess it.
-            id=WebhookId(str(uuid.uuid4())),
+            id=webhook_id,
             user_id=user_id,
             provider=block.webhook.provider,
             webhook_type=block.webhook.webhook_type,
-            secret=(config and config.secret) or secrets.token_hex(_SECRET_BYTES),
+            sealed=self._sealer.seal_webhook(secret, user_id=user_id, webhook_id=webhook_id),
             config=config.values if config else {},
             created_us=self._clock.now_us(),
         )
+
+    def secret_of(self, webhook: WebhookRecord) -> str:
+        """Return with what its deliveries are signed; only for its owner. Raises SecretUnreadable."""
+        return self._sealer.open_webhook(webhook)
+
+    def sealed(self, webhook: WebhookRecord, secret: str) -> str:
+        """
+        Return another secret for *webhook*, as it is kept.
+
+        Raises:
+            SecretUnreadable: If the one that it has does not open: it stays as it is.
+        """
+        self._sealer.open_webhook(webhook)
+        return self._sealer.seal_webhook(secret, user_id=webhook.user_id, webhook_id=webhook.id)
 
     async def get(self, user_id: UserId, webhook_id: WebhookId) -> WebhookRecord:
         """Return a webhook."""
@@ -140,9 +169,8 @@ class WebhookService:
         return found
 
     async def ping(self, user_id: UserId, webhook_id: WebhookId) -> bool:
-        """Ask a webhook's provider to try it; False if the provider cannot, as none can yet."""
-        await self.get(user_id, webhook_id)
-        return False
+        """Ask a webhook's provider to try it; see `Registrations.ping`."""
+        return await self.registrations.ping(await self.get(user_id, webhook_id))
 
     def admit(self, address: str) -> None:
         """Refuse who sends from *address* if too much came from there: asked before all else."""
@@ -156,15 +184,18 @@ class WebhookService:
                 "MAX_WEBHOOK_BODY_KB sets the limit."
             )
 
+    def refuse_large(self, webhook_id: WebhookId, delivery: Delivery, error: TooLarge) -> None:
+        """Note that a delivery was too large; *delivery* has no body, for it was not read."""
+        self._refusals.note(webhook_id, delivery, error, self._limits.body_bytes + 1)
+
     async def receive(
         self, provider: str, webhook_id: WebhookId, delivery: Delivery
     ) -> Mapping[str, Any] | None:
         """
-        Start the runs of a delivery: one for each active preset of the webhook.
+        Keep a delivery, from which its runs are started: one for each active preset of the webhook.
 
-        They are on disk when this returns. The same delivery again starts nothing, if it is signed
-        as its owner chose, or names itself. A preset that cannot run is logged and keeps no other
-        from running.
+        It is on disk when this returns. The same delivery again is not kept, if it is signed as its
+        owner chose, or names itself.
 
         Returns:
             What its sender is answered: most wait for nothing.
@@ -175,44 +206,99 @@ class WebhookService:
             BadRequest: If the body is no JSON object, or what must be there once is not.
             TooManyRequests: If more deliveries come than may.
             NotConfigured: If nobody here knows how such a webhook is checked.
+            SecretUnreadable: If its secret does not open.
         """
-        found = await self._storage.triggered_by(webhook_id)
+        webhook = await self._storage.webhook_at(webhook_id)
         # The provider decides how a delivery is checked: it must not be the sender's to choose.
-        if found is None or found[0].provider != provider:
+        if webhook is None or webhook.provider != provider:
             raise _unknown(webhook_id)
-        webhook, presets = found
         sender = provider_with(webhook)
+        if webhook.provider in WATCHED:
+            raise _unknown(webhook_id)  # nobody delivers what this server finds itself
         if sender is None:
             raise NotConfigured(f"This server cannot check what {webhook.provider} sends.")
+        try:
+            payload, event, keys = self._judged(webhook, sender, delivery)
+        except (BadRequest, NotAllowed, TooManyRequests) as exc:
+            self._refusals.note(webhook_id, delivery, exc, len(delivery.body))
+            raise
+        is_ping = bool(sender.ping) and event.partition(".")[0] == sender.ping
+        made = self._record(webhook, event, payload, keys.run)
+        made = replace(
+            made,
+            size_bytes=len(delivery.body),
+            headers=kept_headers(delivery.headers),
+            address=delivery.address,
+        )
+        if is_ping:
+            made = replace(made, status=DeliveryStatus.IGNORED, reason=_IS_PING)
+        elif webhook.events and event not in webhook.events:
+            made = replace(made, status=DeliveryStatus.IGNORED, reason=_NOT_ASKED)
+        await self._keep(made, keys.all)
+        return _pong(payload) if is_ping else None
+
+    async def take(
+        self, webhook: WebhookRecord, event: str, payload: Mapping[str, Any], key: str
+    ) -> DeliveryRecord | None:
+        """
+        Keep an item that came by no request, and start its runs, as if it had been delivered.
+
+        Args:
+            event: Its kind, as the filters of presets name it.
+            payload: A JSON object; goes to the pin ``payload``.
+            key: The same item has the same key, whenever it is seen: it starts its runs once.
+
+        Returns:
+            What is kept; None if an item of this key was taken before. Its runs are started here
+            or, if this process dies first, by another one.
+
+        Raises:
+            TooLarge: If its JSON text is longer than what may be delivered.
+            NotJson: If it has no JSON text.
+            Unavailable: If it cannot be kept: take it again later.
+        """
+        size_bytes = len(json.dumps(payload))
+        self.check_size(size_bytes)
+        known = key_of("item", key)
+        made = self._record(webhook, event, payload, known)
+        made = replace(made, size_bytes=size_bytes)
+        if not await self._deliveries.add(made, (known,)):
+            return None
+        await self.runs.start(made)
+        return made
+
+    def _record(
+        self, webhook: WebhookRecord, event: str, payload: Mapping[str, Any], key: str | None
+    ) -> DeliveryRecord:
+        delivery_id = DeliveryId(self._clock.new_id())
+        return DeliveryRecord(
+            id=delivery_id,
+            webhook_id=webhook.id,
+            user_id=webhook.user_id,
+            provider=webhook.provider,
+            event=event,
+            received_us=self._clock.now_us(),
+            # Without a name of its own it is another one each time.
+            key=key or key_of("delivery", delivery_id),
+            payload=payload,
+        )
+
+    async def _keep(self, delivery: DeliveryRecord, keys: Sequence[str]) -> None:
+        if not await self._deliveries.add(delivery, keys):
+            log.info("webhook_delivery_known", webhook_id=delivery.webhook_id)
+        elif delivery.status is DeliveryStatus.RECEIVED:
+            self.runs.wake()
+
+    def _judged(
+        self, webhook: WebhookRecord, sender: Provider, delivery: Delivery
+    ) -> tuple[Mapping[str, Any], str, Keys]:
+        """Return what was sent, what event it is, and by what it is known again, if all is right."""
         checked = self._checked(webhook, sender, delivery)
         # Only now: a stranger's deliveries must not keep the sender's out.
         self._limits.by_webhook.take(webhook.id)
-        payload = _payload_of(delivery.body)
+        payload = payload_of(delivery.body)
         event = event_of(sender, delivery.headers, payload)
-        if sender.ping and event.partition(".")[0] == sender.ping:
-            return _pong(payload)
-        if webhook.events and event not in webhook.events:
-            return None
-        await self._take(webhook, presets, payload, _keys_of(sender, delivery, payload, checked))
-        return None
-
-    async def _take(
-        self,
-        webhook: WebhookRecord,
-        presets: Sequence[PresetRecord],
-        payload: Mapping[str, Any],
-        keys: _Keys,
-    ) -> None:
-        """Start the runs of a delivery, unless it was taken before."""
-        for key in keys.all:
-            if await self._deliveries.is_known(webhook.id, key):
-                log.info("webhook_delivery_known", webhook_id=webhook.id)
-                return
-        for preset in presets:
-            await self._start(preset, payload, keys.run)
-        # After the runs: what is not on disk yet must be taken when it is sent again.
-        for key in keys.all:
-            await self._deliveries.note(webhook.id, key, now_us=self._clock.now_us())
+        return payload, event, keys_of(sender, delivery, payload, checked)
 
     def _checked(
         self, webhook: WebhookRecord, sender: Provider, delivery: Delivery
@@ -222,30 +308,8 @@ class WebhookService:
         if is_free and sender.scheme.header not in delivery.headers:
             return None
         now_s = self._clock.now_us() / _SECOND_US
-        return check(sender.scheme, webhook.secret, delivery.headers, delivery.body, now_s=now_s)
-
-    async def _start(
-        self, preset: PresetRecord, payload: Mapping[str, Any], key: str | None
-    ) -> ExecutionId | None:
-        request = RunRequest(
-            inputs={**preset.inputs, PAYLOAD: payload},
-            credentials=preset.credentials or None,
-            preset_id=preset.id,
-            trigger="webhook",
-        )
-        run_id = None
-        if key is not None:
-            run_id = ExecutionId(derived_id(str(preset.webhook_id), preset.id, key))
-        try:
-            run = await self._executions.start(
-                preset.user_id, preset.graph_id, preset.graph_version, request, run_id=run_id
-            )
-        except Unavailable:
-            raise  # the sender is to try again
-        except AgentServerError as exc:
-            log.warning("webhook_run_refused", preset_id=preset.id, error=type(exc).__name__)
-            return None
-        return run.id
+        secret = self._sealer.open_webhook(webhook)
+        return check(sender.scheme, secret, delivery.headers, delivery.body, now_s=now_s)
 
 
 def _unknown(webhook_id: WebhookId) -> NotFound:
@@ -258,42 +322,3 @@ def _pong(payload: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if isinstance(challenge, str) and len(challenge) <= MAX_DELIVERY_ID:
         return {_CHALLENGE: challenge}
     return None
-
-
-def _payload_of(body: bytes) -> Mapping[str, Any]:
-    try:
-        payload = json.loads(body)
-    except json.NotJson as exc:
-        raise BadRequest(f"The body must be a JSON object: {exc}") from exc
-    if not isinstance(payload, dict):
-        raise BadRequest("The body must be a JSON object; put other values into one.")
-    if depth_over(payload, MAX_PAYLOAD_DEPTH):
-        raise BadRequest(f"The body is nested deeper than {MAX_PAYLOAD_DEPTH} levels.")
-    return payload
-
-
-def _keys_of(
-    sender: Provider, delivery: Delivery, payload: Mapping[str, Any], checked: Checked | None
-) -> _Keys:
-    """
-    Return by what a delivery is known again.
-
-    A header that names it is not signed: whoever has seen a delivery could give it another name.
-    So what is signed decides, where it must be signed.
-    """
-    named = next(
-        (one(delivery.headers, name) for name in _DELIVERY_IDS if name in delivery.headers), None
-    )
-    if named and len(named) > MAX_DELIVERY_ID:
-        raise BadRequest(f"The id of a delivery has at most {MAX_DELIVERY_ID} characters.")
-    if checked is None or sender.is_open:
-        # Here the same body may come twice and mean it.
-        return _Keys(run=named, all=(_key("id", named),)) if named else _Keys(run=None)
-    in_body = payload.get(sender.id_field) if sender.id_field else None
-    own = checked.signed_id or (in_body if isinstance(in_body, str) else "")
-    run = _key("own", own) if own else _key("digest", checked.digest)
-    return _Keys(run=run, all=(run, _key("id", named)) if named else (run,))
-
-
-def _key(kind: str, text: str) -> str:
-    return f"{kind}:{hashlib.sha256(text.encode()).hexdigest()}"

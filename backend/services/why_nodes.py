@@ -37,6 +37,7 @@ class Cause(StrEnum):
     CONCURRENCY = "concurrency"
     PARALLEL_NODES = "parallel_nodes"
     PERSON = "person"
+    BUDGET = "budget"
     NESTED_RUN = "nested_run"
     INPUT = "input"
     NEVER = "never"  #: for an input that cannot come
@@ -159,6 +160,12 @@ class NodeSays:
     def asked(self, node: OpenNode, run_id: str) -> Said:
         """Say for whom a node waits."""
         name = self.name(node.node_id)
+        if node.budget is not None:
+            return Cause.BUDGET, f"Node {name} waits for the {node.budget}.", False
+        if node.asked_us is None and any(one.status is Status.RUNNING for one in self._nodes):
+            # It waited for a budget that has room again.
+            text = f"Node {name} begins again when the others at work have ended."
+            return Cause.SOON, text, False
         if node.asked_us is None:
             text = f"Node {name} waits for a person, and there is no question to answer."
             return Cause.LOST, text, True

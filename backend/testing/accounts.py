@@ -226,6 +226,45 @@ class AccountsSpec:
         await ann.add_reset("third", expires_us=100)
         assert await accounts.take_reset("third", now_us=100) is None
 
+    async def test_an_address_counts_when_its_token_comes_back(self, accounts: Accounts) -> None:
+        """It signs in then, and the one before does not; a token is good once, the last one only."""
+        await accounts.add(ACCOUNT)
+        ann = accounts.of(ANN)
+        await ann.add_address("first", "ann@example.net", expires_us=100)
+        await ann.add_address("second", "ann@example.org", expires_us=100)
+
+        assert await accounts.take_address("first", now_us=50) is None
+        assert await accounts.take_reset("second", now_us=50) is None
+        assert await ann.get() == ACCOUNT
+        changed = await accounts.take_address("second", now_us=50)
+
+        assert changed == replace(ACCOUNT, email="ann@example.org")
+        assert await accounts.by_login("ann@example.org") == changed
+        assert await accounts.by_login("ann@example.com") is None
+        assert await accounts.take_address("second", now_us=50) is None
+
+    async def test_an_address_does_not_count_if_it_is_anothers_too_late_or_of_the_disabled(
+        self, accounts: Accounts
+    ) -> None:
+        """Nor if a password was set since: whoever asked for it may be who was thrown out by it."""
+        await accounts.add(ACCOUNT)
+        ann = accounts.of(ANN)
+        await ann.add_address("late", "ann@example.org", expires_us=100)
+        assert await accounts.take_address("late", now_us=100) is None
+        await ann.add_address("taken", "bob@example.com", expires_us=100)
+        await accounts.add(OTHER)
+        with pytest.raises(Conflict):
+            await accounts.take_address("taken", now_us=50)
+        await ann.add_address("void", "ann@example.org", expires_us=100)
+        await ann.set_password("#", now_us=20)
+        assert await accounts.take_address("void", now_us=50) is None
+        await ann.add_address("disabled", "ann@example.org", expires_us=100)
+        await ann.set_disabled(disabled=True, now_us=30)
+
+        assert await accounts.take_address("disabled", now_us=50) is None
+
+        assert await ann.get() == replace(ACCOUNT, is_disabled=True)
+
     async def test_all_sessions_end_but_one(self, accounts: Accounts) -> None:
         """Those of others go on."""
         await accounts.add(ACCOUNT)

@@ -14,9 +14,12 @@ from backend.core.plan import GraphPlan, Refusal
 from backend.sdk import Block, BlockContext, Example, accept, failure_of, make_inputs, spec_of
 from backend.sdk.files import FileDesk
 from backend.testing.files import TransientFiles
+from backend.testing.mail import KeptMail
 from backend.testing.memory import TransientMemories
 from backend.testing.people import ApprovingPeople
 from backend.testing.processes import NoProcesses
+from backend.testing.sandbox import RecitedSandboxes
+from backend.testing.scripted_models import ScriptedModels
 
 #: Examples run at one moment, the same for all.
 MOMENT = datetime(2026, 1, 31, 13, 37, tzinfo=UTC)
@@ -29,9 +32,11 @@ CONTEXT = BlockContext(
     graph_exec_id="example-run",
     idempotency_key="example",
     files=FileDesk(TransientFiles(), None),
+    mail=KeptMail(),
     memory=TransientMemories(),
     reviews=ApprovingPeople(),
     processes=NoProcesses(),
+    sandboxes=RecitedSandboxes(),
     now=lambda: MOMENT,
 )
 
@@ -90,12 +95,13 @@ async def yielded(
 
 async def check_example(block: Block, example: Example, context: BlockContext = CONTEXT) -> None:
     """
-    Run *example*.
+    Run *example*; language models answer as it says.
 
     Raises:
         AssertionError: If the block does not do what the example says.
     """
-    outputs, reason = await _outcome(block, example, context)
+    models = ScriptedModels(example.answers)
+    outputs, reason = await _outcome(block, example, replace(context, models=models))
     if example.error is None:
         assert reason is None, f"{example.inputs} failed: {reason}"
         assert outputs == list(example.outputs), f"{example.inputs} gave {outputs}"

@@ -15,13 +15,16 @@ from backend.core.ids import (
     UserId,
     derived_id,
 )
+from backend.core.node_steps import ModelUse
 from backend.core.records import ExecutionRecord, NodeRecord
 from backend.core.status import Status
 from backend.ports.bus import (
     Attached,
+    Change,
     EventPublisher,
     EventSubscriber,
     NodeChanged,
+    NodeText,
     RunChanged,
     run_topic,
 )
@@ -44,11 +47,9 @@ class Listener:
     """Reads one subscriber, with a time limit for each wait."""
 
     def __init__(self, subscriber: EventSubscriber) -> None:
-        self._changes: AsyncIterator[tuple[str, RunChanged | NodeChanged | Attached]] = (
-            subscriber.changes()
-        )
+        self._changes: AsyncIterator[tuple[str, Change]] = subscriber.changes()
 
-    async def next(self) -> tuple[str, RunChanged | NodeChanged | Attached]:
+    async def next(self) -> tuple[str, Change]:
         """Return the next (topic, change)."""
         async with asyncio.timeout(_LIMIT_S):
             return await anext(self._changes)
@@ -78,7 +79,7 @@ def run_changed(name: str = "run", revision: int = 1) -> RunChanged:
             inputs={"text": "größer", "nested": {"list": [1, 2.5, None, True]}},
             revision=revision,
             started_us=1,
-            stats=RunStats(cost=3, duration_s=0.5, node_count=2, error="no"),
+            stats=RunStats(cost=3, node_count=2, error="no", models=ModelUse(calls=1)),
             outputs={"result": ["a", {"b": 1}]},
         )
     )
@@ -111,6 +112,20 @@ def node_changed(name: str = "run", revision: int = 1, value: object = "x") -> N
     )
 
 
+def node_text() -> NodeText:
+    """Return a piece of what a node's model says."""
+    return NodeText(
+        user_id=UserId("ann"),
+        graph_id=GraphId("graph"),
+        run_id=run_changed().record.id,
+        node_id="node",
+        node_exec_id="node execution",
+        call=2,
+        offset=40,
+        text="größer",
+    )
+
+
 class BusSpec:
     """Give a fixture `bus` that returns a `BusUnderTest`, and every test here must pass."""
 
@@ -122,9 +137,9 @@ class BusSpec:
             publisher.publish("run:1", run_changed())
 
     async def test_changes_arrive_in_order_and_whole(self, bus: BusUnderTest) -> None:
-        """Both kinds, on one topic."""
+        """All kinds, on one topic."""
         topic = run_topic(run_changed().record.id)
-        sent: list[RunChanged | NodeChanged] = [run_changed(), node_changed()] * 20
+        sent: list[Change] = [run_changed(), node_changed(), node_text()] * 20
         async with bus.publisher() as publisher:
             subscriber = bus.subscriber()
             subscriber.subscribe(topic)

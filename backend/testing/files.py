@@ -81,8 +81,8 @@ class TransientUserFiles:
         file_id = FileId(f"{run}_{derived_id(self._user_id, run, number).replace('-', '')}")
         others = [
             stored.size_bytes
-            for other, (_, its_run, stored, _) in self._files.kept.items()
-            if its_run == run and other != file_id
+            for other, (owner, its_run, stored, _) in self._files.kept.items()
+            if (owner, its_run) == (self._user_id, run) and other != file_id
         ]
         limits = self._files.limits
         if len(others) >= limits.run_files:

@@ -15,8 +15,6 @@ from backend.core.records import (
     Hold,
     HoldKind,
     NewExecution,
-    NoticeRecord,
-    NoticeStatus,
     PresetChanges,
     PresetRecord,
     ScheduleRecord,
@@ -34,7 +32,7 @@ HOOK: Final = WebhookRecord(
     user_id=ANN,
     provider="generic_webhook",
     webhook_type="plain",
-    secret="ab" * 32,
+    sealed="ab" * 32,
     events=("plain",),
     config={"require_signature": True},
     created_us=1,
@@ -288,20 +286,6 @@ class StorageSpec:
         assert sorted(taken) == [False, False, True]
         assert await storage.next_fire() == 20  # noqa: PLR2004 -- as given above
         assert await storage.unfinished(limit=10, exclude=[]) == [RUN]
-
-    async def test_a_notice_is_queued_once_and_sent_once(self, storage: Storage) -> None:
-        """With the end of the run that causes it."""
-        await storage.submit(new_run())
-        notice = NoticeRecord(id="n", user_id=ANN, type="AGENT_RUN", data={}, created_us=1)
-        for _ in range(2):
-            batch = JournalBatch(owner="one", changes=[change(claim=True)], notices={RUN: notice})
-            await storage.commit(storage.stage(batch))
-
-        due = await storage.queued_notices(now_us=5, limit=10)
-        await storage.mark_notices(["n"], status=NoticeStatus.SENT, at_us=5)
-
-        assert [one.id for one in due] == ["n"]
-        assert await storage.queued_notices(now_us=5, limit=10) == []
 
     async def test_a_preset_is_read_back_with_its_webhook(self, storage: Storage) -> None:
         """Alone, in a list, and by whoever delivers to the webhook."""

@@ -1,10 +1,11 @@
-"""What every storage adapter must do when runs end, stop or begin at the same moment. See storage.py."""
+"""The spec of storage, more of it: runs that end, stop or begin at once, and blocks alone. See storage.py."""
 
 import pytest
 
+from backend.core import alone
 from backend.core.status import Status
 from backend.ports.storage import Storage
-from backend.testing.storage import ANN, RUN, StorageSpec, change, commit, new_run
+from backend.testing.storage import ANN, BOB, RUN, StorageSpec, change, commit, new_run
 
 
 class StorageRacesSpec(StorageSpec):
@@ -39,3 +40,15 @@ class StorageRacesSpec(StorageSpec):
         await commit(storage, "one", change(status=end, revision=3))
 
         assert sorted(await storage.stops_asked()) == ["child", "grandchild"]
+
+    async def test_a_block_alone_is_a_run_that_no_list_shows(self, storage: Storage) -> None:
+        """Its agent is in no table; the same id twice is one run."""
+        new = new_run("alone", graph_id=alone.GRAPH_ID, masks={"block": {"a": 1}})
+
+        for _ in range(2):
+            record = await storage.submit_alone(new)
+
+        assert record.masks == {"block": {"a": 1}}
+        assert await storage.unfinished(limit=10, exclude=[]) == ["alone"]
+        assert await storage.of(ANN).executions(limit=10) == []
+        assert await storage.of(BOB).execution(record.id) is None

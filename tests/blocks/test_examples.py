@@ -3,7 +3,7 @@
 import pytest
 
 from backend.blocks.build_index import discover
-from backend.sdk import Block, BlockType, Example
+from backend.sdk import Block, BlockContext, BlockType, Example
 from backend.testing.blocks import check_example
 
 EXAMPLES = [
@@ -17,8 +17,10 @@ WITHOUT_EXAMPLES = {"AgentExecutorBlock"}
 
 
 @pytest.mark.parametrize(("block", "example"), EXAMPLES)
-async def test_the_example_is_true(block: type[Block], example: Example) -> None:
-    await check_example(block(), example)
+async def test_the_example_is_true(
+    block: type[Block], example: Example, played: BlockContext
+) -> None:
+    await check_example(block(), example, played)
 
 
 @pytest.mark.parametrize("block", discover(), ids=lambda block: block.__name__)

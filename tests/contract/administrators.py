@@ -3,4 +3,6 @@
 from typing import Final
 
 #: Beside the routes below /admin/.
-FOR_ADMINISTRATORS: Final = frozenset({"GET /api/audit"})
+FOR_ADMINISTRATORS: Final = frozenset(
+    {"GET /api/audit", "GET /api/admin/jobs", "GET /api/admin/notices"}
+)

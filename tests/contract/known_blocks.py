@@ -19,10 +19,13 @@ LONGEST_DEFAULT = 120
 
 def compact(facts: dict[str, Any]) -> dict[str, Any]:
     """Return what known.json holds of *facts*."""
-    return {
-        "aliases": {row["old"]: row["new"] for row in facts["legacy_id_aliases"]},
-        "blocks": {block["id"]: entry_of(block) for block in facts["blocks"]},
-    }
+    aliases = {row["old"]: row["new"] for row in facts["legacy_id_aliases"]}
+    blocks = {block["id"]: entry_of(block) for block in facts["blocks"]}
+    # Of blocks that came later, or are gone, nothing but the name is known.
+    others = {row["id"]: row["name"] for row in facts["head_only_blocks"]}
+    others |= {row["id"]: row["names"][-1] for row in facts["historical_block_ids"]}
+    named = {key: name for key, name in others.items() if key not in aliases.keys() | blocks.keys()}
+    return {"aliases": aliases, "blocks": blocks, "named": named}
 
 
 def entry_of(block: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -19,13 +20,19 @@ CLIENT_ID = "agpt"
 CLIENT_SECRET = "a secret of this client"
 
 
+@cache
+def _first_key() -> rsa.RSAPrivateKey:
+    """Return the key of every new provider: one takes longer to find than most tests."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 class Provider:
     """What it knows. *claims* are added to every ID token; *now_s* is its clock."""
 
     def __init__(self, now_s: int) -> None:
         self.now_s = now_s
         self.claims: dict[str, Any] = {}
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.key = _first_key()
         self.kid = "first"
         self.codes: dict[str, dict[str, str]] = {}
         self.asked: list[str] = []
@@ -134,7 +141,7 @@ def provider_at_loopback(now_s: int) -> Iterator[Provider]:
     handler = type("Handler", (_Handler,), {"provider": provider})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         provider.issuer = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:
             yield provider

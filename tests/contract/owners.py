@@ -3,14 +3,18 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from backend.adapters.storage import usage
 from backend.adapters.storage.credits import SqlLedger
-from backend.core.ids import UserId
+from backend.adapters.storage.notice_sends import SqlSendQueue
+from backend.core.ids import ExecutionId, GraphId, UserId
+from backend.core.node_steps import ModelUse, StepPlace
+from backend.core.notice_channels import InboxEntry, Routed
 from tests.contract.api_keys import key_of, text_of_key
 from tests.contract.oauth import app_of
 from tests.contract.rest_server import Json, RestServer
 from tests.contract.sessions import begin_session
 from tests.contract.stored import API_KEY
-from tests.contract.triggered import new_preset, new_trigger
+from tests.contract.triggered import deliver, new_preset, new_trigger
 
 Makes = Callable[["Owner"], Awaitable[str]]
 
@@ -81,6 +85,14 @@ async def _webhook(owner: Owner) -> str:
     return str(preset["webhook"]["id"])
 
 
+async def _delivery(owner: Owner) -> str:
+    webhook_id = await owner.thing("webhook_id")
+    path = f"/api/integrations/generic_webhook/webhooks/{webhook_id}/ingress"
+    await deliver(owner.server, path, {"from": owner.user})
+    listed = f"/api/integrations/webhooks/{webhook_id}/deliveries"
+    return str((await owner.made("GET", listed))["deliveries"][0]["id"])
+
+
 async def _triggered_graph(owner: Owner) -> str:
     await owner.thing("webhook_id")
     return owner.things["triggered_graph_id"]
@@ -114,10 +126,56 @@ async def _charge(owner: Owner) -> str:
     return f"for-{owner.user}"
 
 
+async def _budget(owner: Owner) -> str:
+    return str((await owner.made("PUT", "/api/budgets", {"limit": 5}))["id"])
+
+
+async def _alert(owner: Owner) -> str:
+    path = f"/api/graphs/{await owner.thing('graph_id')}/alerts"
+    return str((await owner.made("POST", path, {"kind": "failed"}))["id"])
+
+
+async def _channel(owner: Owner) -> str:
+    body = {"kind": "ntfy", "config": {"topic": "t"}, "name": owner.user}
+    return str((await owner.made("POST", "/api/notifications/channels", body))["id"])
+
+
+async def _notice(owner: Owner) -> str:
+    # Entries are made by the notification service, which is not here.
+    id_ = f"notice of {owner.user}"
+    entry = InboxEntry(
+        id=id_, user_id=UserId(owner.user), kind="AGENT_RUN", title=id_, text="", created_us=1
+    )
+    queue = SqlSendQueue(owner.server.storage.database)
+    await queue.route([Routed(entry=entry)], now_us=1)
+    return id_
+
+
+async def _model_usage(owner: Owner) -> str:
+    # Calls of models are counted by the executor, which is not here.
+    place = StepPlace(
+        user_id=UserId(owner.user),
+        graph_id=GraphId(await owner.thing("graph_id")),
+        run_id=ExecutionId("r"),
+        root_id=ExecutionId("r"),
+        node_exec_id="n",
+        owner="w",
+        attempt=1,
+    )
+    model, use, now_us = f"model-{owner.user}", ModelUse(calls=1), owner.server.clock.now_us()
+    database = owner.server.storage.database
+    await database.write(lambda c: usage.add(c, place, model, use, now_us))
+    return model
+
+
 async def _file(owner: Owner) -> str:
     files = {"file": (f"{owner.user}.txt", owner.user.encode(), "text/plain")}
     made = await owner.made("POST", "/api/files/upload", files=files)
     return str(made["file_uri"]).removeprefix("workspace://")
+
+
+async def _chat(owner: Owner) -> str:
+    return str((await owner.made("POST", "/api/chat/sessions"))["id"])
 
 
 #: How one of each kind of thing is made, by the name that its id has in routes and bodies.
@@ -127,6 +185,7 @@ MAKERS: Final[dict[str, Makes]] = {
     "schedule_id": _schedule,
     "preset_id": _preset,
     "webhook_id": _webhook,
+    "delivery_id": _delivery,
     "triggered_graph_id": _triggered_graph,
     "node_exec_id": _question,
     "asking_run_id": _asking_run,
@@ -135,9 +194,15 @@ MAKERS: Final[dict[str, Makes]] = {
     "search": _search,
     "file_id": _file,
     "charge": _charge,
+    "budget_id": _budget,
+    "alert_id": _alert,
+    "channel_id": _channel,
+    "notice": _notice,
+    "model_usage": _model_usage,
     "key_id": key_of,
     "key_text": text_of_key,
     "mail_limit": _mail_limit,
     "app_id": app_of,
+    "chat_id": _chat,
     "session_id": lambda owner: begin_session(owner.server, owner.user),
 }

@@ -33,11 +33,13 @@ Way = tuple[str | int, ...]
 
 #: What is in a path, and is nobody's: what it is filled with.
 NOBODYS: Final[dict[str, str]] = {
+    "notice_type": "AGENT_RUN",
     "graph_version": "1",
     "version": "1",
     "block_id": "b1ab9b19-67a6-406d-abf5-2dba76d00c79",
     "provider": "generic_webhook",
     "client_id": "agpt_client_nobody",
+    "job_name": "retention",
 }
 
 #: Names of ids, and the kind that they mean: everywhere, or (after a route) in that one only.
@@ -46,6 +48,8 @@ ALIASES: Final[dict[str, str]] = {
     "active_graph_id": "graph_id",
     f"POST {PRESETS}/setup-trigger graph_id": "triggered_graph_id",
     "GET /api/review/execution/{graph_exec_id} graph_exec_id": "asking_run_id",
+    "GET /api/chat/sessions/{session_id} session_id": "chat_id",
+    "POST /api/chat/sessions/{session_id}/stream session_id": "chat_id",
 }
 
 #: Names that end like an id's in bodies and queries, and name nothing that anybody owns.
@@ -57,8 +61,10 @@ NO_IDS: Final[dict[str, str]] = {
     "forked_from_id": "told, never looked up",
     "client_id": "of an app, which is everybody's to let in",
     "user_id": "whose credits an administrator changes; who is none hears 403",
+    "notice_id": "of anybody's notice, for administrators; who is none hears 403",
     "search_id": "of the caller's own searches; any other begins a new one (test_builder.py)",
     "block_ids": "blocks are everybody's",
+    "ids": "of notices; others' are left as they are, unsaid (test_notifications.py)",
 }
 
 #: Bodies beside `SENT`: route, what it is about, body. `UNKNOWN` stands where the id goes.
@@ -86,6 +92,7 @@ MORE_BODIES: Final[list[tuple[str, str, Json]]] = [
         "graph_execution_id",
         {"graph_execution_id": UNKNOWN, "name": "n", "description": ""},
     ),
+    ("PUT /api/budgets", "graph_exec_id", {"limit": 5, "graph_exec_id": UNKNOWN}),
 ]
 
 #: Ids in queries: route, name, and what else the query needs.
@@ -93,6 +100,7 @@ QUERIES: Final[dict[tuple[str, str], str]] = {
     ("POST /api/graphs/{graph_id}/execute/{graph_version}", "preset_id"): "preset_id",
     ("POST /api/graphs/{graph_id}/execute", "preset_id"): "preset_id",
     (f"GET {PRESETS}", "graph_id"): "graph_id",
+    ("GET /api/usage", "graph_id"): "graph_id",
 }
 
 #: Lists without an id need what else a query must have.
@@ -112,11 +120,14 @@ OPEN: Final[dict[str, str]] = {
 
 #: Rows with an owner that no request makes.
 NOT_BY_REQUEST: Final[dict[str, str]] = {
-    "notices": "made by the executor at the end of a run; no route shows them",
+    "notice_repeats": "written by the notification service; no route shows them",
+    "notices": "made by the executor at the end of a run; whose list shows which: test_notifications.py",
+    "trigger_states": "written by the scheduler when it looks; shown with the owner's preset",
     "sign_ins": "made when somebody goes to a provider to sign in",
     "one_time_tokens": "mailed to its owner; who has one names no id",
     "identities": "a provider of identities says who is who",
     "key_values": "written by blocks in a run; no route shows them",
+    "model_answers": "kept by the executor when a model has answered; no route shows them",
 }
 
 

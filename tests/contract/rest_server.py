@@ -17,10 +17,8 @@ from sqlalchemy import Connection, func, select, update
 from backend.adapters.dispatch.local import LocalDispatcher, LocalSignalSource
 from backend.adapters.storage import SqlStorage, open_storage, reviews, schema, tables
 from backend.adapters.storage.audit_log import SqlAuditLog
-from backend.adapters.storage.credentials import SqlCredentials
 from backend.adapters.storage.credits import SqlLedger
 from backend.adapters.storage.migrate import migrate
-from backend.api.asgi import create_app
 from backend.api.context import Context, Health
 from backend.core.block import BlockSpec
 from backend.core.catalog import Catalog
@@ -34,6 +32,7 @@ from backend.ports.dispatch import SignalKind
 from backend.ports.files import FileLimits
 from backend.services.audit import AuditService
 from backend.services.blocks import BlockService
+from backend.services.chat import CopilotModel
 from backend.services.credits import CreditService
 from backend.services.executions import ExecutionService
 from backend.services.files import FileService
@@ -43,15 +42,28 @@ from backend.services.presets import PresetService
 from backend.services.reviews import ReviewService
 from backend.services.schedules import ScheduleService
 from backend.services.users import UserService
+from backend.services.webhooks import WebhookService
 from backend.testing.blocks import outputs_of
 from backend.testing.clock import FakeClock
 from backend.testing.files import TransientFiles
-from backend.wiring_library import builder_of, imports_of, library_of, preferences_of, sharing_of
+from backend.wiring_library import (
+    budgets_of,
+    builder_of,
+    imports_of,
+    library_of,
+    preferences_of,
+    sharing_of,
+    usage_of,
+    watching_of,
+)
+from tests.contract.apps import new_app
+from tests.contract.channel_parts import notices_of
+from tests.contract.chats import NO_MODEL, chats_of
 from tests.contract.conformance import Conformance, JudgedTransport
 from tests.contract.doors import doors_of
 from tests.contract.sign_in import SignIn
-from tests.contract.stored import make_credentials
-from tests.contract.webhook_parts import webhooks_of
+from tests.contract.stored import executions_of, make_credentials
+from tests.contract.webhook_parts import watched_of, webhooks_of
 
 KEY = "a key that only tests use, long enough"
 UNSUBSCRIBE_KEY = "another key that only tests use"
@@ -65,7 +77,7 @@ STORE = "1ff065e9-88e8-4358-9d82-8dc91f622ba9"
 CALCULATOR = "b1ab9b19-67a6-406d-abf5-2dba76d00c79"
 AGENT = "e189baac-8c20-45a1-94a7-55177ea42565"
 #: Known, and not built here.
-PLACEHOLDER = "553ec5b8-6c45-4299-8d75-b394d05f72ff"
+PLACEHOLDER = "dd7c0293-c5af-4551-ba3e-fc162fb1fb89"
 
 Json = dict[str, Any]
 
@@ -250,6 +262,7 @@ async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
     enabled = options.pop("auth_enabled", True)
     refill = options.pop("refill", None)
     clients = options.pop("oauth_clients", {})
+    copilot = options.pop("copilot", NO_MODEL)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "agpt.sqlite"
         path.write_bytes(_empty_database())
@@ -264,8 +277,9 @@ async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
             auth_enabled=enabled,
             refill=refill,
             oauth_clients=clients,
+            copilot=copilot,
         )
-        app = create_app(context, version="0.0.0", **options)
+        app = new_app(context, **options)
         conformance = Conformance()
         transport = JudgedTransport(app, conformance)
         async with httpx2.AsyncClient(transport=transport, base_url="http://server") as client:
@@ -285,10 +299,10 @@ async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
                 await storage.close()
 
 
-def _files(clock: FakeClock) -> TransientFiles:
-    return TransientFiles(
-        FileLimits(file_bytes=1000, run_bytes=3000), now_s=lambda: clock.now_us() / 1_000_000
-    )
+def _files(clock: FakeClock) -> FileService:
+    limits = FileLimits(file_bytes=1000, run_bytes=3000)
+    files = TransientFiles(limits, now_s=lambda: clock.now_us() / 1_000_000)
+    return FileService(files=files, clock=clock)
 
 
 def _credits(storage: SqlStorage, clock: FakeClock, refill: int | None) -> CreditService:
@@ -296,9 +310,30 @@ def _credits(storage: SqlStorage, clock: FakeClock, refill: int | None) -> Credi
     return CreditService(ledger=ledger, storage=storage, clock=clock, prices=PRICES)
 
 
+def _presets(
+    storage: SqlStorage,
+    executions: ExecutionService,
+    webhooks: WebhookService,
+    catalog: Catalog,
+    clock: FakeClock,
+) -> PresetService:
+    return PresetService(
+        storage=storage,
+        executions=executions,
+        webhooks=webhooks,
+        catalog=catalog,
+        clock=clock,
+        watched=watched_of(storage, catalog),
+    )
+
+
 async def _health(storage: SqlStorage) -> Health:
     await storage.ping()
     return Health(ready=True, details={"storage": "ok"})
+
+
+def _graphs(storage: SqlStorage, catalog: Catalog, clock: FakeClock) -> GraphService:
+    return GraphService(storage=storage, catalog=catalog, clock=clock)
 
 
 def make_context(
@@ -310,53 +345,46 @@ def make_context(
     auth_enabled: bool = True,
     refill: int | None = None,
     oauth_clients: Mapping[str, OAuthClient] | None = None,
+    copilot: CopilotModel = NO_MODEL,
 ) -> Context:
     """Return all services over *storage*."""
     credentials, sign_ins = make_credentials(storage, clock, dict(oauth_clients or {}))
-    users = UserService(storage=storage, clock=clock)
-    sign_in = SignIn(storage, clock, KEY)
-    graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
-    credits_ = _credits(storage, clock, refill)
-    executions = ExecutionService(
-        storage=storage,
-        credentials=SqlCredentials(storage.database),
-        dispatcher=dispatcher,
-        graphs=graphs,
-        catalog=catalog,
-        clock=clock,
-        credits_=credits_,
-    )
-    webhooks = webhooks_of(storage, executions, clock)
-    library = library_of(storage, graphs, clock)
-
+    users, sign_in = UserService(storage=storage, clock=clock), SignIn(storage, clock, KEY)
+    graphs, credits_ = _graphs(storage, catalog, clock), _credits(storage, clock, refill)
+    executions = executions_of(storage, dispatcher, graphs, catalog, credits_, clock)
+    webhooks = webhooks_of(storage, executions, catalog, clock, credentials)
     return Context(
         audit=AuditService(log=SqlAuditLog(storage.database), clock=clock),
         users=users,
-        blocks=BlockService(catalog=catalog, run=_run_block, pay=credits_.pay),
+        blocks=BlockService(catalog=catalog, run=_run_block, require_pay=credits_.require_price),
         graphs=graphs,
         imports=imports_of(storage, graphs, catalog),
         executions=executions,
         sharing=sharing_of(storage, ""),
-        library=library,
+        library=(library := library_of(storage, graphs, clock)),
         credits=credits_,
+        budgets=budgets_of(storage, clock),
+        watching=watching_of(storage, clock),
+        usage=usage_of(storage, clock),
         builder=builder_of(storage, library, catalog, clock),
         preferences=preferences_of(storage, clock, UNSUBSCRIBE_KEY),
-        presets=PresetService(
-            storage=storage, executions=executions, webhooks=webhooks, catalog=catalog, clock=clock
-        ),
+        notices=notices_of(storage, clock),
+        presets=_presets(storage, executions, webhooks, catalog, clock),
         webhooks=webhooks,
         credentials=credentials,
         sign_ins=sign_ins,
         reviews=ReviewService(storage=storage, dispatcher=dispatcher, clock=clock),
         schedules=ScheduleService(storage=storage, executions=executions, users=users, clock=clock),
+        chats=chats_of(storage, dispatcher, clock, copilot, credits_),
         catalog=catalog,
         clock=clock,
-        files=FileService(files=_files(clock), clock=clock),
+        files=_files(clock),
         doors=doors_of(storage, clock, sign_in.accounts.may_act),
         accounts=sign_in.accounts,
         sessions=sign_in.sessions,
         oidc=sign_in.oidc(),
         resets=sign_in.resets(),
+        addresses=sign_in.addresses(),
         authenticator=sign_in.authenticator(enabled=auth_enabled),
         health=lambda: _health(storage),
         metrics=lambda: b"agpt_up 1\n",

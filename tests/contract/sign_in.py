@@ -1,6 +1,9 @@
 """What lets people with tokens into a test's server."""
 
 from collections.abc import Sequence
+from functools import cached_property
+
+import argon2
 
 from backend.adapters.passwords import Argon2Hasher
 from backend.adapters.storage import SqlStorage
@@ -10,6 +13,7 @@ from backend.adapters.web import GuardedWebClient
 from backend.api.auth import Authenticator, Expected
 from backend.ports.mail import Letter
 from backend.services.accounts import AccountService
+from backend.services.addresses import AddressService
 from backend.services.key_set import KeySet
 from backend.services.local_tokens import LocalKey
 from backend.services.oidc import OidcClient, OidcService
@@ -18,6 +22,14 @@ from backend.services.sessions import SessionService
 from backend.services.standings import Standings
 from backend.testing.accounts import TransientRevision
 from backend.testing.clock import FakeClock
+
+
+class QuickHasher(Argon2Hasher):
+    """As cheap as argon2id can be: what it costs to guess is of no account here."""
+
+    @cached_property
+    def _hasher(self) -> argon2.PasswordHasher:
+        return argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Letters:
@@ -29,12 +41,15 @@ class Letters:
     async def send(self, letter: Letter) -> None:
         self.sent.append(letter)
 
+    async def close(self) -> None:
+        pass
+
 
 class SignIn:
     """Accounts, sessions and the check of tokens, over *storage*."""
 
     def __init__(self, storage: SqlStorage, clock: FakeClock, key: str) -> None:
-        stored, passwords = SqlAccounts(storage.database), Argon2Hasher()
+        stored, passwords = SqlAccounts(storage.database), QuickHasher()
         self._clock = clock
         self._storage = storage
         self._stored = stored
@@ -72,6 +87,15 @@ class SignIn:
             mailer=self.letters,
             clock=self._clock,
             page="http://server/page",
+        )
+
+    def addresses(self) -> AddressService:
+        """Return what asks for new addresses; letters go to `letters`."""
+        return AddressService(
+            accounts=self._stored,
+            mailer=self.letters,
+            clock=self._clock,
+            page="http://server/api/auth/user/email/confirm",
         )
 
     def authenticator(

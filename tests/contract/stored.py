@@ -5,11 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from backend.adapters.dispatch.local import LocalDispatcher
 from backend.adapters.storage import SqlStorage
 from backend.adapters.storage.credentials import SqlCredentials
 from backend.adapters.vault import FernetVault
 from backend.adapters.web import GuardedWebClient
+from backend.core.catalog import Catalog
 from backend.services.credentials import CredentialsService
+from backend.services.credits import CreditService
+from backend.services.executions import ExecutionService
+from backend.services.graphs import GraphService
 from backend.services.oauth_calls import OAuthCalls, OAuthClient
 from backend.services.sealed import Sealer
 from backend.services.sign_ins import SignInService
@@ -73,6 +78,26 @@ def make_credentials(
         frontend_base_url="http://front",
     )
     return credentials, sign_ins
+
+
+def executions_of(
+    storage: SqlStorage,
+    dispatcher: LocalDispatcher,
+    graphs: GraphService,
+    catalog: Catalog,
+    credits_: CreditService,
+    clock: FakeClock,
+) -> ExecutionService:
+    """Return who starts runs, with the credentials of *storage*."""
+    return ExecutionService(
+        storage=storage,
+        credentials=SqlCredentials(storage.database),
+        dispatcher=dispatcher,
+        graphs=graphs,
+        catalog=catalog,
+        clock=clock,
+        credits_=credits_,
+    )
 
 
 async def new_credentials(server: Any, provider: str, *, user: str = "ann", **changes: Any) -> Any:

@@ -15,6 +15,7 @@ from backend.core.ids import DEFAULT_USER_ID, UserId
 from backend.services.audit import AuditQuery
 from backend.services.standings import Standings
 from tests.contract.rest_server import KEY, Json, RestServer
+from tests.contract.triggered import deliver, new_trigger
 
 EMAIL = "cora@example.com"
 PASSWORD = "correct horse battery"
@@ -253,6 +254,34 @@ async def test_a_disabled_users_api_keys_open_nothing(server: RestServer, cora: 
 
     after = await server.client.get("/external-api/v1/graphs/x/executions/y/results", headers=key)
     assert [before.status_code, after.status_code] == [404, 401]
+
+
+async def test_a_disabled_users_runs_are_asked_to_stop_and_nobody_elses(
+    server: RestServer, cora: str
+) -> None:
+    mine, theirs = await server.new_graph(user=cora), await server.new_graph()
+    runs = [(await server.new_run(mine, user=cora))["id"], await server.paused_run(mine, user=cora)]
+    other = (await server.new_run(theirs))["id"]
+
+    await server.context.accounts.set_disabled(EMAIL, disabled=True)
+
+    assert [await server.stop_asked(run) for run in runs] == [True, True]
+    assert not await server.stop_asked(other)
+
+
+async def test_deliveries_for_a_disabled_user_are_refused_like_those_to_nobody(
+    server: RestServer, cora: str
+) -> None:
+    preset = await new_trigger(server, user=cora)
+    url = preset["webhook"]["url"]
+    answers = [(await deliver(server, url, json={})).status_code]
+
+    await server.context.accounts.set_disabled(EMAIL, disabled=True)
+    answers.append((await deliver(server, url, json={})).status_code)
+    await server.context.accounts.set_disabled(EMAIL, disabled=False)
+    answers.append((await deliver(server, url, json={})).status_code)
+
+    assert answers == [200, 404, 200]
 
 
 async def test_a_role_counts_from_the_next_request_on(server: RestServer) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from backend.core.block import BlockSpec
 from backend.core.errors import GraphInvalid
 from backend.core.graph import Graph, all_graphs
 from backend.core.status import Status
@@ -21,7 +22,7 @@ from tests.contract.rest_server import RestServer
 PLACE: Final = Path(__file__).parents[2].parent / "shared" / "agents"
 
 #: Blocks that are built, but look outside: an agent with one of them is not local.
-OUTSIDE: Final = frozenset({"SendWebRequestBlock"})
+OUTSIDE: Final = frozenset({"SendWebRequestBlock", "GetWikipediaSummaryBlock", "ReadRSSFeedBlock"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +81,16 @@ def read(path: Path) -> Graph:
 def is_local(graph: Graph) -> bool:
     catalog = load_catalog()
     blocks = [catalog.get(node.block_id) for one in all_graphs(graph) for node in one.nodes]
-    return all(b is not None and not b.placeholder and b.name not in OUTSIDE for b in blocks)
+    return all(
+        b is not None
+        and not (b.placeholder or b.credentials or b.name in OUTSIDE or _brings_account(b))
+        for b in blocks
+    )
+
+
+def _brings_account(block: BlockSpec) -> bool:
+    """Say whether a pin of *block* brings with a file the account that may open it."""
+    return any("auto_credentials" in pin for pin in block.input_schema.properties.values())
 
 
 def file_of(agent: Agent) -> Path:

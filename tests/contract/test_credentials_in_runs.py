@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.rest_server import BOB, Json, RestServer
+from backend.core.ids import ExecutionId
+from tests.contract.rest_server import AGENT, BOB, Json, RestServer
 from tests.contract.stored import new_credentials
 
 SEND = "fff86bcd-e001-4bad-a7f6-2eae4720c8dc"
@@ -53,6 +54,27 @@ async def test_a_run_takes_credentials_by_the_names_of_the_graphs_schema(
 
     assert response.status_code == 200, response.text
     assert response.json()["credential_inputs"] == {GROUP: reference(made)}
+
+
+async def test_what_a_run_is_given_reaches_the_nodes_of_agents_in_agents(
+    server: RestServer,
+) -> None:
+    made = await new_credentials(server, "http")
+    graph = inner = await server.new_graph(asking())
+    for _ in range(2):
+        target = {"graph_id": graph["id"], "graph_version": 1, "user_id": "ann"}
+        schemas: Json = {"input_schema": {}, "output_schema": {}, "inputs": {}}
+        runs = {"id": "runs", "block_id": AGENT, "input_default": {**target, **schemas}}
+        graph = await server.new_graph({**asking(), "nodes": [runs]})
+    shown = (await server.ask("GET", f"/api/graphs/{graph['id']}")).json()
+    assert list(shown["credentials_input_schema"]["properties"]) == [GROUP]
+
+    response = await start(server, graph, {"credentials_inputs": {GROUP: reference(made)}})
+
+    assert response.status_code == 200, response.text
+    [node] = [one["id"] for one in inner["nodes"] if one["block_id"] == SEND]
+    [stored] = await server.storage.load_runs([ExecutionId(response.json()["id"])])
+    assert stored.record.masks == {node: {"credentials": reference(made)}}
 
 
 async def test_a_run_takes_credentials_from_the_node(server: RestServer) -> None:

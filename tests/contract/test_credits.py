@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.contract.rest_server import ANN, BOB, CALCULATOR, RestServer, rest_server
+from tests.contract.rest_server import ANN, CALCULATOR, RestServer, rest_server
 from tests.contract.triggered import PRESETS, new_preset
 
 CREDITS: Final = "/api/credits"
@@ -44,16 +44,16 @@ async def test_where_credits_are_off_everybody_has_enough(server: RestServer) ->
     assert (await give(server, 5)).status_code == 503
 
 
-async def test_a_block_that_is_run_alone_is_paid_for(paid: RestServer) -> None:
-    """The Platform gives it away."""
+async def test_a_block_that_costs_more_than_there_is_is_not_run_alone(paid: RestServer) -> None:
+    """The Platform gives it away. What it costs is taken by its run."""
     path = f"/api/blocks/{CALCULATOR}/execute"
-    done = [(await paid.ask("POST", path, SUM)).status_code for _ in range(4)]
+    assert (await paid.ask("POST", path, SUM)).status_code == 200
+    await give(paid, -71)
 
-    assert done == [200, 200, 200, 402]
-    assert (await balance(paid), await balance(paid, BOB)) == (10, 100)
-    shown = (await paid.ask("GET", f"{HISTORY}?transaction_type=USAGE")).json()["transactions"]
-    assert [(one["amount"], one["description"]) for one in shown] == [(-30, "CalculatorBlock")] * 3
-    assert {one["current_balance"] for one in shown} == {10}
+    refused = await paid.ask("POST", path, SUM)
+
+    assert (refused.status_code, await balance(paid)) == (402, 29)
+    assert "costs 30 credits" in refused.text
 
 
 async def test_without_credits_nothing_is_started_by_whatever_way(paid: RestServer) -> None:

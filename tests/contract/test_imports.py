@@ -5,16 +5,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from sqlalchemy import Engine, event
 
-from tests.contract.rest_server import RestServer, sample_graph
+from tests.contract.rest_server import STORE, RestServer, sample_graph
 
 PLACE: Final = Path(__file__).parents[2].parent / "shared" / "agents"
 #: Files that nobody could repair for certain, and why.
 REFUSED: Final = {
     "fixture/test_smart_decision_maker-test_graph_validation_with_tool_no.json": "`input_1` invalid",
     "fork/job-hunt-automation.json": "a1b2c3d4-5678-90ab-cdef-1234567890ab",
-    "template/async-bug-graph.json": "d67a9c52-5e4e-11e2-bcfd-0770200c9c61",
-    "template/meme-generator-with-comemtry.json": "1a2b3c4d-5e6f-7g8h-9i0j-1k2l3m4n5o6p",
 }
 COMBINE: Final = "e30a4d42-7b7d-4e6a-b36e-1f9b8e3b7d85"
 #: What StepThroughItemsBlock was called once.
@@ -87,6 +86,47 @@ async def test_what_cannot_be_mended_is_refused_and_nothing_is_saved(server: Res
     assert (await server.ask("GET", "/api/graphs")).json() == []
 
 
+async def test_a_block_of_another_release_has_the_pins_that_links_name(
+    server: RestServer,
+) -> None:
+    graph = old_graph()
+    wait = {"id": "w", "block_id": "d67a9c52-5e4e-11e2-bcfd-0770200c9c61", "input_default": {}}
+    graph["nodes"].append(wait)
+    ends = {"source_id": "c", "sink_id": "w", "source_name": "output", "sink_name": "data"}
+    graph["links"] = [{"id": "l", **ends}]
+
+    saved = await created(server, graph)
+    response = await server.ask("POST", f"/api/graphs/{saved['id']}/execute/1", {"inputs": {}})
+
+    assert response.status_code == 400
+    assert "Block WaitBlock is of another release" in response.text
+
+
+@pytest.mark.parametrize("is_below", [False, True])
+@pytest.mark.parametrize("names_some", [False, True])
+async def test_credentials_are_read_if_a_node_names_some_and_only_then(
+    server: RestServer, *, names_some: bool, is_below: bool
+) -> None:
+    named = {"id": "mine", "provider": "http", "type": "host_scoped"}
+    values = {"input": named if names_some else {"provider": "http", "title": "id"}}
+    graph = sample_graph(nodes=[{"id": "n", "block_id": STORE, "input_default": values}], links=[])
+    if is_below:
+        graph = sample_graph(sub_graphs=[{**graph, "id": "below", "version": 1}])
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        await created(server, graph)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+    assert any("FROM graphs" in one or "INTO graphs" in one for one in statements)
+    assert any("FROM credentials" in one for one in statements) is names_some
+
+
 async def test_a_change_is_taken_as_it_is(server: RestServer) -> None:
     saved = await created(server, sample_graph())
     body = {**old_graph(), "id": saved["id"]}
@@ -117,4 +157,4 @@ async def test_files_of_other_people_are_taken_and_the_rest_say_why_not(
 
     assert refused.keys() == REFUSED.keys()
     assert all(REFUSED[name] in text for name, text in refused.items())
-    assert len(files) - len(refused) >= 82
+    assert len(files) - len(refused) >= 84

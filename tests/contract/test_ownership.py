@@ -69,9 +69,10 @@ async def test_a_strangers_id_is_answered_like_one_that_does_not_exist(
 
 
 #: What lists of a graph show.
-OF_A_GRAPH = ("graph_exec_id", "schedule_id", "preset_id")
+OF_A_GRAPH = ("graph_exec_id", "schedule_id", "preset_id", "model_usage", "alert_id")
 
 
+@pytest.mark.slow
 async def test_its_owner_is_answered_otherwise(server: RestServer) -> None:
     """Else the test above would hold for a route that refuses everybody."""
     for number, cell in enumerate(cells(server)):
@@ -216,13 +217,17 @@ async def _filled(owner: Owner, name: str, route: str) -> str:
 #: Functions of storage whose owner filter may go unseen, and why that is right.
 SECOND_LOCKS = {
     "builder.used": "says only which blocks were run; the spec of its port asks for it",
+    "deliveries.get": "it asks for one of a webhook, which is looked up by its owner first",
     "graphs.active_version": "the graph of that version is looked up by its owner then",
     "library._agents": "its ids are of its owner already",
+    "notice_channels.waiting": "the channel was looked up by its owner before",
     "reviews.root_of": "says only where a value is kept, of which the question is then looked up",
+    "watches.prune": "deletes what no webhook has any more, and there is none such, whosever it is",
     "webhooks.prune": "deletes what no preset names, and there is none such, whosever it is",
 }
 
 
+@pytest.mark.slow
 async def test_without_its_owner_filter_every_function_of_storage_turns_the_matrix_red() -> None:
     async with rest_server() as server:
         with Filters() as filters:

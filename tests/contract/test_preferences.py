@@ -47,18 +47,6 @@ async def test_the_account_shows_them_too(server: RestServer) -> None:
     assert (user["notify_on_low_balance"], user["notify_on_agent_run"]) == (False, True)
 
 
-async def test_the_address_is_changed_if_it_can_be_one_and_is_free(server: RestServer) -> None:
-    await server.ask("POST", "/api/auth/user", user=BOB)
-
-    changed = await server.ask("POST", EMAIL, "ann@example.org")
-    refused = await server.ask("POST", EMAIL, "bob@example.com")
-    empty = await server.ask("POST", EMAIL, "")
-
-    assert changed.json() == {"email": "ann@example.org"}
-    assert (refused.status_code, empty.status_code) == (409, 400)
-    assert (await read(server))["email"] == "ann@example.org"
-
-
 async def test_one_click_ends_all_notices_but_those_about_what_one_offers(
     server: RestServer,
 ) -> None:
@@ -117,6 +105,9 @@ REQUESTS: Final[list[tuple[str, str, str, Any, int, str]]] = [
     ("an address in an object", "POST", EMAIL, {"email": "a@example.com"}, 422, "valid string"),
     ("no token", "POST", UNSUBSCRIBE, None, 422, "Field required"),
     ("a token of another key", "POST", f"{UNSUBSCRIBE}?token={unsubscribe_token(ANN, 'x')}", None, 400, "not valid"),
+    ("no address to confirm", "POST", f"{EMAIL}/confirm", None, 422, "Field required"),
+    ("a token for no address", "POST", f"{EMAIL}/confirm?token=agpt_ea_x", None, 400, "not good"),
+    ("no address to look at", "GET", f"{EMAIL}/confirm", None, 422, "Field required"),
     ("no token to look at", "GET", UNSUBSCRIBE, None, 422, "Field required"),
     ("half a token", "GET", f"{UNSUBSCRIBE}?token=YW5u", None, 400, "not valid"),
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from backend.adapters.storage.tables import webhooks
 from tests.contract.rest_server import RestServer
 from tests.contract.signed_deliveries import BODIES, sender_of
-from tests.contract.triggered import deliver, runs
+from tests.contract.triggered import deliver, runs, start_all
 
 
 @pytest.mark.parametrize("provider", BODIES)
@@ -154,10 +154,11 @@ async def test_the_same_event_signed_again_is_the_same_delivery(server: RestServ
     assert len(await runs(server)) == 2
 
 
-async def test_what_could_not_be_started_may_be_sent_again(
+@pytest.mark.slow
+async def test_what_could_not_be_started_is_started_later(
     server: RestServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is noted only when its runs are on disk."""
+    """Its sender was told that it was taken, and sends it no more."""
     sender = await sender_of(server, "github")
     headers = sender.headers(sender.body)
 
@@ -165,10 +166,13 @@ async def test_what_could_not_be_started_may_be_sent_again(
         raise ConnectionResetError
 
     with monkeypatch.context() as broken:
-        broken.setattr(server.context.webhooks._executions, "start", gone)
-        assert await sender.raw(headers) == 500
+        broken.setattr(server.context.webhooks.runs._executions, "start", gone)
+        assert await sender.raw(headers) == 200
 
     assert await sender.raw(headers) == 200
+    assert await runs(server) == []
+    server.clock.pass_time(seconds=6)
+    await start_all(server)
     assert len(await runs(server)) == 1
 
 
@@ -190,6 +194,7 @@ async def test_a_body_is_json_whatever_its_type_says(server: RestServer) -> None
     assert len(await runs(server)) == 3
 
 
+@pytest.mark.slow
 async def test_a_webhook_takes_so_many_a_minute_and_strangers_take_none_of_them(
     server: RestServer,
 ) -> None:

@@ -1,9 +1,12 @@
 """What an owner says of how a sender signs."""
 
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from sqlalchemy import Connection, select, update
 
+from backend.adapters.storage import tables
 from backend.core.signatures import Encoding, Scheme, Signed
 from tests.contract.rest_server import Json, RestServer
 from tests.contract.signed_deliveries import BODIES, Sender
@@ -134,3 +137,34 @@ async def test_a_graph_that_nothing_outside_starts_keeps_its_words(server: RestS
     made = await new_preset(server, graph, inputs={"signature": "of the letter"})
 
     assert made["inputs"] == {"signature": "of the letter"}
+
+
+def on_disk(server: RestServer) -> bytes:
+    path = Path(server.storage.database.path)
+    return path.read_bytes() + path.with_name(f"{path.name}-wal").read_bytes()
+
+
+async def test_a_secret_lies_sealed_and_one_that_does_not_open_is_an_error_and_stays(
+    server: RestServer,
+) -> None:
+    preset = await new_trigger(server)
+    secret = preset["webhook"]["secret"]
+    assert secret.encode() not in on_disk(server)
+
+    def damage(connection: Connection) -> str:
+        damaged = "gAAAA" + "x" * 180
+        connection.execute(update(tables.webhooks).values(secret=damaged))
+        return damaged
+
+    damaged = await server.storage.database.write(damage)
+    shown = await server.ask("GET", f"{PRESETS}/{preset['id']}")
+    listed = await server.ask("GET", f"{PRESETS}?graph_id=&page=1")
+    assert listed.status_code == 200, listed.text
+    chosen = {"signature": {"scheme": "slack", "secret": "slack's own"}}
+    changed = await server.ask("PATCH", f"{PRESETS}/{preset['id']}", {"inputs": chosen})
+
+    assert (shown.status_code, changed.status_code, listed.status_code) == (500, 500, 200)
+    assert [one["webhook"] for one in listed.json()["presets"]] == [None]
+    select_all = select(tables.webhooks.c.secret)
+    rows = await server.storage.database.read(lambda c: c.execute(select_all).scalars().all())
+    assert rows == [damaged]

@@ -72,7 +72,15 @@ async def deliver(server: RestServer, url: str, body: Any = None, **more: Any) -
     """Send *body*, or ``content=``, to a webhook as its sender does: without a token."""
     if body is not None:
         more["json"] = body
-    return await server.client.post(url, **more)
+    answered = await server.client.post(url, **more)
+    await start_all(server)
+    return answered
+
+
+async def start_all(server: RestServer) -> None:
+    """Start the runs of what was delivered, as a server does beside its answers."""
+    while await server.context.webhooks.runs.work():
+        pass
 
 
 async def runs(server: RestServer, *, user: str = ANN) -> list[Json]:

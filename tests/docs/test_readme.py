@@ -99,7 +99,8 @@ def test_make_test_is_there() -> None:
         ["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True
     )
 
-    assert "pytest" in shown.stdout
+    assert "tools/test.sh" in shown.stdout
+    assert "pytest" in (ROOT / "tools/test.sh").read_text()
 
 
 def commands_and_outputs(document: str) -> list[tuple[Block, list[str]]]:

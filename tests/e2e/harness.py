@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import httpx2
 import jwt
 import psutil
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from backend.core import json
@@ -49,13 +50,14 @@ def until(check: Callable[[], T | None], *, limit_s: float = LIMIT_S, what: str 
         time.sleep(0.01)
 
 
-def token() -> str:
-    """Return a token of the owner."""
+def token(user: str = DEFAULT_USER_ID) -> str:
+    """Return a token of the owner, or of somebody else."""
+    is_owner = user == DEFAULT_USER_ID
     claims = {
-        "sub": DEFAULT_USER_ID,
-        "email": DEFAULT_USER_EMAIL,
+        "sub": user,
+        "email": DEFAULT_USER_EMAIL if is_owner else f"{user}@example.com",
         "role": "authenticated",
-        "owner": True,
+        "owner": is_owner,
         "aud": "authenticated",
         "exp": int(time.time()) + 3600,
     }
@@ -181,9 +183,9 @@ class Server:
 class Rest:
     """A client that lives through restarts: it asks again, where asking twice is harmless."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, user: str = DEFAULT_USER_ID) -> None:
         self._client = httpx2.Client(
-            base_url=origin, headers={"Authorization": f"Bearer {token()}"}, timeout=20
+            base_url=origin, headers={"Authorization": f"Bearer {token(user)}"}, timeout=20
         )
 
     def close(self) -> None:
@@ -242,11 +244,11 @@ class Rest:
 class Socket:
     """A WebSocket client that keeps what it was sent."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, user: str = DEFAULT_USER_ID) -> None:
         self._stack = ExitStack()
         self._connection: ClientConnection = self._stack.enter_context(
             connect(
-                f"ws://127.0.0.1:{server.ports['WebsocketServer']}/ws?token={token()}",
+                f"ws://127.0.0.1:{server.ports['WebsocketServer']}/ws?token={token(user)}",
                 open_timeout=20,
                 close_timeout=2,
             )
@@ -271,6 +273,8 @@ class Socket:
     def _ask(self, method: str, data: Json) -> None:
         self._connection.send(json.text({"method": method, "data": data}))
         answer = self.receive()
+        while answer["method"] == "notification":  # to every socket of the user, at any time
+            answer = self.receive()
         assert (answer["method"], answer["success"]) == (method, True), answer
 
     def receive(self, *, limit_s: float = 30.0) -> Json:
@@ -279,13 +283,25 @@ class Socket:
         self.frames.append(frame)
         return frame
 
+    def until_closed(self, *, limit_s: float = 30.0) -> int | None:
+        """Return the code with which the server closes this, whatever it sends before."""
+        try:
+            while True:
+                self.receive(limit_s=limit_s)
+        except ConnectionClosed as exc:
+            return None if exc.rcvd is None else exc.rcvd.code
+
     def until_ended(self) -> list[Json]:
         """Return the events up to the one that says that the run has ended."""
+        return self.until_run_is(*FINAL)
+
+    def until_run_is(self, *statuses: str) -> list[Json]:
+        """Return the events up to the one that says that the run has one of *statuses*."""
         events: list[Json] = []
         while True:
             events.append(self.receive())
             data = events[-1]["data"]
-            if events[-1]["method"] == "graph_execution_event" and data["status"] in FINAL:
+            if events[-1]["method"] == "graph_execution_event" and data["status"] in statuses:
                 return events
 
 

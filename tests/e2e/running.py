@@ -1,5 +1,6 @@
 """A server of the tests as a process: what it says, who belongs to it, how it ends."""
 
+import itertools
 import os
 import queue
 import signal
@@ -9,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -20,21 +21,23 @@ ROOT = Path(__file__).parents[2]
 LIMIT_S = 30.0
 
 
+#: Below what the system gives to those who do not choose, so that no connection takes one between
+#: the look and the use; each process of tests has ports of its own.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS = itertools.cycle(range(12_000 + _WORKER * 2_000, 14_000 + _WORKER * 2_000))
+
+
 def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        assert isinstance(port, int)
-        return port
+    """Return a port that nobody has, and that no other test of this run is given."""
+    while True:
+        port = next(_PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def free_ports(names: Iterable[str]) -> dict[str, str]:
-    """Return a port that was free a moment ago for each of *names*, no two the same."""
-    with ExitStack() as stack:
-        servers = {
-            name: stack.enter_context(socket.create_server(("127.0.0.1", 0))) for name in names
-        }
-        return {name: str(server.getsockname()[1]) for name, server in servers.items()}
+    """Return a free port for each of *names*, no two the same."""
+    return {name: str(free_port()) for name in names}
 
 
 def ask(port: int) -> str:

@@ -14,6 +14,7 @@ from bench.fair import fair, stop
 from bench.figures import slope, spread
 from bench.growth import growth
 from bench.kill import w5
+from bench.schedules import fired
 from bench.seed import Sizes
 from bench.soak import soak
 from tests.house.source import ROOT
@@ -72,6 +73,13 @@ async def test_fair_measures_waits_beside_a_long_queue() -> None:
 
 async def test_stop_measures_runs_that_end_as_terminated() -> None:
     assert (await stop(runs=3))["runs"] == 3
+
+
+async def test_schedules_all_fire() -> None:
+    found = await fired(20, 0.5, 1)
+
+    assert found["fired"] == 20
+    assert found["p99_ms"] >= found["p50_ms"]
 
 
 async def test_soak_watches_memory_handles_and_threads() -> None:

@@ -1,6 +1,5 @@
 """What every store of accounts promises, and every revision, and every hasher of passwords."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,23 +7,19 @@ import pytest
 from backend.adapters.passwords import Argon2Hasher
 from backend.adapters.revision import FileRevision
 from backend.adapters.storage.account_storage import SqlAccounts
-from backend.adapters.storage.database import Database
-from backend.adapters.storage.migrate import migrate
 from backend.testing.accounts import (
     AccountsSpec,
     PasswordHasherSpec,
     RevisionSpec,
     TransientRevision,
 )
+from tests.databases import Rows
 
 
 class TestSqlAccounts(AccountsSpec):
     @pytest.fixture
-    async def accounts(self, tmp_path: Path) -> AsyncIterator[SqlAccounts]:
-        migrate(tmp_path / "agpt.db")
-        database = Database(tmp_path / "agpt.db", synchronous="OFF")
-        yield SqlAccounts(database)
-        await database.close()
+    def accounts(self, rows: Rows) -> SqlAccounts:
+        return SqlAccounts(rows.database())
 
 
 class TestArgon2Hasher(PasswordHasherSpec):

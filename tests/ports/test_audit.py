@@ -13,20 +13,22 @@ import pytest
 from backend.adapters.storage.audit_log import SqlAuditLog
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.migrate import migrate
+from backend.adapters.storage.sqlite import SqliteDatabase
 from backend.core.audit import COLUMNS, Actor, By, Head
 from backend.ports.audit import AuditLog, AuditQuery, Recording, current, under
 from backend.testing.audit import ENTRY, AuditLogSpec
+from tests.databases import Rows
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    migrate(tmp_path / "agpt.db")
     return tmp_path / "agpt.db"
 
 
 @pytest.fixture
 async def database(path: Path) -> AsyncIterator[Database]:
-    made = Database(path, synchronous="OFF")
+    migrate(path)
+    made = SqliteDatabase(path, synchronous="OFF")
     yield made
     await made.close()
 
@@ -37,7 +39,9 @@ def log(database: Database) -> AuditLog:
 
 
 class TestSqlAuditLog(AuditLogSpec):
-    pass
+    @pytest.fixture
+    def database(self, rows: Rows) -> Database:
+        return rows.database()
 
 
 def spoil(path: Path, *statements: str) -> None:
@@ -91,7 +95,7 @@ async def test_rows_of_another_log_are_found_though_each_is_right_by_itself(
     await five(log)
     other = path.with_name("other.db")
     migrate(other)
-    theirs = Database(other)
+    theirs = SqliteDatabase(other)
     await SqlAuditLog(theirs).append(replace(ENTRY, verb="create"))
     await five(SqlAuditLog(theirs))
     await theirs.close()
@@ -131,7 +135,7 @@ async def test_a_row_after_a_cut_does_not_hide_it(log: AuditLog, path: Path) -> 
 
 def write_rows(path: Path, name: str) -> None:
     async def write() -> None:
-        database = Database(path, synchronous="OFF")
+        database = SqliteDatabase(path, synchronous="OFF")
         log = SqlAuditLog(database)
         await asyncio.gather(*(log.append(replace(ENTRY, object_id=name)) for _ in range(40)))
         await database.close()
@@ -139,6 +143,7 @@ def write_rows(path: Path, name: str) -> None:
     asyncio.run(write())
 
 
+@pytest.mark.slow
 async def test_writers_of_several_processes_write_one_chain(log: AuditLog, path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=write_rows, args=(path, name)) for name in ("a", "b", "c")]

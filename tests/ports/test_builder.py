@@ -1,25 +1,19 @@
 """Each adapter of the builder's memory against the spec of its port; which blocks runs used."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import insert
 
 from backend.adapters.storage.builder import SqlBuilders
 from backend.adapters.storage.database import Database
-from backend.adapters.storage.migrate import migrate
 from backend.adapters.storage.tables import executions, node_executions
 from backend.testing.builder import ANN, BOB, BuildersSpec
+from tests.databases import Rows
 
 
 class TestSqlBuilders(BuildersSpec):
     @pytest.fixture
-    async def database(self, tmp_path: Path) -> AsyncIterator[Database]:
-        migrate(tmp_path / "agpt.db")
-        made = Database(tmp_path / "agpt.db", synchronous="OFF")
-        yield made
-        await made.close()
+    def database(self, rows: Rows) -> Database:
+        return rows.database()
 
     @pytest.fixture
     def builders(self, database: Database) -> SqlBuilders:

@@ -153,6 +153,14 @@ class FilesSpec:
         with pytest.raises(TooLarge, match="MAX_FILES_PER_RUN"):
             await keep(files, b"x")
 
+    async def test_what_others_keep_takes_none_of_my_room(self, files: Files) -> None:
+        """Files that belong to no run have one limit a user."""
+        for _ in range(2):
+            await keep(files, b"x" * 100, run=None)
+            await keep(files, b"x" * 100, run=None, user=BOB)
+
+        assert (await keep(files, b"x" * 50, run=None)).size_bytes == 50
+
     async def test_what_was_refused_takes_no_room(self, files: Files) -> None:
         for _ in range(5):
             with pytest.raises(TooLarge):

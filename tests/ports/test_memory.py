@@ -1,18 +1,15 @@
 """What every `Memories` promises, run over SQLite and over the one in memory."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.memory import SqlMemories
-from backend.adapters.storage.migrate import migrate
 from backend.core.errors import BadRequest, TooLarge
 from backend.core.ids import UserId
 from backend.core.json import Json
 from backend.ports.memory import Memories
 from backend.testing.memory import TransientMemories
+from tests.databases import Rows
 
 ANN, BOB = UserId("ann"), UserId("bob")
 
@@ -59,20 +56,17 @@ class TestTransientMemories(MemoriesSpec):
 
 class TestSqlMemories(MemoriesSpec):
     @pytest.fixture
-    async def database(self, tmp_path: Path) -> AsyncIterator[Database]:
-        migrate(tmp_path / "agpt.db")
-        database = Database(tmp_path / "agpt.db", synchronous="OFF")
-        yield database
-        await database.close()
+    def database(self, rows: Rows) -> Database:
+        return rows.database()
 
     @pytest.fixture
     def memories(self, database: Database) -> Memories:
         return SqlMemories(database, value_bytes=1024, keys=3)
 
-    async def test_it_outlives_the_process(self, memories: Memories, tmp_path: Path) -> None:
+    async def test_it_outlives_the_process(self, memories: Memories, rows: Rows) -> None:
         await memories.of(ANN).remember("k", [1], now_us=1)
 
-        again = Database(tmp_path / "agpt.db")
+        again = rows.database()
 
         assert await SqlMemories(again).of(ANN).recall("k") == [1]
         await again.close()

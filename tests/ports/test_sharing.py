@@ -1,28 +1,23 @@
 """Each adapter of shares against the spec of their port; what a look at one may cost."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import insert
 
-from backend.adapters.storage import SqlStorage, open_storage
-from backend.adapters.storage.migrate import migrate
+from backend.adapters.storage import SqlStorage
 from backend.adapters.storage.sharing import SqlShares
 from backend.adapters.storage.tables import node_executions
 from backend.testing.sharing import ANN, GRAPH, RUN, SharesSpec
+from tests.databases import Rows
 
 INLINE_BYTES = 1024
 
 
 class TestSqlShares(SharesSpec):
     @pytest.fixture
-    async def storage(self, tmp_path: Path) -> AsyncIterator[SqlStorage]:
-        migrate(tmp_path / "agpt.db")
-        made = open_storage(tmp_path / "agpt.db", synchronous="OFF", inline_bytes=INLINE_BYTES)
-        yield made
-        await made.close()
+    def storage(self, rows: Rows) -> SqlStorage:
+        return rows.storage(inline_bytes=INLINE_BYTES)
 
     @pytest.fixture
     def shares(self, storage: SqlStorage) -> SqlShares:

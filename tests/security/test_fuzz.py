@@ -59,6 +59,7 @@ def templates(random: Random, count: int, long_s: float = 0) -> None:
         fuzz.template(random)
 
 
+@pytest.mark.slow
 async def test_spoiled_bodies() -> None:
     await bodies(Random(SEED), 250)
 

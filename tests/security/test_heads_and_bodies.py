@@ -97,6 +97,7 @@ async def test_more_connections_than_there_is_room_for_are_told_so(
             pass
 
 
+@pytest.mark.slow
 async def test_a_body_that_drips_is_let_go_and_a_slow_one_is_not(
     server: RealServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,6 +56,7 @@ async def ann(server: RestServer) -> Owner:
     return owner
 
 
+@pytest.mark.slow
 async def test_a_body_that_is_something_else_is_never_taken_for_what_it_poses_as(
     server: RestServer, ann: Owner
 ) -> None:
@@ -177,6 +178,7 @@ def parameters_of(server: RestServer) -> Iterator[tuple[str, str, list[Json], st
                 yield method, path, parameters, one["name"]
 
 
+@pytest.mark.slow
 async def test_nothing_in_a_query_becomes_a_part_of_a_statement(
     server: RestServer, ann: Owner
 ) -> None:

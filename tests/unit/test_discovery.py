@@ -13,7 +13,7 @@ from backend.blocks import build_index
 from backend.blocks.known import Known
 from backend.core.errors import NotFound
 from backend.discovery import BlockLoader, Plugins, load_blocks, load_catalog
-from backend.sdk import Block, BlockContext, Place, pin, pins, spec_of
+from backend.sdk import Block, BlockContext, NotJson, Place, pin, pins, spec_of
 
 STORE_VALUE = "1ff065e9-88e8-4358-9d82-8dc91f622ba9"
 
@@ -54,6 +54,19 @@ def test_the_index_is_made_from_the_present_blocks() -> None:
     assert build_index.PLACE.read_bytes() == made, "run `python -m backend.discovery --write`"
 
 
+def test_a_block_that_nobody_asks_for_is_not_read() -> None:
+    wanted, other = build_index.discover()[:2]
+    content = build_index.text([wanted, other], {})
+
+    index = build_index.Index(content.replace(b'{"block_type"', b"broken", 1))
+
+    assert list(index.names) == [wanted.__name__, other.__name__]
+    assert index.get(other.id) == spec_of(other)
+    assert index.get(other.id) is index.get(other.id)
+    with pytest.raises(NotJson):
+        index.get(wanted.id)
+
+
 def test_what_the_index_says_is_what_the_classes_say() -> None:
     for block in build_index.discover():
         assert load_catalog().get(block.id) == spec_of(block)
@@ -78,7 +91,7 @@ def test_a_module_is_imported_only_when_its_block_is_wanted() -> None:
 def test_a_placeholder_is_found_by_id_and_name_but_not_listed() -> None:
     catalog = load_catalog()
 
-    found = catalog.named("GetRedditPostsBlock")
+    found = catalog.named("TwitterPostTweetBlock")
 
     assert found is not None
     assert found.placeholder
@@ -87,7 +100,7 @@ def test_a_placeholder_is_found_by_id_and_name_but_not_listed() -> None:
 
 
 def test_a_placeholder_has_no_code() -> None:
-    reader = load_catalog().named("GetRedditPostsBlock")
+    reader = load_catalog().named("TwitterPostTweetBlock")
     assert reader is not None
 
     with pytest.raises(NotFound):

@@ -109,7 +109,7 @@ def test_a_bad_value_is_named_with_its_source_and_what_is_allowed(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("encryption_key", "hunter2"), ("database_url", "postgresql://me:hunter2@db/agpt")],
+    [("encryption_key", "hunter2"), ("database_url", "mysql://me:hunter2@db/agpt")],
 )
 def test_the_value_of_a_secret_is_not_shown(data: Path, name: str, value: str) -> None:
     with pytest.raises(BadSetting) as caught:

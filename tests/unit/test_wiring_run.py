@@ -1,19 +1,28 @@
 """One run without a server."""
 
 import asyncio
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from backend.adapters.storage import open_storage
 from backend.adapters.storage.migrate import migrate
+from backend.cli.run import run
+from backend.core.credentials import HostScopedCredentials, Secret
 from backend.core.errors import AgentServerError, CannotStart, GraphInvalid
 from backend.core.graph import Graph
+from backend.core.ids import DEFAULT_USER_ID, CredentialsId
 from backend.core.status import Status
+from backend.services.portable import to_file
+from backend.services.sealed import Sealer
 from backend.usecases.drawing import Drawing
 from backend.usecases.sample import create_test_graph
 from backend.util.locks import share_data_dir
+from backend.wiring_credentials import credentials_store, open_vault
 from backend.wiring_run import make_tables, place_to_run, run_alone
 
 INPUTS = {"input_1": "Hello", "input_2": "World"}
@@ -154,3 +163,49 @@ def tables_of(path: Path) -> dict[str, list[tuple[object, ...]]]:
         )
         found["indexes"] = sorted(database.execute(indexes))
         return found
+
+
+def asking(credentials_id: str) -> Graph:
+    drawing = Drawing("Asking", "It needs credentials, and nothing that it asks is there.")
+    reference = {"id": credentials_id, "provider": "http", "type": "host_scoped"}
+    url = "http://127.0.0.1:9/x"
+    drawing.node("SendAuthenticatedWebRequestBlock", url=url, credentials=reference)
+    return drawing.graph()
+
+
+async def test_a_run_in_a_data_directory_has_its_owners_credentials(tmp_path: Path) -> None:
+    with place_to_run(tmp_path / "own") as settings:
+        path = settings.agpt_data_dir / "agpt.db"
+        await asyncio.to_thread(migrate, path)
+        storage = open_storage(path)
+        kept = HostScopedCredentials(
+            id=CredentialsId("mine"), provider="http", host="127.0.0.1", headers={"A": Secret("b")}
+        )
+        record = Sealer(open_vault(settings)).record(DEFAULT_USER_ID, kept, now_us=1)
+        await credentials_store(storage).of(DEFAULT_USER_ID).add(record, most=9)
+        await storage.close()
+
+        outcome = await run_alone(settings, asking("mine"), {}, durable=True)
+
+    # It was lent to the node, which found nobody at the address.
+    [node] = outcome.nodes
+    assert "credentials" not in str(node.outputs)
+    assert node.status is not None
+    with place_to_run(None) as settings, pytest.raises(GraphInvalid) as refused:
+        await run_alone(settings, asking("mine"), {}, durable=False)
+    [fields] = refused.value.problems.values()
+    assert fields == {"credentials": "Unknown credentials #mine"}
+
+
+def test_a_run_that_misses_credentials_is_told_where_they_are_found(tmp_path: Path) -> None:
+    file = tmp_path / "asking.json"
+    file.write_text(json.dumps(to_file(asking("mine"))), encoding="utf-8")
+
+    shown = [
+        CliRunner().invoke(run, [str(file), *more])
+        for more in ((), ("--data-dir", str(tmp_path / "own")))
+    ]
+
+    assert ["--server" in str(one.exception) for one in shown] == [True, False]
+    assert all("Unknown credentials #mine" in str(one.exception) for one in shown)
+    assert "owner's credentials of that data directory" in str(shown[1].exception)

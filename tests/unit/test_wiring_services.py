@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import wiring, wiring_database
+from backend import wiring, wiring_database, wiring_notices, wiring_scheduler
 from backend.adapters.storage.keeper import Keeper
 from backend.adapters.storage.migrate import migrate
 from backend.api.ws.hub import Hub
@@ -69,9 +69,9 @@ async def serving(
     ("serve", "part", "work"),
     [
         (wiring_database.serve_database, Keeper, "serve"),
-        (wiring.serve_scheduler, Ticker, "serve"),
-        (wiring.serve_scheduler, Jobs, "serve"),
-        (wiring.serve_notifications, Postman, "serve"),
+        (wiring_scheduler.serve_scheduler, Ticker, "serve"),
+        (wiring_scheduler.serve_scheduler, Jobs, "serve"),
+        (wiring_notices.serve_notifications, Postman, "serve"),
         (wiring.serve_rest, ApiKeyService, "keep_noting"),
         (wiring.serve_websocket, Hub, "run"),
         (wiring.serve_websocket, Hub, "check_tokens"),
@@ -124,8 +124,8 @@ async def test_a_database_that_is_none_any_more_ends_its_service(
     "serve",
     [
         wiring_database.serve_database,
-        wiring.serve_scheduler,
-        wiring.serve_notifications,
+        wiring_scheduler.serve_scheduler,
+        wiring_notices.serve_notifications,
         wiring.serve_websocket,
     ],
 )

@@ -75,6 +75,7 @@ async def test_a_chain_of_steps_that_wait_for_nothing_is_a_handful_of_commits(
     assert many.calls <= few.calls + 10
 
 
+@pytest.mark.slow
 async def test_outputs_that_come_one_by_one_are_written_once(house: House) -> None:
     """An agent node hands on what its child yields, as it comes."""
     hands = {"in": INPUT, "out": OUTPUT}

@@ -8,11 +8,12 @@ from typing import Any, Final, TypeVar
 
 from backend.core import json
 from backend.core.execution import RunStats
+from backend.core.node_steps import ModelUse
 from backend.core.records import ExecutionRecord, NodeRecord
 from backend.core.status import Status
-from backend.ports.bus import NodeChanged, RunChanged
+from backend.ports.bus import NodeChanged, NodeText, NoticeTold, RunChanged
 
-Record = TypeVar("Record", ExecutionRecord, NodeRecord, RunStats)
+Record = TypeVar("Record", ExecutionRecord, NodeRecord, RunStats, ModelUse)
 
 #: What a node's message leaves out of its run: it can be large, is the same in each, and no frame
 #: about a node shows it.
@@ -28,7 +29,7 @@ class BadMessage(json.NotJson):
     """A message has not the form of a change."""
 
 
-def encode(change: RunChanged | NodeChanged) -> bytes:
+def encode(change: RunChanged | NodeChanged | NodeText | NoticeTold) -> bytes:
     """
     Return *change* as compact JSON.
 
@@ -37,13 +38,17 @@ def encode(change: RunChanged | NodeChanged) -> bytes:
     Raises:
         NotJson: If a value has no JSON form.
     """
+    if isinstance(change, NodeText):
+        return json.dumps({"text": change})
+    if isinstance(change, NoticeTold):
+        return json.dumps({"notice": change})
     if isinstance(change, RunChanged):
         return json.dumps({"run": change.record})
     run = {name: getattr(change.run, name) for name in _RUN_FIELDS}
     return json.dumps({"run": run, "node": change.record})
 
 
-def decode(message: bytes) -> RunChanged | NodeChanged:
+def decode(message: bytes) -> RunChanged | NodeChanged | NodeText | NoticeTold:
     """
     Undo `encode`.
 
@@ -52,6 +57,10 @@ def decode(message: bytes) -> RunChanged | NodeChanged:
     """
     try:
         value = json.loads(message)
+        if "text" in value:
+            return NodeText(**value["text"])
+        if "notice" in value:
+            return NoticeTold(**value["notice"])
         run = _run(value["run"])
         node = value.get("node")
         if node is None:
@@ -70,9 +79,16 @@ def _run(values: dict[str, Any]) -> ExecutionRecord:
             "inputs": {},
             **values,
             "status": Status(values["status"]),
-            "stats": None if stats is None else _record(RunStats, stats),
+            "stats": None if stats is None else _stats(stats),
         },
     )
+
+
+def _stats(values: dict[str, Any]) -> RunStats:
+    models = values.get("models")
+    if models:
+        values = {**values, "models": _record(ModelUse, models)}
+    return _record(RunStats, values)
 
 
 def _record(kind: type[Record], values: dict[str, Any]) -> Record:
@@ -84,5 +100,5 @@ def _record(kind: type[Record], values: dict[str, Any]) -> Record:
 
 _NAMES: Final = {
     kind: frozenset(field.name for field in fields(kind))
-    for kind in (ExecutionRecord, NodeRecord, RunStats)
+    for kind in (ExecutionRecord, NodeRecord, RunStats, ModelUse)
 }

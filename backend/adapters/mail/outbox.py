@@ -29,6 +29,9 @@ class OutboxMailer:
         except OSError as exc:
             raise Unavailable(f"the outbox {self._folder} cannot be written: {exc}") from exc
 
+    async def close(self) -> None:
+        pass
+
     async def delete_before(self, before_us: int) -> int:
         """
         Delete letters made before *before_us*; return how many. What else lies there stays.

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from backend.adapters.storage import accounts, resets, sessions
+from backend.adapters.storage import accounts, sessions
+from backend.adapters.storage import one_time_tokens as tokens
 from backend.adapters.storage.database import Database
+from backend.adapters.storage.one_time_tokens import Purpose
 from backend.core.accounts import AccountRecord, Role, SessionRecord, Standing
 from backend.core.ids import SessionId, UserId
 
@@ -38,7 +40,13 @@ class SqlAccounts:
         return await self._database.read(lambda c: accounts.standing(c, ended_after_us))
 
     async def take_reset(self, token_hash: str, *, now_us: int) -> UserId | None:
-        return await self._database.write(lambda c: resets.take(c, token_hash, now_us))
+        taken = await self._database.write(
+            lambda c: tokens.take(c, Purpose.RESET, token_hash, now_us)
+        )
+        return None if taken is None else taken.user_id
+
+    async def take_address(self, token_hash: str, *, now_us: int) -> AccountRecord | None:
+        return await self._database.write(lambda c: accounts.take_address(c, token_hash, now_us))
 
     async def rotate(
         self, token_hash: str, new_hash: str, *, expires_us: int, address: str, now_us: int
@@ -66,7 +74,14 @@ class SqlUserAccount:
         )
 
     async def add_reset(self, token_hash: str, *, expires_us: int) -> None:
-        await self._database.write(lambda c: resets.add(c, self.user_id, token_hash, expires_us))
+        await self._database.write(
+            lambda c: tokens.add(c, self.user_id, Purpose.RESET, token_hash, expires_us)
+        )
+
+    async def add_address(self, token_hash: str, email: str, *, expires_us: int) -> None:
+        await self._database.write(
+            lambda c: tokens.add(c, self.user_id, Purpose.ADDRESS, token_hash, expires_us, email)
+        )
 
     async def set_disabled(self, *, disabled: bool, now_us: int) -> None:
         await self._database.write(

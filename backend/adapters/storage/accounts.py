@@ -2,10 +2,22 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, func, insert, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
-from backend.adapters.storage import sessions
+from backend.adapters.storage import one_time_tokens, sessions, stops
 from backend.adapters.storage.dialects import insert_on
+from backend.adapters.storage.one_time_tokens import Purpose
 from backend.adapters.storage.tables import users
 from backend.adapters.storage.tables_accounts import accounts
 from backend.adapters.storage.tables_accounts import sessions as session_rows
@@ -69,7 +81,9 @@ def require_free(connection: Connection, email: str, user_id: UserId) -> None:
     taken = connection.execute(
         select(_U.id)
         .select_from(users.outerjoin(accounts, _A.user_id == _U.id))
-        .where(_U.id != user_id, or_(_U.email == email, _A.login == email))
+        .where(
+            _U.id != user_id, or_(func.lower(_U.email) == email.lower(), _A.login == email.lower())
+        )
     ).first()
     if taken is not None:
         raise Conflict("this e-mail address is somebody's already")
@@ -90,6 +104,22 @@ def set_password(connection: Connection, user_id: UserId, password_hash: str, no
     email = found.email.strip().lower()
     require_free(connection, email, user_id)
     _change(connection, user_id, now_us, password_hash=password_hash, login=email)
+    one_time_tokens.forget(connection, user_id)
+
+
+def take_address(connection: Connection, token_hash: str, now_us: int) -> AccountRecord | None:
+    """Give an account its new address; see Accounts.take_address."""
+    taken = one_time_tokens.take(connection, Purpose.ADDRESS, token_hash, now_us)
+    account = None if taken is None else get(connection, taken.user_id)
+    if taken is None or account is None or account.is_disabled:
+        return None
+    require_free(connection, taken.value, account.id)
+    connection.execute(
+        update(users).where(_U.id == account.id).values(email=taken.value, updated_us=now_us)
+    )
+    if account.has_login:
+        _change(connection, account.id, now_us, login=taken.value)
+    return get(connection, account.id)
 
 
 def set_disabled(connection: Connection, user_id: UserId, now_us: int, *, disabled: bool) -> None:
@@ -98,6 +128,12 @@ def set_disabled(connection: Connection, user_id: UserId, now_us: int, *, disabl
     _change(connection, user_id, now_us, is_disabled=disabled)
     if disabled:
         sessions.end_all(connection, user_id, None, now_us)
+        stops.stop_all_of(connection, user_id, now_us)
+
+
+def owner_may_act(owner: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that the account *owner* is not disabled."""
+    return ~exists().where(_A.user_id == owner, _A.is_disabled.is_(True))
 
 
 def set_role(connection: Connection, user_id: UserId, role: Role, now_us: int) -> None:

@@ -9,6 +9,7 @@ from backend.adapters.storage import rows
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.tables import executions, node_executions
 from backend.adapters.storage.tables_builder import builder_searches
+from backend.core.alone import HIDDEN
 from backend.core.ids import BlockId, UserId
 from backend.ports.builder import Search
 
@@ -116,6 +117,7 @@ def used(connection: Connection, user_id: UserId, since_us: int, limit: int) -> 
             _E.parent_id.is_(None),
             _E.is_deleted.is_(False),
             _E.created_us >= since_us,
+            _E.graph_id.not_in(HIDDEN),
         )
         .order_by(_E.created_us.desc())
         .limit(_RUNS)

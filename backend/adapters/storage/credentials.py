@@ -9,6 +9,7 @@ from backend.adapters.storage import webhooks as webhook_rows
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.tables import presets, webhooks
 from backend.adapters.storage.tables_credentials import credentials, sign_ins
+from backend.adapters.storage.tables_notices import notice_channels
 from backend.core import json
 from backend.core.credentials import CredentialsKind, CredentialsRecord, SealedRow, SignIn, Uses
 from backend.core.errors import BadRequest, Conflict
@@ -16,8 +17,14 @@ from backend.core.ids import CredentialsId, UserId
 
 _C: Final = credentials.c
 _S: Final = sign_ins.c
-#: All that holds sealed values, in the order in which they are looked through.
-_SEALED: Final = {"credentials": credentials, "sign_ins": sign_ins}
+#: All that holds sealed values, in the order in which they are looked through: that of the names.
+_WEBHOOKS: Final = "webhooks"
+_SEALED: Final = {
+    "credentials": (credentials, _C.sealed),
+    "notice_channels": (notice_channels, notice_channels.c.sealed),
+    "sign_ins": (sign_ins, _S.sealed),
+    _WEBHOOKS: (webhooks, webhooks.c.secret),
+}
 
 
 class SqlCredentials:
@@ -31,6 +38,10 @@ class SqlCredentials:
 
     async def sealed(self, after: SealedRow | None, *, limit: int) -> list[SealedRow]:
         return await self._database.read(lambda c: sealed(c, after, limit))
+
+    async def webhook_secrets(self, after: SealedRow | None, *, limit: int) -> list[SealedRow]:
+        begin = after or SealedRow(place=_WEBHOOKS, user_id=UserId(""), id="", sealed="")
+        return await self._database.read(lambda c: sealed(c, begin, limit))
 
     async def sealed_now(self, row: SealedRow) -> SealedRow | None:
         return await self._database.read(lambda c: sealed_now(c, row))
@@ -153,6 +164,12 @@ def remove(connection: Connection, user_id: UserId, credentials_id: CredentialsI
         .where(presets.c.user_id == user_id, presets.c.webhook_id.in_(named))
         .values(webhook_id=None, is_active=False)
     )
+    # Their provider was told before, as far as that went: without them nobody can.
+    connection.execute(
+        delete(webhooks).where(
+            webhooks.c.user_id == user_id, webhooks.c.credentials_id == credentials_id
+        )
+    )
     webhook_rows.prune(connection, user_id)
     gone = connection.execute(
         delete(credentials).where(_C.user_id == user_id, _C.id == credentials_id)
@@ -241,10 +258,10 @@ def take_sign_in(
 def sealed(connection: Connection, after: SealedRow | None, limit: int) -> list[SealedRow]:
     """Return sealed values of everybody, place by place."""
     found: list[SealedRow] = []
-    for place, table in _SEALED.items():
+    for place, (table, value) in _SEALED.items():
         if after is not None and place < after.place:
             continue
-        rows = select(table.c.user_id, table.c.id, table.c.sealed)
+        rows = select(table.c.user_id, table.c.id, value.label("sealed"))
         if after is not None and place == after.place:
             # Spelled out: not every SQLite uses an index for a pair that is compared as one.
             rows = rows.where(
@@ -265,9 +282,9 @@ def sealed(connection: Connection, after: SealedRow | None, limit: int) -> list[
 
 def sealed_now(connection: Connection, row: SealedRow) -> SealedRow | None:
     """Return a sealed value as it is now."""
-    table = _SEALED[row.place]
+    table, value = _SEALED[row.place]
     text = connection.execute(
-        select(table.c.sealed).where(table.c.user_id == row.user_id, table.c.id == row.id)
+        select(value).where(table.c.user_id == row.user_id, table.c.id == row.id)
     ).scalar_one_or_none()
     if text is None:
         return None
@@ -276,11 +293,11 @@ def sealed_now(connection: Connection, row: SealedRow) -> SealedRow | None:
 
 def seal_again(connection: Connection, row: SealedRow, fresh: str) -> bool:
     """Put *fresh* in the place of what *row* says; False if something else stands there now."""
-    table = _SEALED[row.place]
+    table, value = _SEALED[row.place]
     changed = connection.execute(
         update(table)
-        .where(table.c.user_id == row.user_id, table.c.id == row.id, table.c.sealed == row.sealed)
-        .values(sealed=fresh)
+        .where(table.c.user_id == row.user_id, table.c.id == row.id, value == row.sealed)
+        .values({value: fresh})
     )
     return changed.rowcount > 0
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from backend.adapters.storage import notices
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.tables_credits import credit_balances, credit_transactions
@@ -17,6 +18,7 @@ from backend.core.credits import (
 )
 from backend.core.errors import BadRequest, InsufficientBalance
 from backend.core.ids import UserId
+from backend.core.notices import low_balance, zero_balance
 
 _B: Final = credit_balances.c
 _T: Final = credit_transactions.c
@@ -25,16 +27,52 @@ _T: Final = credit_transactions.c
 class SqlLedger:
     """See backend.ports.credits.Ledger."""
 
-    def __init__(self, database: Database, *, refill: int = 0) -> None:
-        """Use the tables of *database*; fill each balance up to *refill* once a month."""
+    def __init__(
+        self, database: Database, *, refill: int = 0, low: int = 0, billing_url: str = ""
+    ) -> None:
+        """
+        Use the tables of *database*; fill each balance up to *refill* once a month.
+
+        Users are told when a charge leaves them with less than *low*, and when a node cannot be
+        paid for; what they are told names *billing_url*.
+        """
         self.database = database
         self.refill = refill
+        self._low = low
+        self._billing_url = billing_url
 
     def of(self, user_id: UserId) -> "SqlUserLedger":
         return SqlUserLedger(self, user_id)
 
     async def charge(self, charge: Charge, *, now_us: int) -> None:
-        await self.database.write(lambda c: take(c, charge, now_us, self.refill))
+        try:
+            await self.database.write(lambda c: self._take(c, charge, now_us))
+        except InsufficientBalance:
+            if charge.graph_id is not None:
+                await self.database.write(lambda c: self._tell_refused(c, charge, now_us))
+            raise
+
+    def _take(self, connection: Connection, charge: Charge, now_us: int) -> None:
+        left = take(connection, charge, now_us, self.refill)
+        if left is not None and left < self._low <= left + charge.amount:
+            told = low_balance(
+                key=charge.key,
+                user_id=charge.user_id,
+                balance=left,
+                billing_url=self._billing_url,
+                now_us=now_us,
+            )
+            notices.add(connection, [told])
+
+    def _tell_refused(self, connection: Connection, charge: Charge, now_us: int) -> None:
+        told = zero_balance(
+            charge,
+            balance=_balance(connection, charge.user_id),
+            since=_last_income(connection, charge.user_id),
+            billing_url=self._billing_url,
+            now_us=now_us,
+        )
+        notices.add(connection, [told])
 
 
 class SqlUserLedger:
@@ -78,10 +116,22 @@ def _balance(connection: Connection, user_id: UserId) -> int:
     return int(found or 0)
 
 
-def take(connection: Connection, charge: Charge, now_us: int, refill: int) -> None:
-    """Take a charge, once; see Ledger.charge."""
+def _last_income(connection: Connection, user_id: UserId) -> str:
+    """Return the key of the last row that brought a user credits; empty if there is none."""
+    income = (TransactionType.TOP_UP.value, TransactionType.GRANT.value)
+    found = connection.execute(
+        select(_T.key)
+        .where(_T.user_id == user_id, _T.type.in_(income), _T.amount > 0)
+        .order_by(_T.created_us.desc(), _T.key)
+        .limit(1)
+    ).scalar()
+    return found or ""
+
+
+def take(connection: Connection, charge: Charge, now_us: int, refill: int) -> int | None:
+    """Take a charge, once, and return what is left; None if it was taken before."""
     if _is_known(connection, charge.user_id, charge.key):
-        return
+        return None
     if refill:
         refilled(connection, charge.user_id, refill, now_us)  # nobody may have looked this month
     taken = connection.execute(
@@ -108,6 +158,7 @@ def take(connection: Connection, charge: Charge, now_us: int, refill: int) -> No
             run_id=charge.run_id,
         )
     )
+    return left
 
 
 def add(

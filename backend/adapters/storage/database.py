@@ -1,23 +1,23 @@
-"""One SQLite file, two threads: one that writes, one that reads. Functions go in, rows come out.
+"""A database, two threads: one that writes, one that reads. Functions go in, rows come out.
 
 A function takes a SQLAlchemy Connection and runs in a transaction of its own; a call costs one
-hop to the thread and back. The same functions serve PostgreSQL through `run_sync`.
+hop to the thread and back. The same functions serve SQLite (sqlite.py) and PostgreSQL
+(postgres.py).
 """
 
 import asyncio
-import sqlite3
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.expression import ClauseElement
 
-from backend.adapters.storage import audit, engine
+from backend.adapters.storage import audit
 from backend.core.errors import Unavailable
 from backend.ports.audit import Recording, current, made_id
 
@@ -26,6 +26,9 @@ Work = Callable[[Connection], T]
 
 #: How long a writer waits for the other writers before it gives up.
 BUSY_LIMIT_S: Final = 10.0
+#: Its first pause; each is longer than the one before, up to the last.
+FIRST_PAUSE_S: Final = 0.0002
+LAST_PAUSE_S: Final = 0.005
 #: Works that are committed together at most: a transaction must stay short.
 GROUP_LIMIT: Final = 64
 
@@ -63,19 +66,25 @@ class Prepared:
         return connection.exec_driver_sql(sql, [tuple(row) for row in rows]).rowcount
 
 
-class Database:
+class Database(ABC):
     """
-    The database of one process.
+    The database of one process, whichever it is: one thread that writes, one that reads.
 
     Attributes:
-        busy_waits: How often a writer found another writer's lock.
+        path: Of SQLite its file, else its address, without a password.
+        busy_waits: How often a writer found another writer's lock, or had to begin anew for it.
     """
 
-    def __init__(self, path: Path | str, *, synchronous: str = "FULL") -> None:
-        self.path = str(path)
-        self._synchronous = synchronous
-        self._writer = _Thread(self._open(write=True), "agpt-db-write")
-        self._reader = _Thread(self._open(write=False), "agpt-db-read")
+    def __init__(
+        self,
+        path: str,
+        *,
+        open_writer: Callable[[], Connection],
+        open_reader: Callable[[], Connection],
+    ) -> None:
+        self.path = path
+        self._writer = DatabaseThread(open_writer, "agpt-db-write")
+        self._reader = DatabaseThread(open_reader, "agpt-db-read")
         self._queue: list[tuple[Work[Any], asyncio.Future[Any]]] = []
         self._committer: asyncio.Task[None] | None = None
         self.busy_waits = 0
@@ -85,7 +94,7 @@ class Database:
 
     async def read(self, work: Work[T]) -> T:
         """Run *work* against a consistent snapshot."""
-        return await self._reader.call(lambda connection: _in_snapshot(connection, work))
+        return await self._reader.call(lambda connection: self._in_snapshot(connection, work))
 
     async def write(self, work: Work[T], *, about: str = "", incidental: bool = False) -> T:
         """
@@ -173,84 +182,20 @@ class Database:
                 return [(None, exc)]
         return [self._run_group(connection, [work])[0] for work in works]
 
+    @abstractmethod
     def _in_transaction(self, connection: Connection, work: Work[T]) -> T:
-        self._begin(connection)
-        try:
-            result = work(connection)
-            connection.exec_driver_sql("COMMIT")
-        except BaseException as exc:
-            _roll_back(connection)
-            if isinstance(exc, OperationalError):
-                raise Unavailable(f"the database does not answer: {exc.orig}") from exc
-            raise
-        self.commits += 1
-        return result
+        """Run *work* in a transaction that nobody else's comes between."""
 
-    def _begin(self, connection: Connection) -> None:
-        """Take the write lock, waiting for other processes in short sleeps, not SQLite's long."""
-        limit = time.monotonic() + BUSY_LIMIT_S
-        pause_s = 0.0002
-        while True:
-            try:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            except OperationalError as exc:
-                if not _is_busy(exc) or time.monotonic() > limit:
-                    raise Unavailable(f"the database does not answer: {exc.orig}") from exc
-                self.busy_waits += 1
-                time.sleep(pause_s)
-                pause_s = min(pause_s * 1.5, 0.005)
-            else:
-                return
-
-    def _open(self, *, write: bool) -> Callable[[], Connection]:
-        pragmas = (
-            "journal_mode=WAL",
-            f"synchronous={self._synchronous}",
-            "wal_autocheckpoint=0",  # the DatabaseManager checkpoints
-            "foreign_keys=ON",
-            "temp_store=MEMORY",
-            "cache_size=-4096",
-            f"busy_timeout={0 if write else 2000}",
-        )
-
-        def open_raw() -> sqlite3.Connection:
-            # While it is opened it may meet others that open it too; afterwards see _begin.
-            raw = sqlite3.connect(self.path, timeout=BUSY_LIMIT_S, check_same_thread=False)
-            try:
-                for pragma in pragmas:
-                    raw.execute(f"PRAGMA {pragma}")
-            except BaseException:
-                raw.close()
-                raise
-            return raw
-
-        return lambda: engine.connect(open_raw)
+    @abstractmethod
+    def _in_snapshot(self, connection: Connection, work: Work[T]) -> T:
+        """Run *work*, which changes nothing, against one state of the database."""
 
 
-def _in_snapshot(connection: Connection, work: Work[T]) -> T:
-    try:
-        connection.exec_driver_sql("BEGIN")
-        try:
-            return work(connection)
-        finally:
-            _roll_back(connection)
-    except OperationalError as exc:
-        raise Unavailable(f"the database does not answer: {exc.orig}") from exc
+class NothingKept(Exception):
+    """The connection ended before a commit was asked for: another one may do the work anew."""
 
 
-def _roll_back(connection: Connection) -> None:
-    raw: Any = connection.connection.dbapi_connection
-    if raw.in_transaction:
-        raw.rollback()
-
-
-def _is_busy(error: OperationalError) -> bool:
-    return isinstance(error.orig, sqlite3.OperationalError) and (
-        error.orig.sqlite_errorcode & 0xFF
-    ) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-class _Thread:
+class DatabaseThread:
     """One thread with one connection, opened on first use."""
 
     def __init__(self, connect: Callable[[], Connection], name: str) -> None:
@@ -263,12 +208,26 @@ class _Thread:
         return await loop.run_in_executor(self._pool, self._run, work)
 
     def _run(self, work: Work[T]) -> T:
+        limit = time.monotonic() + BUSY_LIMIT_S
+        while True:
+            connection = self._opened()
+            try:
+                return work(connection)
+            except NothingKept as exc:
+                if time.monotonic() > limit:
+                    raise Unavailable(f"the database does not answer: {exc.__cause__}") from exc
+            finally:
+                # What has broken is not used again: the next one who asks opens another.
+                if connection.invalidated:
+                    self._shut()
+
+    def _opened(self) -> Connection:
         if self._connection is None:
             try:
                 self._connection = self._connect()
             except OperationalError as exc:
                 raise Unavailable(f"the database cannot be opened: {exc.orig}") from exc
-        return work(self._connection)
+        return self._connection
 
     async def close(self) -> None:
         loop = asyncio.get_running_loop()

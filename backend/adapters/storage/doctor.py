@@ -1,33 +1,49 @@
 """What the doctor reads, from the SQLite file, opened so that nothing can be written to it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Select, create_engine, func, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    create_engine,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
+from backend.adapters.database_place import Place, place_at
+from backend.adapters.storage.accounts import owner_may_act
 from backend.adapters.storage.doctor_more import MORE_LOOKS, MORE_QUERIES
 from backend.adapters.storage.doctor_rules import LOOKS, QUERIES, stream
+from backend.adapters.storage.doctor_values import FOLDER
+from backend.adapters.storage.rows import timetable
+from backend.adapters.storage.schedules import IS_FREE
 from backend.adapters.storage.tables import (
     executions,
     graphs,
     node_executions,
     node_outputs,
-    notices,
     schedules,
     system_jobs,
+    users,
 )
+from backend.adapters.storage.tables_mail import mail_bounces, notices
+from backend.adapters.storage.value_files import FILES
 from backend.adapters.storage.why import SqlRunRows
 from backend.core.errors import NotFound, Unavailable
-from backend.core.ids import ExecutionId, ScheduleId
-from backend.core.records import NoticeStatus
+from backend.core.ids import ExecutionId
+from backend.core.notice_verdicts import MAX_BOUNCES
+from backend.core.records import NoticeStatus, Timetable
 from backend.core.status import FINAL, Status
-from backend.ports.doctor import Broken, Rule, ScheduleRow
+from backend.ports.doctor import Broken, FailedNotices, Rule
 from backend.ports.why import RunRows
 
 _E: Final = executions.c
@@ -35,7 +51,10 @@ _N: Final = node_executions.c
 _G: Final = graphs.c
 _S: Final = schedules.c
 _M: Final = notices.c
-_SCHEDULES: Final = select(_S.id, _S.cron, _S.timezone, _S.next_us, _S.paused_because)
+_J: Final = system_jobs.c
+_SCHEDULES: Final = select(
+    _S.id, _S.cron, _S.timezone, _S.rules, _S.created_us, _S.next_us, _S.paused_because
+)
 _UNENDED: Final = tuple(status.value for status in Status if status not in FINAL)
 _QUEUED: Final = Status.QUEUED.value
 _RUNNING: Final = Status.RUNNING.value
@@ -46,37 +65,48 @@ _NAMED: Final = 3
 
 
 @contextmanager
-def examine(path: Path) -> Iterator["SqlRecords"]:
+def examine(where: Place | Path) -> Iterator["SqlRecords"]:
     """
-    Open the SQLite file at *path* to look at it; nothing can be written.
+    Open the database at *where* to look at it; nothing can be written.
 
     Raises:
         NotFound: If there is no such file.
         Unavailable: If it is no database that can be read, now or later in the `with`.
     """
-    with reading(path) as connection:
+    with reading(where) as connection:
         yield SqlRecords(connection)
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Connection]:
+def reading(where: Place | Path) -> Iterator[Connection]:
     """Give a connection that only reads; see `examine`."""
-    if not path.is_file():
-        raise NotFound(f"There is no database at {path}: no server has been started on it yet.")
-    engine = create_engine(
-        f"sqlite:///file:{quote(str(path.absolute()))}?mode=ro&uri=true",
+    place = place_at(where)
+    engine = _engine_for(place)
+    try:
+        with engine.connect() as connection:
+            if place.url:
+                connection.info[FOLDER] = place.path.parent / FILES
+            yield connection
+    except DatabaseError as exc:
+        raise Unavailable(f"The database {place} cannot be read: {exc.orig}.") from exc
+    finally:
+        engine.dispose()
+
+
+def _engine_for(place: Place) -> Engine:
+    if place.url:
+        from backend.adapters.storage.postgres import reading_engine  # noqa: PLC0415 - see dialects.py
+
+        return reading_engine(place.url)
+    if not place.path.is_file():
+        raise NotFound(f"There is no database at {place}: no server has been started on it yet.")
+    return create_engine(
+        f"sqlite:///file:{quote(str(place.path.absolute()))}?mode=ro&uri=true",
         poolclass=NullPool,
         # Each statement is a snapshot of its own: a long one would keep the WAL from shrinking.
         isolation_level="AUTOCOMMIT",
         connect_args={"timeout": _BUSY_S},
     )
-    try:
-        with engine.connect() as connection:
-            yield connection
-    except DatabaseError as exc:
-        raise Unavailable(f"The database {path} cannot be read: {exc.orig}.") from exc
-    finally:
-        engine.dispose()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +119,14 @@ class LastJob:
     result: str
 
 
-def last_jobs(path: Path) -> list[LastJob]:
+def last_jobs(where: Place | Path) -> list[LastJob]:
     """Return the last time of each job; raises as `examine` does."""
-    with reading(path) as connection:
-        found = connection.execute(select(system_jobs).order_by(system_jobs.c.name)).all()
+    with reading(where) as connection:
+        found = connection.execute(
+            select(_J.name, _J.started_us, _J.ended_us, _J.result)
+            .where(_J.ended_us > 0)  # one that was never run is only due
+            .order_by(_J.name)
+        ).all()
     return [LastJob(**row._mapping) for row in found]  # noqa: SLF001 -- its public name
 
 
@@ -118,15 +152,18 @@ class SqlRecords:
                 said = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's public name for it
                 yield Broken(row=name.format(**said), detail=detail.format(**said))
 
-    def schedules(self) -> Iterator[ScheduleRow]:
-        for row in stream(self._connection, _SCHEDULES):
-            yield ScheduleRow(
-                id=ScheduleId(row.id),
-                cron=row.cron,
-                timezone=row.timezone,
-                next_us=row.next_us,
-                is_paused=row.paused_because is not None,
-            )
+    def late_schedules(self, *, before_us: int) -> Iterator[Timetable]:
+        late = _SCHEDULES.where(_S.next_us < before_us, owner_may_act(_S.user_id), IS_FREE)
+        return self._timetables(late)
+
+    def schedules(self) -> Iterator[Timetable]:
+        return self._timetables(_SCHEDULES)
+
+    def _timetables(self, query: Select[Any]) -> Iterator[Timetable]:
+        for row in stream(self._connection, query):
+            # Rules that cannot be read are found where all columns of JSON are looked at.
+            with suppress(TypeError, ValueError):
+                yield timetable(row)
 
     def still_runs(self, *, before_us: int, limit: int) -> list[ExecutionId]:
         found = self._connection.execute(
@@ -140,6 +177,21 @@ class SqlRecords:
     def overdue_notices(self, *, before_us: int) -> int:
         overdue = (_M.status == NoticeStatus.QUEUED.value, _M.next_us < before_us)
         return int(self._one(select(func.count()).select_from(notices).where(*overdue)) or 0)
+
+    def failed_notices(self) -> FailedNotices:
+        failed = _M.status == literal_column("'FAILED'")
+        count = int(self._one(select(func.count()).select_from(notices).where(failed)) or 0)
+        newest = select(_M.error).where(failed).order_by(_M.created_us.desc()).limit(1)
+        refusing = (
+            select(func.count())
+            .select_from(users.join(mail_bounces, mail_bounces.c.address == users.c.email))
+            .where(mail_bounces.c["count"] >= MAX_BOUNCES)
+        )
+        return FailedNotices(
+            count=count,
+            error=str(self._one(newest) or "") if count else "",
+            addresses=int(self._one(refusing) or 0),
+        )
 
     def _one(self, query: Select[Any]) -> Any:
         return self._connection.execute(query).scalar()

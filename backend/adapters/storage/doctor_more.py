@@ -19,6 +19,9 @@ from backend.adapters.storage.tables import (
     schedule_fires,
     schedules,
 )
+from backend.adapters.storage.tables_budgets import budget_waits
+from backend.adapters.storage.tables_chat import chat_messages, chats
+from backend.adapters.storage.tables_node_steps import node_steps
 from backend.core import json
 from backend.core.records import HoldKind
 from backend.core.reviews import ReviewStatus
@@ -31,6 +34,10 @@ _R: Final = reviews.c
 _A: Final = approved_nodes.c
 _F: Final = schedule_fires.c
 _H: Final = holds.c
+_T: Final = node_steps.c
+_C: Final = chats.c
+_CM: Final = chat_messages.c
+_W: Final = budget_waits.c
 _FINAL: Final = tuple(sorted(status.value for status in FINAL))
 _REVIEW: Final = Status.REVIEW.value
 _WAITING: Final = ReviewStatus.WAITING.value
@@ -77,13 +84,18 @@ _OPEN_QUESTIONS: Final = (
     .where(_R.status == _WAITING, _E.status.in_(_FINAL))
 )
 _NOT_ASKED: Final = select(_E.id).where(
-    _E.status == _REVIEW, ~exists().where(_R.run_id == _E.id, _R.status == _WAITING)
+    _E.status == _REVIEW,
+    ~exists().where(_R.run_id == _E.id, _R.status == _WAITING),
+    ~exists().where(_W.run_id == _E.id),
 )
 _NO_QUESTION: Final = (
     select(_N.run_id, _N.ordinal)
     .join(executions, _E.id == _N.run_id)
     .where(
-        _N.status == _REVIEW, _E.status.not_in(_FINAL), ~exists().where(_R.node_exec_id == _N.id)
+        _N.status == _REVIEW,
+        _E.status == _REVIEW,  # else it may have waited for a budget that has room again
+        ~exists().where(_R.node_exec_id == _N.id),
+        ~exists().where(_W.run_id == _N.run_id, _W.node_exec_id == _N.id),
     )
 )
 _LONE_QUESTIONS: Final = select(_R.node_exec_id, _R.run_id).where(
@@ -102,6 +114,28 @@ _LONE_HOLDS: Final = select(_H.kind, _H.id).where(
         and_(_H.kind == HoldKind.RUN.value, ~exists().where(_E.id == _H.id)),
         and_(_H.kind == HoldKind.GRAPH.value, ~exists().where(graphs.c.id == _H.id)),
     )
+)
+
+_LONE_WAITS: Final = select(_W.run_id, _W.node_exec_id).where(
+    ~exists().where(_E.id == _W.run_id), ~on_its_way_out(_W.run_id)
+)
+_LONE_STEPS: Final = (
+    select(_T.run_id, _T.node_exec_id, func.count().label("steps"))
+    .where(~exists().where(_N.run_id == _T.run_id, _N.id == _T.node_exec_id))
+    .where(~on_its_way_out(_T.run_id))
+    .group_by(_T.run_id, _T.node_exec_id)
+)
+
+_LONE_MESSAGES: Final = (
+    select(_CM.chat_id, func.count().label("messages"))
+    .where(~exists().where(_C.id == _CM.chat_id))
+    .group_by(_CM.chat_id)
+)
+_COUNTED: Final = (
+    select(func.coalesce(func.max(_CM.number) + 1, 0)).where(_CM.chat_id == _C.id).scalar_subquery()
+)
+_MISCOUNTED: Final = select(_C.id, _C.messages, _COUNTED.label("found")).where(
+    _C.messages != _COUNTED
 )
 
 #: See doctor_rules.QUERIES.
@@ -138,31 +172,60 @@ MORE_QUERIES: Final[Mapping[Rule, tuple[tuple[Select[Any], str, str], ...]]] = {
     Rule.FIRES: (
         (_LONE_FIRES, "schedule {schedule_id}", "it is not there, but {fires} fires are"),
     ),
+    Rule.STEPS: (
+        (
+            _LONE_STEPS,
+            "node execution {node_exec_id} of run {run_id}",
+            "it is not there, but {steps} steps of it are",
+        ),
+    ),
+    Rule.BUDGETS: (
+        (_LONE_WAITS, "wait of node execution {node_exec_id}", "run {run_id} is not there"),
+    ),
+    Rule.CHATS: (
+        (_LONE_MESSAGES, "session {chat_id}", "it is not there, but {messages} messages of it are"),
+        (_MISCOUNTED, "session {id}", "it counts {messages} messages, and there are {found}"),
+    ),
     Rule.HOLDS: ((_LONE_HOLDS, "pause of {kind} {id}", "it is not there"),),
 }
 
 #: Columns that hold JSON, and what names a row of their tables.
 _JSON: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("executions", "id", ("inputs", "credential_inputs", "masks", "skipped")),
-    ("schedules", "id", ("inputs", "credentials")),
+    ("schedules", "id", ("inputs", "credentials", "rules")),
     ("presets", "id", ("inputs", "credentials")),
     ("webhooks", "id", ("events", "config")),
     ("library_agents", "id", ("settings",)),
     ("users", "id", ("preferences",)),
     ("notices", "id", ("data",)),
     ("key_values", "key", ("value",)),
+    ("node_steps", "run_id", ("result",)),
+    ("chat_messages", "chat_id", ("body",)),
 )
 
 
 def _unreadable_json(connection: Connection) -> Iterator[Broken]:
     for table, key, columns in _JSON:
         for column in columns:
-            query = (
-                f"SELECT {key} FROM {table}"  # noqa: S608 - names of ours
-                f" WHERE {column} IS NOT NULL AND NOT json_valid(ltrim({column}, '{packed.MARK}'))"
-            )
-            for row in connection.execute(text(query)):
-                yield Broken(row=f"{table} {row[0]}", detail=f"{column} is no JSON")
+            for name in _no_json(connection, table, key, column):
+                yield Broken(row=f"{table} {name}", detail=f"{column} is no JSON")
+
+
+def _no_json(connection: Connection, table: str, key: str, column: str) -> Iterator[Any]:
+    if connection.dialect.name == "sqlite":
+        query = (
+            f"SELECT {key} FROM {table}"  # noqa: S608 - names of ours
+            f" WHERE {column} IS NOT NULL AND NOT json_valid(ltrim({column}, '{packed.MARK}'))"
+        )
+        yield from connection.execute(text(query)).scalars()
+        return
+    # PostgreSQL cannot be asked before its version 16.
+    every = text(f"SELECT {key}, {column} FROM {table} WHERE {column} IS NOT NULL")  # noqa: S608
+    for name, value in connection.execute(every, execution_options={"yield_per": 500}):
+        try:
+            json.loads(value.lstrip(packed.MARK))
+        except json.NotJson:
+            yield name
 
 
 def _graph_bodies(connection: Connection) -> Iterator[Broken]:
@@ -199,6 +262,8 @@ def _tables(connection: Connection) -> Iterator[Broken]:
 
 
 def _whole(connection: Connection) -> Iterator[Broken]:
+    if connection.dialect.name != "sqlite":
+        return  # PostgreSQL has checksums of its own, where its operator wants them
     for found in connection.exec_driver_sql(f"PRAGMA integrity_check({_MOST_WRONG})").scalars():
         if found != "ok":
             yield Broken(row="database", detail=f"SQLite finds: {found}")

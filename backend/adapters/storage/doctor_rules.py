@@ -15,11 +15,11 @@ from backend.adapters.storage.tables import (
     library_agents,
     node_executions,
     node_outputs,
-    notices,
     presets,
     schedules,
     webhooks,
 )
+from backend.adapters.storage.tables_mail import notices
 from backend.core import json
 from backend.core.block import BlockType
 from backend.core.records import NoticeStatus
@@ -142,7 +142,7 @@ _NO_WEBHOOK: Final = select(_P.id, _P.webhook_id).where(
     _P.is_deleted.is_(False), _P.webhook_id.is_not(None), ~_WEBHOOK_OF
 )
 _NO_PRESET: Final = select(_W.id).where(
-    ~exists().where(_P.webhook_id == _W.id, _P.is_deleted.is_(False))
+    _W.state == "ready", ~exists().where(_P.webhook_id == _W.id, _P.is_deleted.is_(False))
 )
 _NOTICES: Final = select(_M.id, _M.status, _M.attempts, _M.sent_us).where(
     or_(

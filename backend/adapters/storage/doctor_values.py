@@ -8,6 +8,7 @@ from sqlalchemy import Column, Connection, Select, literal, or_, select
 
 from backend.adapters.storage import packed
 from backend.adapters.storage.tables import executions, node_executions, node_outputs, reviews
+from backend.adapters.storage.tables_node_steps import node_steps
 from backend.adapters.storage.value_files import FILES, ValueFiles
 from backend.core import json
 from backend.core.errors import ValueLost
@@ -18,6 +19,9 @@ _E: Final = executions.c
 _N: Final = node_executions.c
 _O: Final = node_outputs.c
 _R: Final = reviews.c
+_T: Final = node_steps.c
+#: Under which name a connection knows where values lie, if its database is no file.
+FOLDER: Final = "agpt_values"
 _FINAL: Final = tuple(status.value for status in FINAL)
 _AT_ONCE: Final = 100
 
@@ -33,6 +37,7 @@ _NAMING: Final = (
     _naming(_N.run_id, _N.ordinal, _N.received, _N.input, _N.outputs),
     _naming(_O.run_id, _O.ordinal, _O["items"]),
     _naming(_R.run_id, literal(None), _R.payload),
+    _naming(_T.run_id, literal(None), _T.result),
 )
 
 
@@ -93,7 +98,9 @@ def _is_swept(connection: Connection, root: str) -> bool:
 
 
 def _folder(connection: Connection) -> Path:
-    """Return the folder of values: that beside the file of this database."""
+    """Return the folder of values: that beside the file of this database, or that it was given."""
+    if FOLDER in connection.info:
+        return Path(connection.info[FOLDER])
     # The first is the database itself; there may be one for what is temporary.
     files = [row.file for row in connection.exec_driver_sql("PRAGMA database_list")]
     return Path(files[0]).parent / FILES

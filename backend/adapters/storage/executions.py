@@ -12,7 +12,7 @@ from sqlalchemy import (
     update,
 )
 
-from backend.adapters.storage import rows, stops
+from backend.adapters.storage import model_answers, rows, stops
 from backend.adapters.storage.tables import (
     executions,
     is_unfinished,
@@ -20,6 +20,7 @@ from backend.adapters.storage.tables import (
     node_outputs,
 )
 from backend.adapters.storage.values import Reader
+from backend.core.alone import HIDDEN
 from backend.core.ids import ExecutionId, GraphId, UserId
 from backend.core.records import ExecutionRecord, NodeRecord
 
@@ -102,7 +103,12 @@ def outputs_of(connection: Connection, reader: Reader, run_id: ExecutionId) -> d
 
 _NEWEST: Final = (
     select(executions)
-    .where(_E.user_id == bindparam("user"), _E.is_deleted.is_(False), _E.parent_id.is_(None))
+    .where(
+        _E.user_id == bindparam("user"),
+        _E.is_deleted.is_(False),
+        _E.parent_id.is_(None),
+        _E.graph_id.not_in(HIDDEN),
+    )
     .order_by(_E.created_us.desc(), _E.id.desc())
     .limit(bindparam("most"))
 )
@@ -225,7 +231,10 @@ def hide(connection: Connection, user_id: UserId, run_id: ExecutionId, now_us: i
         .where(_E.id == run_id, _E.user_id == user_id, _E.is_deleted.is_(False))
         .values(is_deleted=True)
     )
-    return result.rowcount > 0
+    if not result.rowcount:
+        return False
+    model_answers.forget(connection, user_id, run_id)
+    return True
 
 
 def stuck(

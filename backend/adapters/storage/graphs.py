@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from backend.adapters.storage import holds, presets, rows
 from backend.adapters.storage.tables import graphs, library_agents, schedules
+from backend.adapters.storage.tables_alerts import agent_alerts
 from backend.core import json
 from backend.core.errors import NotFound
 from backend.core.graph import Graph
@@ -165,7 +166,7 @@ def remove(connection: Connection, user_id: UserId, graph_id: GraphId) -> int:
         delete(graphs).where(_G.id == graph_id, _G.user_id == user_id)
     ).rowcount
     if gone:
-        for table in (library_agents, schedules):
+        for table in (library_agents, schedules, agent_alerts):
             connection.execute(
                 delete(table).where(table.c.user_id == user_id, table.c.graph_id == graph_id)
             )

@@ -63,7 +63,7 @@ _UPDATE_RUN: Final = Prepared(
     _run_update(), "status", "attempt", "owner", "revision", "updated_us", "started_us", "ended_us",
     "stats", "run", "expected", "read_at",
 )  # fmt: skip
-_ANY_REVISION: Final = 2**62
+_ANY_REVISION: Final = 2**31 - 1
 _CUT_SHORT: Final = (Status.FAILED.value, Status.TERMINATED.value)
 #: A run whose graph is gone cannot be read node by node: what was open ends with it all the same.
 _CLOSE_NODES: Final = Prepared(

@@ -130,7 +130,9 @@ def new_row(run: NewExecution, staging: Staging, *, limited: bool = False) -> Ne
         run.created_us,
         staging.inputs(root, run.inputs) if limited else staging.text(root, run.inputs),
         rows.optional_json(run.credential_inputs),
-        staging.optional(root, run.masks),
+        staging.inputs(root, run.masks)
+        if limited and run.masks
+        else staging.optional(root, run.masks),
         rows.optional_json(run.skipped),
     )
 

@@ -50,6 +50,9 @@ class SqlOAuth:
     async def revoke(self, hash_: str, *, now_us: int) -> bool:
         return await self._database.write(lambda c: oauth_tokens.revoke(c, hash_, now_us))
 
+    async def forget(self, *, now_us: int) -> int:
+        return await self._database.write(lambda c: oauth_tokens.forget(c, now_us), incidental=True)
+
     async def revoke_family(self, family: str, *, now_us: int) -> int:
         return await self._database.write(lambda c: oauth_tokens.revoke_family(c, family, now_us))
 

@@ -114,14 +114,19 @@ def _add(connection: Connection, tokens: Sequence[OAuthToken]) -> None:
         )
 
 
-def _forget(connection: Connection, table: Table, now_us: int) -> None:
+def forget(connection: Connection, now_us: int) -> int:
+    """Delete codes and tokens that were over long ago, some at once; return how many."""
+    return sum(_forget(connection, table, now_us, 500) for table in (oauth_codes, oauth_tokens))
+
+
+def _forget(connection: Connection, table: Table, now_us: int, at_once: int = _AT_ONCE) -> int:
     over = (
         select(table.c.hash)
         .where(table.c.expires_us < now_us - _KEPT_US)
         .order_by(table.c.expires_us)
-        .limit(_AT_ONCE)
+        .limit(at_once)
     )
-    connection.execute(delete(table).where(table.c.hash.in_(over)))
+    return connection.execute(delete(table).where(table.c.hash.in_(over))).rowcount
 
 
 def _record(row: Row[Any]) -> OAuthToken:

@@ -3,14 +3,14 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, case, func, select, update
+from sqlalchemy import Connection, Row, Select, case, delete, func, select, update
 
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.tables import users
-from backend.adapters.storage.tables_mail import mail_limits
+from backend.adapters.storage.tables_mail import mail_bounces, mail_limits
 from backend.core import json
-from backend.core.errors import Conflict, NotFound
+from backend.core.errors import NotFound
 from backend.core.ids import UserId
 from backend.core.preferences import (
     DEFAULT_DAILY_LIMIT,
@@ -21,6 +21,7 @@ from backend.core.preferences import (
 
 _U: Final = users.c
 _M: Final = mail_limits.c
+_B: Final = mail_bounces.c
 
 
 class SqlPreferences:
@@ -40,6 +41,17 @@ class SqlPreferences:
     async def note_letter(self, user_id: UserId, *, now_us: int) -> None:
         await self._database.write(lambda c: count_letter(c, user_id, now_us))
 
+    async def note_bounce(self, address: str, *, error: str, now_us: int) -> None:
+        await self._database.write(lambda c: count_bounce(c, address, error, now_us))
+
+    async def refusing(self, *, bounces: int) -> int:
+        query = (
+            select(func.count())
+            .select_from(users.join(mail_bounces, _B.address == _U.email))
+            .where(_B["count"] >= bounces)
+        )
+        return await self._database.read(lambda c: int(c.execute(query).scalar() or 0))
+
 
 class SqlUserPreferences:
     """See backend.ports.preferences.UserPreferences."""
@@ -56,8 +68,19 @@ class SqlUserPreferences:
 
 
 def _query() -> Select[Any]:
-    return select(_U.id, _U.email, _U.preferences, _M.daily_limit, _M.day, _M.sent).outerjoin(
-        mail_limits, _M.user_id == _U.id
+    return (
+        select(
+            _U.id,
+            _U.email,
+            _U.preferences,
+            _M.daily_limit,
+            _M.day,
+            _M.sent,
+            _B["count"].label("bounces"),
+            _B.error.label("bounce"),
+        )
+        .outerjoin(mail_limits, _M.user_id == _U.id)
+        .outerjoin(mail_bounces, _B.address == _U.email)
     )
 
 
@@ -68,6 +91,8 @@ def _record(row: Row[Any], now_us: int) -> Preferences:
         said=json.loads(row.preferences),
         daily_limit=DEFAULT_DAILY_LIMIT if row.daily_limit is None else row.daily_limit,
         sent_today=row.sent if row.day == day_of(now_us) else 0,
+        bounces=row.bounces or 0,
+        bounce=row.bounce or "",
     )
 
 
@@ -87,9 +112,6 @@ def change(
     values: dict[str, Any] = {"updated_us": now_us}
     if changes.said:
         values["preferences"] = json.text({**before.said, **changes.said})
-    if changes.email is not None and changes.email != before.email:
-        _require_free(connection, user_id, changes.email)
-        values["email"] = changes.email
     connection.execute(update(users).where(_U.id == user_id).values(values))
     if changes.daily_limit is not None:
         limit = {"daily_limit": changes.daily_limit}
@@ -103,14 +125,6 @@ def change(
     return after
 
 
-def _require_free(connection: Connection, user_id: UserId, email: str) -> None:
-    taken = connection.execute(
-        select(_U.id).where(func.lower(_U.email) == email.lower(), _U.id != user_id)
-    ).first()
-    if taken is not None:
-        raise Conflict("this address is another account's")
-
-
 def count_letter(connection: Connection, user_id: UserId, now_us: int) -> None:
     """Count a letter of today."""
     day = day_of(now_us)
@@ -120,5 +134,20 @@ def count_letter(connection: Connection, user_id: UserId, now_us: int) -> None:
         .on_conflict_do_update(
             index_elements=["user_id"],
             set_={"day": day, "sent": case((_M.day == day, _M.sent + 1), else_=1)},
+        )
+    )
+    # Who takes a letter has not refused all of them.
+    address = select(_U.email).where(_U.id == user_id).scalar_subquery()
+    connection.execute(delete(mail_bounces).where(_B.address == address))
+
+
+def count_bounce(connection: Connection, address: str, error: str, now_us: int) -> None:
+    """Count a letter that an address refused for good."""
+    values = {"last_us": now_us, "error": error}
+    connection.execute(
+        insert_on(connection, mail_bounces)
+        .values(address=address, count=1, **values)
+        .on_conflict_do_update(
+            index_elements=["address"], set_={"count": _B["count"] + 1, **values}
         )
     )

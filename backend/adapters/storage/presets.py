@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from backend.adapters.storage import webhooks
+from backend.adapters.storage import watches, webhooks
 from backend.adapters.storage.tables import graphs, presets
 from backend.core import json
 from backend.core.errors import NotFound
 from backend.core.ids import GraphId, PresetId, UserId, WebhookId
-from backend.core.records import PresetChanges, PresetRecord, WebhookRecord
+from backend.core.records import PresetChanges, PresetRecord, WebhookRecord, WebhookState
+from backend.core.watches import WATCHED
 
 _P: Final = presets.c
 
@@ -52,12 +53,15 @@ def _require_graph(connection: Connection, user_id: UserId, preset: PresetRecord
 
 def _require_webhook(connection: Connection, user_id: UserId, preset: PresetRecord) -> None:
     if preset.webhook is not None:
-        webhooks.add(connection, user_id, preset.webhook)
-        return
+        webhooks.add(connection, user_id, _ready(preset.webhook))
     wanted = preset.webhook_id
     # Another user's would show its secret here, and start this preset as that user.
     if wanted is not None and webhooks.get(connection, user_id, wanted) is None:
         raise NotFound(f"Webhook #{wanted} not found.")
+
+
+def _ready(webhook: WebhookRecord) -> WebhookRecord:
+    return replace(webhook, state=WebhookState.READY)
 
 
 def get(connection: Connection, user_id: UserId, preset_id: PresetId) -> PresetRecord | None:
@@ -99,21 +103,30 @@ def change(
         raise NotFound(f"Preset #{preset_id} not found.")
     values = _values(changes)
     if changes.webhook is not None:
-        webhooks.add(connection, user_id, changes.webhook)
+        webhooks.add(connection, user_id, _ready(changes.webhook))
+        if webhooks.get(connection, user_id, changes.webhook.id) is None:
+            raise NotFound(f"Webhook #{changes.webhook.id} not found.")
         values["webhook_id"] = changes.webhook.id
+    elif changes.detach:
+        values["webhook_id"] = None
     if changes.webhook_config is not None and before.webhook_id is not None:
         webhooks.configure(
             connection,
             user_id,
             before.webhook_id,
             changes.webhook_config,
-            changes.webhook_secret,
+            changes.webhook_sealed,
+            changes.webhook_credentials_id,
         )
     connection.execute(
         update(presets)
         .where(_P.id == preset_id, _P.user_id == user_id)
         .values(**values, updated_us=now_us)
     )
+    if before.webhook is not None and before.webhook.provider in WATCHED:
+        watches.begin_again(connection, before.webhook.id, now_us)
+    if "webhook_id" in values and before.webhook_id is not None:
+        webhooks.prune(connection, user_id)
     after = get(connection, user_id, preset_id)
     assert after is not None
     return after
@@ -175,6 +188,8 @@ def _with_webhook(connection: Connection, preset: PresetRecord) -> PresetRecord:
     if preset.webhook_id is None:
         return preset
     webhook = webhooks.get(connection, preset.user_id, preset.webhook_id)
+    if webhook is not None and webhook.provider in WATCHED:
+        webhook = replace(webhook, standing=watches.standing(connection, webhook.id))
     return replace(preset, webhook=webhook)
 
 

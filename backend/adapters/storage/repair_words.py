@@ -189,13 +189,16 @@ STEPS: Final[Mapping[Rule, tuple[AnyStep, ...]]] = {
         Step(
             "UPDATE node_executions SET status = 'QUEUED' WHERE status = 'REVIEW'"
             " AND NOT EXISTS (SELECT 1 FROM reviews WHERE node_exec_id = node_executions.id)"
+            " AND NOT EXISTS (SELECT 1 FROM budget_waits w WHERE w.run_id = node_executions.run_id"
+            " AND w.node_exec_id = node_executions.id)"
             f" AND NOT {_ENDED}",
             "{n} node executions will ask again",
         ),
         Step(
             "UPDATE executions SET status = 'QUEUED', revision = revision + 1, updated_us = :now"
             " WHERE status = 'REVIEW' AND NOT EXISTS (SELECT 1 FROM reviews WHERE"
-            " run_id = executions.id AND status = 'WAITING')",
+            " run_id = executions.id AND status = 'WAITING')"
+            " AND NOT EXISTS (SELECT 1 FROM budget_waits WHERE run_id = executions.id)",
             "{n} runs that waited for nobody go on",
         ),
     ),
@@ -253,6 +256,35 @@ STEPS: Final[Mapping[Rule, tuple[AnyStep, ...]]] = {
             "{n} pauses of what is gone were set aside",
         ),
     ),
+    Rule.BUDGETS: (
+        Aside(
+            "budget_waits",
+            _NO_RUN.format(table="budget_waits"),
+            "{n} waits of runs that are gone were set aside",
+        ),
+    ),
+    Rule.CHATS: (
+        Aside(
+            "chat_messages",
+            "NOT EXISTS (SELECT 1 FROM chats WHERE id = chat_id)",
+            "{n} messages of sessions that are gone were set aside",
+        ),
+        Step(
+            "UPDATE chats SET messages = (SELECT coalesce(max(number) + 1, 0) FROM chat_messages"
+            " WHERE chat_id = id) WHERE messages <> (SELECT coalesce(max(number) + 1, 0)"
+            " FROM chat_messages WHERE chat_id = id)",
+            "{n} sessions count their messages again",
+        ),
+    ),
+    Rule.STEPS: (
+        Aside(
+            "node_steps",
+            "NOT EXISTS (SELECT 1 FROM node_executions n WHERE n.run_id = node_steps.run_id"
+            " AND n.id = node_exec_id)"
+            " AND run_id NOT IN (SELECT run_id FROM deleted_runs)",
+            "{n} steps of node executions that are gone were set aside",
+        ),
+    ),
     Rule.PRESET_WEBHOOK: (
         Step(
             "UPDATE presets SET webhook_id = NULL WHERE webhook_id IS NOT NULL AND NOT is_deleted"
@@ -268,7 +300,7 @@ STEPS: Final[Mapping[Rule, tuple[AnyStep, ...]]] = {
     ),
     Rule.NOTICES: (
         Step(
-            "UPDATE notices SET status = 'FAILED', error = 'its status could not be read',"
+            "UPDATE notices SET status = 'DROPPED', error = 'its status could not be read',"
             " sent_us = NULL WHERE status NOT IN ('QUEUED', 'SENT', 'FAILED', 'DROPPED')",
             "{n} notices whose status could not be read will not be sent",
         ),

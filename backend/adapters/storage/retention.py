@@ -18,7 +18,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from backend.adapters.storage import holds, reviews
+from backend.adapters.storage import holds, model_answers, reviews, usage
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.tables import (
@@ -28,9 +28,12 @@ from backend.adapters.storage.tables import (
     is_unfinished,
     node_executions,
     node_outputs,
-    notices,
     schedule_fires,
 )
+from backend.adapters.storage.tables_deliveries import deliveries
+from backend.adapters.storage.tables_mail import notices
+from backend.adapters.storage.tables_node_steps import node_steps
+from backend.adapters.storage.tables_notices import notice_inbox, notice_sends
 from backend.core.ids import ExecutionId, GraphId, UserId
 from backend.core.records import HoldKind
 from backend.core.status import FINAL, Status
@@ -40,6 +43,8 @@ _E: Final = executions.c
 _N: Final = node_executions.c
 _M: Final = notices.c
 _F: Final = schedule_fires.c
+_Q: Final = notice_sends.c
+_I: Final = notice_inbox.c
 _FINAL: Final = tuple(sorted(status.value for status in FINAL))
 _PARENT: Final = executions.alias("parent")
 #: When retention came to an older database, which kept everything until then.
@@ -120,11 +125,29 @@ def _some_of(table: Table) -> Delete:
 
 _SOME_OUTPUTS: Final = _some_of(node_outputs)
 _SOME_NODES: Final = _some_of(node_executions)
+_SOME_STEPS: Final = _some_of(node_steps)
 _SOME_NOTICES: Final = delete(notices).where(
     _M.id.in_(
         select(_M.id)
         .where(text("status <> 'QUEUED'"), _M.created_us < bindparam("before"))
         .order_by(_M.created_us)
+        .limit(bindparam("most"))
+    )
+)
+#: Read or not, waiting or not: what is so old is no news, and no message is tried for so long.
+_SOME_SENDS: Final = delete(notice_sends).where(
+    tuple_(_Q.notice_id, _Q.channel_id).in_(
+        select(_Q.notice_id, _Q.channel_id)
+        .where(_Q.created_us < bindparam("before"))
+        .order_by(_Q.created_us)
+        .limit(bindparam("most"))
+    )
+)
+_SOME_ENTRIES: Final = delete(notice_inbox).where(
+    _I.id.in_(
+        select(_I.id)
+        .where(_I.created_us < bindparam("before"))
+        .order_by(_I.created_us)
         .limit(bindparam("most"))
     )
 )
@@ -168,11 +191,25 @@ class SqlRetention:
 
     async def delete_notices(self, before_us: int, *, limit: int) -> int:
         wanted = {"before": before_us, "most": limit}
-        return await self._database.write(lambda c: c.execute(_SOME_NOTICES, wanted).rowcount)
+
+        def work(connection: Connection) -> int:
+            parts = (_SOME_NOTICES, _SOME_SENDS, _SOME_ENTRIES)
+            return sum(connection.execute(part, wanted).rowcount for part in parts)
+
+        return await self._database.write(work)
 
     async def delete_fires(self, before_us: int, *, limit: int) -> int:
         wanted = {"before": before_us, "most": limit}
         return await self._database.write(lambda c: c.execute(_SOME_FIRES, wanted).rowcount)
+
+    async def delete_answers(self, now_us: int, *, limit: int) -> int:
+        return await self._database.write(lambda c: model_answers.expire(c, now_us, limit))
+
+    async def fold_usage(self, before: str, *, limit: int) -> int:
+        return await self._database.write(lambda c: usage.fold(c, before, limit))
+
+    async def delete_usage(self, before: str, *, limit: int) -> int:
+        return await self._database.write(lambda c: usage.expire(c, before, limit))
 
     async def give_back(self, *, pages: int) -> int:
         return await self._database.write(lambda c: give_back(c, pages))
@@ -262,7 +299,7 @@ def clear(connection: Connection, rows: int) -> int:
         return 0
     ended_below = connection.execute(_ENDED_BELOW, {"ids": ids, "most": rows})
     gone = _take_out(connection, [ExecutionId(row.id) for row in ended_below])
-    for query in (_SOME_OUTPUTS, _SOME_NODES):
+    for query in (_SOME_OUTPUTS, _SOME_STEPS, _SOME_NODES, model_answers.OF_RUNS):
         if gone < rows:
             gone += connection.execute(query, {"ids": ids, "most": rows - gone}).rowcount
     if gone >= rows:
@@ -293,8 +330,10 @@ def _pragma(connection: Connection, name: str) -> int:
 
 
 def kept(connection: Connection, ids: Collection[ExecutionId]) -> set[ExecutionId]:
-    """Return those of *ids* that are unfinished, or not deleted."""
+    """Return those of *ids* that are unfinished, or not deleted; bodies of deliveries lie there too."""
     found = connection.execute(
-        select(_E.id).where(_E.id.in_(ids), or_(_E.is_deleted.is_(False), is_unfinished))
+        select(_E.id)
+        .where(_E.id.in_(ids), or_(_E.is_deleted.is_(False), is_unfinished))
+        .union_all(select(deliveries.c.id).where(deliveries.c.id.in_(ids)))
     )
     return {row.id for row in found}

@@ -9,13 +9,16 @@ from backend.adapters.storage import packed
 from backend.adapters.storage.database import Prepared
 from backend.adapters.storage.dialects import insert_for, insert_on
 from backend.adapters.storage.tables import approved_nodes, executions, reviews
+from backend.adapters.storage.tables_budgets import budget_waits, budgets
 from backend.adapters.storage.values import Reader, Staging
+from backend.core.budgets import BudgetScope
 from backend.core.errors import BadRequest, Conflict, NotFound
 from backend.core.ids import ExecutionId, GraphId, NodeExecutionId, NodeId, UserId
 from backend.core.reviews import Answer, Decision, Decisions, ReviewRecord, ReviewStatus, same
 from backend.core.status import Status
 
 _R: Final = reviews.c
+_W: Final = budget_waits.c
 _COLUMNS: Final = (
     "node_exec_id",
     "node_id",
@@ -94,7 +97,16 @@ def decided(connection: Connection, reader: Reader, run_id: ExecutionId) -> Deci
     nodes = connection.execute(
         select(approved_nodes.c.node_id).where(approved_nodes.c.run_id == run_id)
     )
-    return Decisions(by_execution=answers, approved_nodes=frozenset(row.node_id for row in nodes))
+    open_ones = select(_R.node_exec_id).where(
+        _R.run_id == run_id, _R.status == ReviewStatus.WAITING.value
+    )
+    waits = select(_W.node_exec_id).where(_W.run_id == run_id)
+    still = [*connection.execute(open_ones), *connection.execute(waits)]
+    return Decisions(
+        by_execution=answers,
+        approved_nodes=frozenset(row.node_id for row in nodes),
+        open=frozenset(row.node_exec_id for row in still),
+    )
 
 
 def waiting(
@@ -226,7 +238,8 @@ def release(connection: Connection, run_id: ExecutionId, now_us: int) -> bool:
     open_ones = connection.execute(
         select(_R.node_exec_id).where(_R.run_id == run_id, _R.status == ReviewStatus.WAITING.value)
     ).first()
-    if open_ones is not None:
+    waits = connection.execute(select(_W.run_id).where(_W.run_id == run_id).limit(1)).first()
+    if open_ones is not None or waits is not None:
         return False
     result = connection.execute(
         update(executions)
@@ -258,8 +271,11 @@ def reject_open(
 
 
 def delete_of(connection: Connection, run_ids: Sequence[ExecutionId]) -> None:
-    """Delete all questions and answers of runs."""
+    """Delete all questions and answers of runs, and their budgets."""
     connection.execute(delete(reviews).where(_R.run_id.in_(run_ids)))
+    connection.execute(delete(budget_waits).where(_W.run_id.in_(run_ids)))
+    of_runs = (budgets.c.scope == BudgetScope.RUN.value, budgets.c.scope_id.in_(run_ids))
+    connection.execute(delete(budgets).where(*of_runs))
     connection.execute(delete(approved_nodes).where(approved_nodes.c.run_id.in_(run_ids)))
 
 

@@ -1,6 +1,7 @@
 """Rows to records and back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row
@@ -8,6 +9,7 @@ from sqlalchemy import Row
 from backend.adapters.storage.values import Reader
 from backend.core import json
 from backend.core.execution import RunStats
+from backend.core.fire_times import FireRules
 from backend.core.graph import Graph, Link, Node
 from backend.core.ids import (
     BlockId,
@@ -19,13 +21,16 @@ from backend.core.ids import (
     ScheduleId,
     UserId,
 )
+from backend.core.node_steps import NO_USE
 from backend.core.records import (
     ExecutionRecord,
     MissedPolicy,
     NodeRecord,
     NoticeRecord,
     NoticeStatus,
+    OverlapPolicy,
     ScheduleRecord,
+    Timetable,
     UserRecord,
 )
 from backend.core.status import Status
@@ -116,18 +121,19 @@ def graph_record(row: Row[Any]) -> Graph:
 
 def stats_text(stats: RunStats) -> str:
     """Return *stats* as JSON text."""
-    return json.text(
-        {
-            "cost": stats.cost,
-            "duration_s": stats.duration_s,
-            "cpu_s": stats.cpu_s,
-            "node_time_s": stats.node_time_s,
-            "node_cpu_s": stats.node_cpu_s,
-            "node_count": stats.node_count,
-            "node_error_count": stats.node_error_count,
-            "error": stats.error,
-        }
-    )
+    values: dict[str, Any] = {
+        "cost": stats.cost,
+        "duration_s": stats.duration_s,
+        "cpu_s": stats.cpu_s,
+        "node_time_s": stats.node_time_s,
+        "node_cpu_s": stats.node_cpu_s,
+        "node_count": stats.node_count,
+        "node_error_count": stats.node_error_count,
+        "error": stats.error,
+    }
+    if stats.models is not NO_USE:
+        values["models"] = asdict(stats.models)
+    return json.text(values)
 
 
 def execution_record(
@@ -151,7 +157,7 @@ def execution_record(
         stop_us=row.stop_us,
         attempt=row.attempt,
         revision=row.revision,
-        stats=RunStats(**json.loads(row.stats)) if row.stats else None,
+        stats=RunStats.of(json.loads(row.stats)) if row.stats else None,
         is_shared=bool(row.is_shared),
         share_token=row.share_token,
         outputs=outputs,
@@ -217,12 +223,29 @@ def schedule_record(row: Row[Any]) -> ScheduleRecord:
         agent_name=row.agent_name,
         cron=row.cron,
         timezone=row.timezone,
+        rules=FireRules(**json.loads(row.rules)),
         inputs=json.loads(row.inputs),
         credentials=json.loads(row.credentials),
         missed=MissedPolicy(row.missed),
+        overlap=OverlapPolicy(row.overlap),
         created_us=row.created_us,
         next_us=row.next_us,
         last_us=row.last_us,
+        last_run_id=None if row.last_run_id is None else ExecutionId(row.last_run_id),
+        paused_because=row.paused_because,
+        revision=row.revision,
+    )
+
+
+def timetable(row: Row[Any]) -> Timetable:
+    """Return when the schedule of *row* fires."""
+    return Timetable(
+        id=ScheduleId(row.id),
+        cron=row.cron,
+        timezone=row.timezone,
+        rules=FireRules(**json.loads(row.rules)),
+        created_us=row.created_us,
+        next_us=row.next_us,
         paused_because=row.paused_because,
     )
 
@@ -240,4 +263,6 @@ def notice_record(row: Row[Any]) -> NoticeRecord:
         next_us=row.next_us,
         error=row.error,
         sent_us=row.sent_us,
+        cause=row.cause,
+        letter=row.letter,
     )

@@ -1,39 +1,81 @@
 """Schedules and their fires."""
 
-from typing import Final
+from dataclasses import asdict
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, insert, or_, select, update
 
-from backend.adapters.storage import new_runs, rows
+from backend.adapters.storage import new_runs, notices, rows
+from backend.adapters.storage.accounts import owner_may_act
 from backend.adapters.storage.dialects import insert_on
-from backend.adapters.storage.tables import schedule_fires, schedules
+from backend.adapters.storage.tables import executions, schedule_fires, schedules
 from backend.adapters.storage.values import Reader
 from backend.core import json
-from backend.core.ids import GraphId, ScheduleId, UserId
-from backend.core.records import NewExecution, ScheduleRecord
+from backend.core.ids import ExecutionId, GraphId, ScheduleId, UserId
+from backend.core.notices import About, schedule_paused
+from backend.core.records import NewExecution, OverlapPolicy, ScheduleRecord
+from backend.core.status import FINAL, Status
 
 _S: Final = schedules.c
+_E: Final = executions.c
+#: A schedule that queues is not due while its last run goes on.
+IS_FREE: Final = or_(
+    _S.overlap != OverlapPolicy.QUEUE.value,
+    ~exists().where(_E.id == _S.last_run_id, _E.status.not_in([status.value for status in FINAL])),
+)
 
 
 def add(connection: Connection, schedule: ScheduleRecord) -> None:
     """Save a schedule."""
     connection.execute(
         insert(schedules).values(
+            **_changeable(schedule),
             id=schedule.id,
             user_id=schedule.user_id,
             graph_id=schedule.graph_id,
-            graph_version=schedule.graph_version,
-            name=schedule.name,
             agent_name=schedule.agent_name,
-            cron=schedule.cron,
-            timezone=schedule.timezone,
-            inputs=json.text(schedule.inputs),
-            credentials=json.text(schedule.credentials),
-            missed=schedule.missed.value,
             created_us=schedule.created_us,
-            next_us=schedule.next_us,
         )
     )
+
+
+def change(connection: Connection, user_id: UserId, schedule: ScheduleRecord) -> bool:
+    """Save what an owner may change; see UserSchedules.change_schedule."""
+    changed = connection.execute(
+        update(schedules)
+        .where(_S.user_id == user_id, *_unchanged(schedule))
+        .values(**_changeable(schedule), revision=_S.revision + 1)
+    )
+    return changed.rowcount > 0
+
+
+def _changeable(schedule: ScheduleRecord) -> dict[str, Any]:
+    rules = {name: value for name, value in asdict(schedule.rules).items() if value}
+    return {
+        "graph_version": schedule.graph_version,
+        "name": schedule.name,
+        "cron": schedule.cron,
+        "timezone": schedule.timezone,
+        "inputs": json.text(schedule.inputs),
+        "credentials": json.text(schedule.credentials),
+        "missed": schedule.missed.value,
+        "overlap": schedule.overlap.value,
+        "rules": json.text(rules),
+        "next_us": schedule.next_us,
+        "paused_because": schedule.paused_because,
+    }
+
+
+def _unchanged(schedule: ScheduleRecord) -> tuple[ColumnElement[bool], ...]:
+    return (_S.id == schedule.id, _S.revision == schedule.revision)
+
+
+def one(connection: Connection, user_id: UserId, schedule_id: ScheduleId) -> ScheduleRecord | None:
+    """Return a user's schedule."""
+    row = connection.execute(
+        select(schedules).where(_S.id == schedule_id, _S.user_id == user_id)
+    ).first()
+    return None if row is None else rows.schedule_record(row)
 
 
 def mine(connection: Connection, user_id: UserId, graph_id: GraphId | None) -> list[ScheduleRecord]:
@@ -62,14 +104,22 @@ def remove(connection: Connection, user_id: UserId, schedule_id: ScheduleId) -> 
 def due(connection: Connection, now_us: int, limit: int) -> list[ScheduleRecord]:
     """Return schedules that must fire, earliest first."""
     found = connection.execute(
-        select(schedules).where(_S.next_us <= now_us).order_by(_S.next_us).limit(limit)
+        select(schedules)
+        .where(_S.next_us <= now_us, owner_may_act(_S.user_id), IS_FREE)
+        .order_by(_S.next_us)
+        .limit(limit)
     )
     return [rows.schedule_record(row) for row in found]
 
 
 def next_fire(connection: Connection) -> int | None:
     """Return the earliest next fire."""
-    found = connection.execute(select(func.min(_S.next_us))).scalar()
+    found = connection.execute(
+        select(_S.next_us)
+        .where(_S.next_us.is_not(None), owner_may_act(_S.user_id), IS_FREE)
+        .order_by(_S.next_us)
+        .limit(1)
+    ).scalar()
     return None if found is None else int(found)
 
 
@@ -83,7 +133,9 @@ def fire(
     reader: Reader,
 ) -> bool:
     """Take the fire at *fire_us* with the *row* of its run; see SystemStorage.fire."""
-    here = connection.execute(select(_S.id).where(_S.id == schedule.id)).first()
+    here = connection.execute(
+        select(_S.id).where(*_unchanged(schedule), _S.paused_because.is_(None))
+    ).first()
     if here is None:
         return False
     taken = connection.execute(
@@ -93,9 +145,10 @@ def fire(
     )
     if not taken.rowcount:
         return False
-    connection.execute(
-        update(schedules).where(_S.id == schedule.id).values(next_us=next_us, last_us=fire_us)
-    )
+    moved: dict[str, Any] = {"next_us": next_us, "last_us": fire_us}
+    if run is not None:
+        moved["last_run_id"] = run.id
+    connection.execute(update(schedules).where(_S.id == schedule.id).values(moved))
     # Only the newest fires guard against a second one; older ones are history of the runs.
     connection.execute(
         delete(schedule_fires).where(
@@ -112,8 +165,43 @@ def fire(
 _KEEP_FIRES_US: Final = 30 * 24 * 3600 * 1_000_000
 
 
-def pause(connection: Connection, schedule_id: ScheduleId, reason: str) -> None:
-    """Stop firing, and say why."""
-    connection.execute(
-        update(schedules).where(_S.id == schedule_id).values(next_us=None, paused_because=reason)
-    )
+#: What an owner does about a pause.
+_REMEDY: Final = (
+    "mend the agent, or `agpt schedule change {id}`; then `agpt schedule resume {id}`, which looks"
+    " again"
+)
+
+
+def pause(connection: Connection, schedule: ScheduleRecord, reason: str, now_us: int) -> bool:
+    """Stop firing, and tell the owner why; see SystemSchedules.pause_schedule."""
+    paused = connection.execute(
+        update(schedules)
+        .where(*_unchanged(schedule), _S.paused_because.is_(None))
+        .values(next_us=None, paused_because=reason)
+    ).rowcount
+    if paused:
+        about = About(
+            user_id=schedule.user_id,
+            agent_name=schedule.agent_name,
+            graph_id=schedule.graph_id,
+            now_us=now_us,
+        )
+        told = schedule_paused(
+            about,
+            # Resuming is a change: the next pause is of another revision.
+            key=f"{schedule.id}:{schedule.revision}",
+            schedule_id=schedule.id,
+            schedule_name=schedule.name,
+            reason=reason,
+            remedy=_REMEDY.format(id=schedule.id),
+        )
+        notices.add(connection, [told])
+    return paused > 0
+
+
+def run_end(connection: Connection, run_id: ExecutionId) -> int | None:
+    """Return when a run ended; see SystemSchedules.run_end."""
+    row = connection.execute(select(_E.status, _E.ended_us).where(_E.id == run_id)).first()
+    if row is None:
+        return 0
+    return row.ended_us if Status(row.status) in FINAL else None

@@ -48,6 +48,17 @@ def stop_children(connection: Connection, parents: Sequence[ExecutionId], now_us
             _note_stop(connection, waiting, now_us)
 
 
+def stop_all_of(connection: Connection, user_id: UserId, now_us: int) -> None:
+    """Note that all runs of a user must stop, those that wait for people too."""
+    paused = select(_E.id).where(_E.user_id == user_id, _E.status == _PAUSED)
+    go_on_to_stop(connection, [ExecutionId(row.id) for row in connection.execute(paused)], now_us)
+    connection.execute(
+        update(executions)
+        .where(_E.user_id == user_id, _E.status.in_(_UNFINISHED), _E.stop_us.is_(None))
+        .values(stop_us=now_us)
+    )
+
+
 def go_on_to_stop(
     connection: Connection, ids: Sequence[ExecutionId], now_us: int, *, asked: bool = False
 ) -> None:

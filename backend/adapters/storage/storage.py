@@ -1,42 +1,46 @@
 """The storage port on one `Database`; each method is one function in one transaction."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
-from sqlalchemy import Connection
+from sqlalchemy import select
 
 from backend.adapters.storage import (
     executions,
     holds,
     journal,
     new_runs,
-    notices,
+    node_steps,
+    packed,
     presets,
+    reservations,
     retention,
     reviews,
     schedules,
     stops,
     unfinished,
     users,
+    webhooks,
 )
 from backend.adapters.storage.database import Database
-from backend.adapters.storage.dialects import insert_on
-from backend.adapters.storage.tables import system_jobs
+from backend.adapters.storage.sqlite import SqliteDatabase
+from backend.adapters.storage.tables_budgets import budget_reservations, budget_waits
 from backend.adapters.storage.user_storage import SqlUserStorage
 from backend.adapters.storage.value_files import FILES, ValueFiles
 from backend.adapters.storage.values import Values
 from backend.core.execution import NodeExecution
 from backend.core.graph import Graph
-from backend.core.ids import ExecutionId, GraphId, ScheduleId, UserId, WebhookId
+from backend.core.ids import ExecutionId, GraphId, UserId, WebhookId
+from backend.core.node_steps import CallMade, ModelUse, PlannedCall, StepBegun, StepPlace
 from backend.core.plan import NodePlan
 from backend.core.records import (
     ExecutionRecord,
     Hold,
     HoldKind,
     NewExecution,
-    NoticeRecord,
-    NoticeStatus,
     PresetRecord,
     ScheduleRecord,
     UserRecord,
@@ -52,6 +56,7 @@ _MEGABYTE: Final = 1024 * 1024
 def open_storage(
     path: Path | str,
     *,
+    url: str = "",
     synchronous: str = "FULL",
     inline_bytes: int = 256 * _KILOBYTE,
     value_bytes: int = 16 * _MEGABYTE,
@@ -60,6 +65,8 @@ def open_storage(
     Return the storage in the SQLite file at *path*, which must have its tables already.
 
     Args:
+        url: Of a database of PostgreSQL, which is taken instead; *path* then only says beside what
+            the files of runs lie.
         synchronous: SQLite's setting; FULL survives a power cut, NORMAL may lose the last commits,
             OFF is for what nobody will look at again.
         inline_bytes: A value whose JSON text is longer goes to a file of its run.
@@ -67,7 +74,16 @@ def open_storage(
     """
     files = ValueFiles(Path(path).parent / FILES, durable=synchronous != "OFF")
     values = Values(files, inline_bytes=inline_bytes, value_bytes=value_bytes)
-    return SqlStorage(Database(path, synchronous=synchronous), values)
+    return SqlStorage(open_rows(path, url=url, synchronous=synchronous), values)
+
+
+def open_rows(path: Path | str, *, url: str = "", synchronous: str = "FULL") -> Database:
+    """Return the database at *url*, of PostgreSQL; without one, that in the file at *path*."""
+    if not url:
+        return SqliteDatabase(path, synchronous=synchronous)
+    from backend.adapters.storage.postgres import PostgresDatabase  # noqa: PLC0415 - see dialects.py
+
+    return PostgresDatabase(url)
 
 
 class SqlStorage:
@@ -151,6 +167,55 @@ class SqlStorage:
         self.values.forget(rows.ended)
         return refused
 
+    async def begin_step(
+        self,
+        place: StepPlace,
+        key: str,
+        *,
+        repeatable: bool,
+        now_us: int,
+        call: PlannedCall | None = None,
+    ) -> StepBegun:
+        row, begun = await self.database.write_grouped(
+            lambda c: node_steps.begin(
+                c, place, key, repeatable=repeatable, now_us=now_us, call=call
+            )
+        )
+        if row is None:
+            return begun
+        reader, text = self.values.strict(), row.result
+        # A large one is read from its file: nobody else may wait for that.
+        is_large = packed.is_packed(text)
+        result = await asyncio.to_thread(reader.loaded, text) if is_large else reader.loaded(text)
+        return replace(begun, result=result)
+
+    async def finish_step(
+        self, place: StepPlace, key: str, *, result: Any, now_us: int, call: CallMade | None = None
+    ) -> ModelUse:
+        staging = self.values.staging()
+        text = staging.text(place.root_id, result, packed.whole)
+        await self.values.write(staging)
+        return await self.database.write_grouped(
+            lambda c: node_steps.finish(c, place, key, result=text, now_us=now_us, call=call)
+        )
+
+    async def give_up_call(self, place: StepPlace, key: str, *, is_known: bool) -> None:
+        await self.database.write_grouped(
+            lambda c: node_steps.give_up(c, place, key, is_known=is_known)
+        )
+
+    async def settle_dead_calls(self) -> int:
+        reserved = select(budget_reservations.c.run_id).limit(1)
+        if await self.database.read(lambda c: c.execute(reserved).first()) is None:
+            return 0
+        return await self.database.write(lambda c: reservations.settle_in_full(c, None))
+
+    async def free_budget_waits(self, *, now_us: int) -> tuple[list[ExecutionId], int]:
+        waits = select(budget_waits.c.run_id).limit(1)
+        if await self.database.read(lambda c: c.execute(waits).first()) is None:
+            return [], 0
+        return await self.database.write(lambda c: reservations.free(c, now_us))
+
     # Everybody's part.
 
     async def submit(self, run: NewExecution) -> ExecutionRecord:
@@ -159,6 +224,13 @@ class SqlStorage:
         await self.values.write(staging)
         reader = self.values.shown()
         return await self.database.write_grouped(lambda c: new_runs.submit(c, run, row, reader))
+
+    async def submit_alone(self, run: NewExecution) -> ExecutionRecord:
+        staging = self.values.staging()
+        row = new_runs.new_row(run, staging, limited=True)
+        await self.values.write(staging)
+        await self.database.write_grouped(lambda c: new_runs.add_missing(c, [row]))
+        return new_runs.as_record(run)
 
     async def user_exists(self, user_id: UserId) -> bool:
         return await self.database.read(lambda c: users.get(c, user_id) is not None)
@@ -183,33 +255,34 @@ class SqlStorage:
         staging, reader = self.values.staging(), self.values.shown()
         row = None if run is None else new_runs.new_row(run, staging)
         await self.values.write(staging)
-        return await self.database.write(
+        return await self.database.write_grouped(
             lambda c: schedules.fire(c, schedule, fire_us, next_us, run, row, reader)
         )
 
-    async def pause_schedule(self, schedule_id: ScheduleId, *, reason: str) -> None:
-        await self.database.write(lambda c: schedules.pause(c, schedule_id, reason))
+    async def run_end(self, run_id: ExecutionId) -> int | None:
+        return await self.database.read(lambda c: schedules.run_end(c, run_id))
+
+    async def pause_schedule(self, schedule: ScheduleRecord, *, reason: str, now_us: int) -> bool:
+        return await self.database.write(lambda c: schedules.pause(c, schedule, reason, now_us))
+
+    async def webhooks_due(self, *, now_us: int, limit: int) -> list[WebhookRecord]:
+        return await self.database.read(lambda c: webhooks.due(c, now_us, limit))
+
+    async def put_off_webhook(self, webhook_id: WebhookId, *, due_us: int) -> None:
+        await self.database.write(
+            lambda c: webhooks.put_off(c, webhook_id, due_us), incidental=True
+        )
+
+    async def forget_webhook(self, webhook_id: WebhookId) -> None:
+        await self.database.write(lambda c: webhooks.forget(c, webhook_id), incidental=True)
+
+    async def webhook_at(self, webhook_id: WebhookId) -> WebhookRecord | None:
+        return await self.database.read(lambda c: webhooks.of_anybody(c, webhook_id))
 
     async def triggered_by(
         self, webhook_id: WebhookId
     ) -> tuple[WebhookRecord, Sequence[PresetRecord]] | None:
         return await self.database.read(lambda c: presets.triggered_by(c, webhook_id))
-
-    async def queued_notices(self, *, now_us: int, limit: int) -> list[NoticeRecord]:
-        return await self.database.read(lambda c: notices.queued(c, now_us, limit))
-
-    async def mark_notices(
-        self,
-        ids: Sequence[str],
-        *,
-        status: NoticeStatus,
-        at_us: int,
-        error: str | None = None,
-        next_us: int = 0,
-    ) -> None:
-        await self.database.write(
-            lambda c: notices.mark(c, ids, status=status, at_us=at_us, error=error, next_us=next_us)
-        )
 
     async def runs_kept(self, ids: Collection[ExecutionId]) -> set[ExecutionId]:
         return await self.database.read(lambda c: retention.kept(c, ids))
@@ -218,18 +291,6 @@ class SqlStorage:
         return await self.database.read(
             lambda c: executions.stuck(c, self.values.brief(), before_us, limit)
         )
-
-    async def note_job(self, name: str, *, started_us: int, ended_us: int, result: str) -> None:
-        values = {"name": name, "started_us": started_us, "ended_us": ended_us, "result": result}
-
-        def save(connection: Connection) -> None:
-            connection.execute(
-                insert_on(connection, system_jobs)
-                .values(values)
-                .on_conflict_do_update(index_elements=["name"], set_=values)
-            )
-
-        await self.database.write(save)
 
     async def ping(self) -> None:
         await self.database.read(lambda c: c.exec_driver_sql("SELECT 1").scalar())

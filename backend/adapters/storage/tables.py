@@ -4,7 +4,7 @@ JSON is text: it is written once and read whole, and nobody queries inside it. T
 microseconds since the epoch.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -21,6 +21,12 @@ from sqlalchemy import (
 )
 
 metadata: Final = MetaData()
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """Return what makes an index one of the rows of *condition* alone."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
 
 users: Final = Table(
     "users",
@@ -126,38 +132,21 @@ executions: Final = Table(
         sqlite_where=text("is_deleted IS 0"),
         postgresql_where=text("is_deleted IS false"),
     ),
-    Index(
-        "executions_by_parent",
-        "parent_id",
-        sqlite_where=text("parent_id IS NOT NULL"),
-        postgresql_where=text("parent_id IS NOT NULL"),
-    ),
+    Index("executions_by_parent", "parent_id", **_only("parent_id IS NOT NULL")),
     Index(
         "executions_by_share_token",
         "share_token",
         unique=True,
-        sqlite_where=text("share_token IS NOT NULL"),
-        postgresql_where=text("share_token IS NOT NULL"),
+        **_only("share_token IS NOT NULL"),
     ),
-    Index(
-        "executions_unfinished",
-        "created_us",
-        sqlite_where=text("status IN ('QUEUED', 'RUNNING')"),
-        postgresql_where=text("status IN ('QUEUED', 'RUNNING')"),
-    ),
+    Index("executions_unfinished", "created_us", **_only("status IN ('QUEUED', 'RUNNING')")),
     # Looked at each second: it must not matter how many runs wait for their turn.
     Index(
         "executions_to_stop",
         "stop_us",
-        sqlite_where=text("stop_us IS NOT NULL AND status IN ('QUEUED', 'RUNNING')"),
-        postgresql_where=text("stop_us IS NOT NULL AND status IN ('QUEUED', 'RUNNING')"),
+        **_only("stop_us IS NOT NULL AND status IN ('QUEUED', 'RUNNING')"),
     ),
-    Index(
-        "executions_by_end",
-        "ended_us",
-        sqlite_where=text("ended_us IS NOT NULL"),
-        postgresql_where=text("ended_us IS NOT NULL"),
-    ),
+    Index("executions_by_end", "ended_us", **_only("ended_us IS NOT NULL")),
 )
 
 #: Runs that the engine must pick up. In words, not as parameters: with parameters SQLite does not
@@ -232,6 +221,10 @@ schedules: Final = Table(
     Column("next_us", BigInteger),
     Column("last_us", BigInteger),
     Column("paused_because", Text),
+    Column("overlap", Text, nullable=False, server_default="allow"),
+    Column("rules", Text, nullable=False, server_default="{}"),
+    Column("last_run_id", Text),
+    Column("revision", Integer, nullable=False, server_default="0"),
     Index("schedules_by_user", "user_id", "created_us", "id"),
     Index("schedules_by_graph", "user_id", "graph_id", "created_us", "id"),
     Index("schedules_by_next", "next_us"),
@@ -247,34 +240,6 @@ schedule_fires: Final = Table(
     PrimaryKeyConstraint("schedule_id", "fire_us"),
     Index("schedule_fires_by_time", "fire_us"),
     sqlite_with_rowid=False,
-)
-
-notices: Final = Table(
-    "notices",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("user_id", Text, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("data", Text, nullable=False),
-    Column("created_us", BigInteger, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("next_us", BigInteger, nullable=False),
-    Column("error", Text),
-    Column("sent_us", BigInteger),
-    Index(
-        "notices_by_age",
-        "created_us",
-        sqlite_where=text("status <> 'QUEUED'"),
-        postgresql_where=text("status <> 'QUEUED'"),
-    ),
-    Index(
-        "notices_due",
-        "next_us",
-        "created_us",
-        sqlite_where=text("status = 'QUEUED'"),
-        postgresql_where=text("status = 'QUEUED'"),
-    ),
 )
 
 #: What agents remember between runs. Keys begin with their scope; no value is JSON's null.
@@ -344,10 +309,15 @@ webhooks: Final = Table(
     Column("resource", Text, nullable=False),
     Column("events", Text, nullable=False),
     Column("config", Text, nullable=False),
-    Column("secret", Text, nullable=False),
+    Column("secret", Text, nullable=False),  # sealed; in clear until the first start since
     Column("provider_webhook_id", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'ready'")),
+    Column("due_us", BigInteger, nullable=False, server_default=text("0")),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("refused", BigInteger, nullable=False, server_default=text("0")),
     Index("webhooks_by_user", "user_id"),
+    Index("webhooks_due", "due_us", **_only("state <> 'ready'")),
 )
 
 #: Graphs with inputs. What was deleted stays, so that runs of it can say of what they are.
@@ -378,6 +348,12 @@ system_jobs: Final = Table(
     Column("started_us", BigInteger, nullable=False),
     Column("ended_us", BigInteger, nullable=False),
     Column("result", Text, nullable=False),
+    Column("due_us", BigInteger, nullable=False, server_default=text("0")),
+    Column("requested_us", BigInteger),  # by an administrator
+    Column("held_until_us", BigInteger, nullable=False, server_default=text("0")),
+    Column("every_us", BigInteger, nullable=False, server_default=text("0")),
+    Column("alerted_us", BigInteger, nullable=False, server_default=text("0")),
+    Column("alerts", Integer, nullable=False, server_default=text("0")),  # told in a row
 )
 
 installation: Final = Table(

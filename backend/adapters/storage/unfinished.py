@@ -144,16 +144,26 @@ def load_nodes(
     found = list(
         connection.execute(select(node_executions).where(_N.run_id == run_id).order_by(_N.ordinal))
     )
-    # Outputs matter only for what goes on: what runs, what is not routed yet, and what a run hands
-    # to the run that started it.
+    # Outputs matter only for what goes on: what runs, what is not routed yet, what a run hands to
+    # the run that started it, and what tools gave to those who call them.
     open_rows = [
         row
         for row in found
         if row.saved_outputs
-        and (row.routed is not None or row.kind == "Output" or Status(row.status) not in FINAL)
+        and (
+            row.routed is not None
+            or row.kind == "Output"
+            or Status(row.status) not in FINAL
+            or _is_tool(plans, row.node_id)
+        )
     ]
     streamed = runs.streamed_outputs(connection, reader, run_id, open_rows)
     return [_node_execution(row, reader, plans, streamed.get(row.ordinal, [])) for row in found]
+
+
+def _is_tool(plans: Mapping[str, NodePlan], node_id: str) -> bool:
+    node = plans.get(node_id)
+    return node is not None and node.is_tool
 
 
 def _node_execution(
@@ -191,6 +201,7 @@ def _is_past(row: Any, node: NodePlan) -> bool:
         and row.routed is None
         and row.kind != BlockType.OUTPUT.value
         and not node.static
+        and not node.is_tool  # whoever has called it asks again
         and row.input is not None
         and any(text and packed.is_packed(text) for text in (row.input, row.outputs))
     )

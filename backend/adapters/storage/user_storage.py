@@ -20,7 +20,15 @@ from backend.adapters.storage.database import Database
 from backend.adapters.storage.values import Values
 from backend.core import json
 from backend.core.graph import Graph
-from backend.core.ids import ExecutionId, GraphId, PresetId, ScheduleId, UserId, WebhookId
+from backend.core.ids import (
+    CredentialsId,
+    ExecutionId,
+    GraphId,
+    PresetId,
+    ScheduleId,
+    UserId,
+    WebhookId,
+)
 from backend.core.records import (
     ExecutionRecord,
     NodeRecord,
@@ -29,6 +37,7 @@ from backend.core.records import (
     ScheduleRecord,
     UserRecord,
     WebhookRecord,
+    WebhookUse,
 )
 from backend.core.reviews import Answer, ReviewRecord
 
@@ -211,6 +220,14 @@ class SqlUserStorage:
     async def schedules(self, graph_id: GraphId | None = None) -> list[ScheduleRecord]:
         return await self._database.read(lambda c: schedules.mine(c, self.user_id, graph_id))
 
+    async def schedule(self, schedule_id: ScheduleId) -> ScheduleRecord | None:
+        return await self._database.read(lambda c: schedules.one(c, self.user_id, schedule_id))
+
+    async def change_schedule(self, schedule: ScheduleRecord) -> bool:
+        return await self._database.write(
+            lambda c: schedules.change(c, self.user_id, schedule), about=schedule.id
+        )
+
     async def delete_schedule(self, schedule_id: ScheduleId) -> bool:
         return await self._database.write(lambda c: schedules.remove(c, self.user_id, schedule_id))
 
@@ -241,3 +258,16 @@ class SqlUserStorage:
 
     async def webhook(self, webhook_id: WebhookId) -> WebhookRecord | None:
         return await self._database.read(lambda c: webhooks.get(c, self.user_id, webhook_id))
+
+    async def webhooks(self, *, limit: int) -> list[WebhookUse]:
+        return await self._database.read(lambda c: webhooks.mine(c, self.user_id, limit))
+
+    async def webhooks_with(self, credentials_id: CredentialsId) -> list[WebhookRecord]:
+        return await self._database.read(
+            lambda c: webhooks.of_credentials(c, self.user_id, credentials_id)
+        )
+
+    async def add_webhook(self, webhook: WebhookRecord) -> None:
+        await self._database.write(
+            lambda c: webhooks.add(c, self.user_id, webhook), incidental=True
+        )

@@ -7,14 +7,19 @@ import sqlite3
 from pathlib import Path
 
 from backend.adapters.storage import (
+    alerts,
+    deliveries,
     engine,
     executions,
     holds,
+    jobs,
+    notice_sends,
     notices,
     schedules,
     stops,
     unfinished,
     users,
+    watches,
 )
 from backend.adapters.storage.migrate import create
 from backend.adapters.storage.value_files import ValueFiles
@@ -33,7 +38,15 @@ def warm() -> None:
         holds.listed(connection)
         schedules.due(connection, 0, 1)
         schedules.next_fire(connection)
-        notices.queued(connection, 0, 1)
+        notices.due(connection, 0, 1)
+        notice_sends.unrouted(connection, 1)
+        deliveries.waiting(connection, 0, 1)
+        jobs.states(connection)
+        jobs.claim(connection, "", 0, 0)
+        jobs.blocks(connection, 0, 1)
+        jobs.agents(connection, 0, 0, 1)
+        alerts.look(connection, 0, 0, 1)
+        watches.next_us(connection)
         executions.stuck(connection, values.brief(), 0, 1)
 
 

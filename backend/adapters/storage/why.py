@@ -1,11 +1,12 @@
 """The rows that say why a run does not move. Functions over a connection that only reads."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, and_, case, func, or_, select
 
-from backend.adapters.storage import packed, unfinished
+from backend.adapters.storage import packed, reservations, unfinished
 from backend.adapters.storage.tables import executions, holds, node_executions, reviews
 from backend.core import json
 from backend.core.block import BlockType
@@ -51,7 +52,11 @@ class SqlRunRows:
             )
             .limit(limit)
         )
-        return [_open_node(row) for row in found]
+        nodes = [_open_node(row) for row in found]
+        waits = reservations.waits_of(self._connection, run_id)
+        if not waits:
+            return nodes
+        return [replace(node, budget=waits.get(node.id)) for node in nodes]
 
     def ran(self, run_id: ExecutionId) -> frozenset[str]:
         found = self._connection.execute(

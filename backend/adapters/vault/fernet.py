@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from cryptography.fernet import Fernet, MultiFernet
 
 _FINGERPRINT_DIGITS: Final = 12
+#: Of a token: its version, in Base64, and what the shortest has that `seal` makes.
+_SEALED_BEGIN: Final = "gAAAA"
+_SEALED_CHARACTERS: Final = 140
 
 
 def keys_in(text: str) -> list[str]:
@@ -71,6 +74,9 @@ class FernetVault:
             )
         value: JsonObject = plain["value"]
         return value
+
+    def is_sealed(self, text: str) -> bool:
+        return len(text) >= _SEALED_CHARACTERS and text.startswith(_SEALED_BEGIN)
 
     def is_newest(self, sealed: str) -> bool:
         from cryptography.fernet import InvalidToken  # noqa: PLC0415 - see above

@@ -32,6 +32,8 @@ from backend.ports.web import (
 if TYPE_CHECKING:
     import httpx2
 
+    from backend.adapters.mail.guarded import GuardedMail
+    from backend.adapters.mail.imap import GuardedMailboxes
     from backend.adapters.web.transport import GuardedTransport
 
 MAX_REDIRECTS: Final = 10
@@ -159,6 +161,36 @@ class GuardedWebClient:
                 self._gate, self._trust, tls=self._tls, max_connections=self._max_connections
             )
         return self._ready
+
+    async def library_client(
+        self, trusted_origins: Sequence[str] = (), *, max_bytes: int = WebLimits.max_bytes
+    ) -> "httpx2.AsyncClient":
+        """
+        Return an HTTP client for a library that needs one, as guarded as `send`. The caller closes it.
+
+        It follows no redirects, keeps no cookies beyond itself, and ends answers over *max_bytes*.
+        What it may reach beside the operator's list is in *trusted_origins*, as for `send`.
+        """
+        transport = await self.transport()
+        from backend.adapters.web.library import library_client  # noqa: PLC0415 -- heavy
+
+        return library_client(
+            transport, (self._trust, TrustList.of(trusted_origins)), max_bytes=max_bytes
+        )
+
+    def mail(self) -> "GuardedMail":
+        """Return the way out for mail: the same gate, the same list of the operator."""
+        from backend.adapters.mail.guarded import GuardedMail  # noqa: PLC0415 -- imports our gate
+
+        return GuardedMail(self._gate, self._trust, tls=self._tls)
+
+    def mailboxes(self) -> "GuardedMailboxes":
+        """Return the way to mailboxes: the same gate, the same list of the operator."""
+        from backend.adapters.mail.imap import (  # noqa: PLC0415 -- imports our gate
+            GuardedMailboxes,
+        )
+
+        return GuardedMailboxes(self._gate, self._trust, tls=self._tls)
 
     async def _follow(
         self, hop: Hop, limits: WebLimits, trust: TrustList, secret: Sequence[str]

@@ -40,4 +40,6 @@ async def list_blocks(request: Request) -> Response:
 async def execute_block(request: Request, block_id: str, body: dict[str, Any]) -> Response:
     """Run one block with the body as its input; return its outputs by pin."""
     blocks = context_of(request).blocks
-    return answer(await blocks.execute(user_of(request), BlockId(block_id), body))
+    # A key may run blocks; what its user has stored for other services is not lent to it.
+    outputs = await blocks.execute(user_of(request), BlockId(block_id), body, may_lend=False)
+    return answer(outputs)

@@ -78,9 +78,7 @@ def _guarded(permission: Permission) -> type[AuditedRoute]:
             handle = super().get_route_handler()
 
             async def handler(request: Request) -> Response:
-                access = await _let_in(request, permission)
-                request.scope["access"] = access
-                request.scope["caller"] = _caller(access)
+                await let_in(request, permission)
                 return await self.answered(request, handle)
 
             return handler
@@ -95,7 +93,14 @@ def _caller(access: Access) -> Caller:
     )
 
 
-async def _let_in(request: Request, permission: Permission) -> Access:
+async def let_in(request: Request, permission: Permission) -> Access:
+    """
+    Return who asks, known to what comes after by the request, too.
+
+    Raises:
+        HTTPException: 401 if nobody is known, 403 without *permission*.
+        TooManyRequests: If they ask too often.
+    """
     context = context_of(request)
     access = await context.doors.access.of(
         api_key=request.headers.get(_KEY_HEADER), token=_bearer(request)
@@ -106,6 +111,8 @@ async def _let_in(request: Request, permission: Permission) -> Access:
     context.doors.rates.keys.take(f"{access.by} {access.id} {access.user_id}")
     if permission not in access.scopes:
         raise HTTPException(403, f"This needs the permission {permission.value}.")
+    request.scope["access"] = access
+    request.scope["caller"] = _caller(access)
     return access
 
 

@@ -7,23 +7,29 @@ from fastapi import Body, HTTPException, Query, Request, Response
 from starlette.responses import HTMLResponse
 
 from backend.api.answers import answer
-from backend.api.auditing import Audited
+from backend.api.auditing import Audited, NotAudited
 from backend.api.context import caller_of, context_of
 from backend.api.routing import PREFIX, PublicRoute, Routes
 from backend.api.wire import preferences as wire
 from backend.core.errors import BadRequest
-from backend.core.preferences import PreferenceChanges
 from backend.services.audit import name_object
 
 _PREFERENCES: Final = f"{PREFIX}/auth/user/preferences"
 _UNSUBSCRIBE: Final = f"{PREFIX}/email/unsubscribe"
+_EMAIL: Final = f"{PREFIX}/auth/user/email"
+_CONFIRM: Final = f"{_EMAIL}/confirm"
 _TAGS: Final = ("v1", "auth")
 _PAGE: Final = """<!doctype html><meta charset="utf-8"><title>Mail notices</title>
 <p>Do you want no more notices by mail?</p>
 <form method="post" action="?token={token}"><button>Send me none</button></form>
 """
 
-Token = Annotated[str, Query()]
+_CONFIRM_PAGE: Final = """<!doctype html><meta charset="utf-8"><title>Mail address</title>
+<p>Is this to be the address of your account?</p>
+<form method="post" action="?token={token}"><button>Yes</button></form>
+"""
+
+Token = Annotated[str, Query(max_length=1_000)]
 
 
 def add_preference_routes(routes: Routes) -> None:
@@ -45,11 +51,28 @@ def add_preference_routes(routes: Routes) -> None:
     )
     routes.add(
         "POST",
-        f"{PREFIX}/auth/user/email",
+        _EMAIL,
         change_email,
         operation="postV1Update user email",
         tags=_TAGS,
+        audit=NotAudited("it sends letters; what the answer to one of them does is recorded"),
+    )
+    routes.add(
+        "POST",
+        _CONFIRM,
+        confirm_email,
+        operation="postV1Confirm user email",
+        tags=_TAGS,
+        route_class=PublicRoute,
         audit=Audited("change_email", "user"),
+    )
+    routes.add(
+        "GET",
+        _CONFIRM,
+        ask_to_confirm,
+        operation=None,
+        tags=_TAGS,
+        route_class=PublicRoute,
     )
     routes.add(
         "POST",
@@ -84,17 +107,36 @@ async def change_preferences(request: Request, body: wire.NotificationPreference
     context = context_of(request)
     user_id = await context.users.ensure(caller_of(request))
     name_object(user_id)
+    if body.email:
+        # First: an address that cannot be asked for changes nothing else either.
+        await context.addresses.ask(user_id, body.email)
     changed = await context.preferences.change(user_id, body.changes())
     return answer(wire.preference_form(changed, now_us=context.clock.now_us()))
 
 
 async def change_email(request: Request, email: Annotated[wire.Address, Body()]) -> Response:
-    """Change the address to which the caller's notices go; the body is a bare JSON text."""
+    """
+    Ask whether another address is the caller's, by a letter to it; the body is a bare JSON text.
+
+    The address that was asked for is answered, as the contract has it, and whether it counts.
+    """
     context = context_of(request)
     user_id = await context.users.ensure(caller_of(request))
-    name_object(user_id)
-    changed = await context.preferences.change(user_id, PreferenceChanges(email=email))
-    return answer({"email": changed.email})
+    changed = await context.addresses.ask(user_id, email)
+    status = "confirmed" if changed.is_confirmed else "unconfirmed"
+    return answer({"email": changed.email, "status": status})
+
+
+async def confirm_email(request: Request, token: Token) -> Response:
+    """Make the address to which the letter with this token went that of its account."""
+    account = await context_of(request).addresses.confirm(token)
+    name_object(account.id)
+    return answer({"email": account.email, "status": "confirmed"})
+
+
+async def ask_to_confirm(token: Token) -> Response:
+    """Ask whether it is meant: what looks at links before people do must change nothing."""
+    return HTMLResponse(_CONFIRM_PAGE.format(token=escape(token)))
 
 
 async def unsubscribe(request: Request, token: Token) -> Response:

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Final
 
+import structlog
 from fastapi import Query, Request, Response
 
 from backend.api.answers import answer
@@ -12,9 +13,13 @@ from backend.api.routing import PREFIX, Routes
 from backend.api.wire import presets as wire
 from backend.api.wire.credentials import meta_inputs
 from backend.api.wire.executions import pagination
+from backend.api.wire.webhooks import webhook_form
+from backend.core.errors import SecretUnreadable
 from backend.core.ids import ExecutionId, GraphId, PresetId
 from backend.core.records import PresetRecord
 from backend.services.presets import MAX_PAGE
+
+log = structlog.get_logger(__name__)
 
 _PRESETS: Final = f"{PREFIX}/library/presets"
 _ONE: Final = f"{_PRESETS}/{{preset_id}}"
@@ -103,7 +108,7 @@ async def list_presets(
     )
     return answer(
         {
-            "presets": [_form(context, preset) for preset in found],
+            "presets": [_listed(context, preset) for preset in found],
             "pagination": pagination(total=total, page=page, page_size=page_size),
         }
     )
@@ -174,6 +179,19 @@ async def execute_preset(
     return await start_run(request, preset.graph_id, preset.graph_version, asked)
 
 
+def _listed(context: Context, preset: PresetRecord) -> wire.Values:
+    """Return a preset for a list: a secret that does not open must not hide all the others."""
+    try:
+        return _form(context, preset)
+    except SecretUnreadable as exc:
+        log.warning("webhook_secret_unreadable", preset_id=preset.id, error=str(exc))
+        return wire.preset_form(preset, None)
+
+
 def _form(context: Context, preset: PresetRecord) -> wire.Values:
-    webhook = preset.webhook
-    return wire.preset_form(preset, context.webhooks.url_of(webhook) if webhook else None)
+    webhook, of = preset.webhook, context.webhooks
+    if webhook is None:
+        return wire.preset_form(preset, None)
+    return wire.preset_form(
+        preset, webhook_form(webhook, of.url_of(webhook), of.secret_of(webhook))
+    )

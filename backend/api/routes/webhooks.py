@@ -8,8 +8,9 @@ from backend.api.answers import answer
 from backend.api.auditing import RUNS, NotAudited
 from backend.api.context import caller_of, context_of
 from backend.api.routing import PREFIX, PublicRoute, Routes
+from backend.core.errors import TooLarge
 from backend.core.ids import WebhookId
-from backend.services.webhooks import Delivery
+from backend.services.delivery_keys import Delivery
 
 _TAGS: Final = ("v1", "integrations")
 
@@ -41,9 +42,14 @@ async def receive(request: Request, provider: str, webhook_id: str) -> Response:
     address = request.client.host if request.client else ""
     webhooks.admit(address)
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        webhooks.check_size(len(body))
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            webhooks.check_size(len(body))
+    except TooLarge as exc:
+        unread = Delivery(body=b"", headers=_headers_of(request), address=address)
+        webhooks.refuse_large(WebhookId(webhook_id), unread, exc)
+        raise
     # As it came: whatever a header calls it, it is JSON or nothing, and is signed as it came.
     delivery = Delivery(body=bytes(body), headers=_headers_of(request), address=address)
     return answer(await webhooks.receive(provider, WebhookId(webhook_id), delivery))

@@ -12,6 +12,7 @@ from backend.api.wire.credentials import CredentialsMetaInput, meta_inputs
 from backend.api.wire.times import iso, iso_or_none
 from backend.core.execution import RunStats
 from backend.core.json import Json
+from backend.core.node_steps import NO_USE
 from backend.core.records import ExecutionRecord, NodeRecord
 
 __all__ = [
@@ -47,7 +48,7 @@ def stats(value: RunStats | None) -> dict[str, Any] | None:
     """Return what a run used, by the names of the contract; seconds and US cents."""
     if value is None:
         return None
-    return {
+    found = {
         "cost": value.cost,
         "duration": value.duration_s,
         "duration_cpu_only": value.cpu_s,
@@ -60,6 +61,18 @@ def stats(value: RunStats | None) -> dict[str, Any] | None:
         "activity_status": None,
         "correctness_score": None,
     }
+    used = value.models
+    if used != NO_USE:
+        found |= {
+            "llm_call_count": used.calls,
+            "llm_retry_count": used.retries,
+            "llm_cached_count": used.cached_calls,
+            "llm_estimated_count": used.estimated_calls,
+            "input_token_count": used.input_tokens,
+            "output_token_count": used.output_tokens,
+            "model_cost_micro_usd": used.cost_micro_usd,
+        }
+    return found
 
 
 def graph_execution_meta(record: ExecutionRecord) -> dict[str, Any]:

@@ -51,7 +51,6 @@ class NotificationPreferenceDTO(BaseModel):
     def changes(self) -> PreferenceChanges:
         """Return it as a service takes it."""
         return PreferenceChanges(
-            email=self.email or None,
             # Refunds are told to whoever runs this; no account decides about them.
             said={kind: wanted for kind, wanted in self.preferences.items() if kind in KINDS},
             daily_limit=self.daily_limit,

@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend.api.wire.credentials import CredentialsMetaInput, meta_inputs
 from backend.api.wire.text import FilledName, Id, LongText, Version
 from backend.api.wire.times import iso
-from backend.api.wire.webhooks import webhook_form
 from backend.core.ids import GraphId, WebhookId
 from backend.core.records import PresetChanges, PresetRecord
 from backend.services.presets import NewPreset
@@ -102,9 +101,8 @@ class ExecutePresetBody(BaseModel):
     credential_inputs: Credentials = Field(default_factory=dict)
 
 
-def preset_form(preset: PresetRecord, webhook_url: str | None) -> Values:
-    """Return a preset whose webhook, if any, has this address: ``LibraryAgentPreset``."""
-    webhook = preset.webhook
+def preset_form(preset: PresetRecord, webhook: Values | None) -> Values:
+    """Return a preset with its webhook as `webhook_form` makes it: ``LibraryAgentPreset``."""
     return {
         "graph_id": preset.graph_id,
         "graph_version": preset.graph_version,
@@ -118,5 +116,5 @@ def preset_form(preset: PresetRecord, webhook_url: str | None) -> Values:
         "user_id": preset.user_id,
         "created_at": iso(preset.created_us),
         "updated_at": iso(preset.updated_us),
-        "webhook": webhook_form(webhook, webhook_url) if webhook and webhook_url else None,
+        "webhook": webhook,
     }

@@ -212,24 +212,6 @@ class TimezoneResponse(BaseModel):
     timezone: str
 
 
-class GraphExecutionJobInfo(BaseModel):
-    """A schedule."""
-
-    schedule_id: str | None = None
-    user_id: str
-    graph_id: str
-    graph_version: int
-    agent_name: str | None = None
-    cron: str
-    input_data: Values
-    input_credentials: Credentials = Field(default_factory=dict)
-    id: str
-    name: str
-    next_run_time: str
-    timezone: str = "UTC"
-    cron_description: str | None = None
-
-
 class PendingHumanReviewModel(BaseModel):
     """A question to a person."""
 
@@ -342,9 +324,6 @@ ANSWERS: dict[str, Any] = {
     "postV1Stop graph execution": GraphExecutionMeta | None,
     "getV1List graph executions": GraphExecutionsPaginated,
     "getV1List all executions": list[GraphExecutionMeta],
-    "postV1Create execution schedule": GraphExecutionJobInfo,
-    "getV1List execution schedules for a graph": list[GraphExecutionJobInfo],
-    "getV1List execution schedules for a user": list[GraphExecutionJobInfo],
     "deleteV1Delete execution schedule": Values,
     "patchV1Update graph settings": GraphSettings,
     "getV2Get pending reviews": list[PendingHumanReviewModel],

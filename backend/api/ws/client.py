@@ -113,6 +113,11 @@ class Client:
         self._enqueue(frame.text)
         watch.note(frame.run_id, frame.sequence)
 
+    def offer_text(self, text: str) -> None:
+        """Queue a frame that may be lost; it is, if half of the queue is full."""
+        if len(self._queue) * 2 < self.limits.queue_frames:
+            self._enqueue(text)
+
     def refresh(self, watch: Watch) -> None:
         """Have *watch* read from storage what it was not told, after what is queued now."""
         if watch.state is WatchState.READING:

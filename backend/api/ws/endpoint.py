@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from backend.api.ws.client import Client, Limits
 from backend.api.ws.hub import Hub
+from backend.api.ws.notices import NoticeBoard
 from backend.api.ws.origins import Origins
 from backend.api.ws.protocol import ABORT
 from backend.api.ws.session import Session
@@ -41,6 +42,7 @@ def create_ws_app(  # noqa: PLR0913 -- all that the wiring knows, by name
     metrics_open: bool = True,
     metrics: Callable[[], str] | None = None,
     limits: Limits | None = None,
+    notices: EventSubscriber | None = None,
     on_end: "Callable[[asyncio.Task[None]], None]" = _ignore,
 ) -> Starlette:
     """
@@ -58,12 +60,14 @@ def create_ws_app(  # noqa: PLR0913 -- all that the wiring knows, by name
         metrics_open: Whether `/metrics` answers without a token.
         metrics: What it answers besides.
         limits: What sockets may use.
+        notices: Where notices of users come from; read like *subscriber*.
         on_end: Called when what brings changes, or looks at tokens, has ended, however: no server
             says so by itself, and sockets would stay open without ever being told anything.
     """
     service = _Service(
         storage=storage,
-        hub=Hub(subscriber, limits or Limits()),
+        hub=(hub := Hub(subscriber, limits or Limits())),
+        board=None if notices is None else NoticeBoard(notices, hub),
         tokens=tokens,
         origins=Origins(allowed_origins),
         everybody=everybody,
@@ -84,11 +88,12 @@ def create_ws_app(  # noqa: PLR0913 -- all that the wiring knows, by name
 
 
 class _Service:
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what `create_ws_app` was given
         self,
         *,
         storage: Storage,
         hub: Hub,
+        board: NoticeBoard | None,
         tokens: Callable[[str], Awaitable[UserId]],
         origins: Origins,
         everybody: UserId | None,
@@ -98,6 +103,7 @@ class _Service:
     ) -> None:
         self._storage = storage
         self._hub = hub
+        self._board = board
         self._tokens = tokens
         self._origins = origins
         self._everybody = everybody
@@ -160,6 +166,8 @@ class _Service:
         client = self._client(websocket, user_id, token)
         self._hub.add(client)  # before the first wait: a storm of handshakes is counted too
         try:
+            if self._board is not None:
+                await self._board.begin(user_id)  # before it is open: none is missed after that
             await websocket.accept()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(client.pump())
@@ -168,6 +176,8 @@ class _Service:
             pass  # how every socket ends
         finally:
             self._hub.remove(client)
+            if self._board is not None:
+                self._board.end(user_id)
 
     async def _receive(self, websocket: WebSocket, client: Client) -> None:
         session = Session(self._hub, client, self._storage.of(client.user_id))
@@ -210,15 +220,17 @@ class _Service:
     @asynccontextmanager
     async def _lifespan(self) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as tasks:
-            bus = tasks.create_task(self._hub.run())
-            checks = tasks.create_task(self._hub.check_tokens(self._is_still_good))
-            for task in (bus, checks):
+            works = [self._hub.run(), self._hub.check_tokens(self._is_still_good)]
+            if self._board is not None:
+                works.append(self._board.run())
+            begun = [tasks.create_task(work) for work in works]
+            for task in begun:
                 task.add_done_callback(self._on_end)
             try:
                 yield
             finally:
-                bus.cancel()
-                checks.cancel()
+                for task in begun:
+                    task.cancel()
 
 
 def _nothing() -> None:

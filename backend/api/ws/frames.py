@@ -9,6 +9,7 @@ from backend.api.ws.truncate import truncated
 from backend.core.ids import ExecutionId
 from backend.core.json import NotJson
 from backend.core.records import ExecutionRecord, NodeRecord
+from backend.ports.bus import NodeText
 
 #: The parts of an event that a user's data can make large.
 _LARGE: Final = ("inputs", "outputs", "input_data", "output_data", "nodes_input_masks")
@@ -37,6 +38,22 @@ def node_frame(
     data = node_execution_event(run, record)
     text = _fitting(WSMethod.NODE_EXECUTION_EVENT, data, channel, limit_bytes)
     return Frame(run_id=run.id, sequence=record.revision, text=text)
+
+
+def text_frame(change: NodeText, channel: str) -> str:
+    """Return the event that brings a piece of what a node's model says."""
+    data = {
+        "event_type": "node_execution_text_update",
+        "user_id": change.user_id,
+        "graph_id": change.graph_id,
+        "graph_exec_id": change.run_id,
+        "node_id": change.node_id,
+        "node_exec_id": change.node_exec_id,
+        "call": change.call,
+        "offset": change.offset,
+        "text": change.text,
+    }
+    return event_frame(WSMethod.NODE_EXECUTION_TEXT_EVENT, data, channel).decode()
 
 
 def _fitting(method: WSMethod, data: dict[str, Any], channel: str, limit_bytes: int) -> str:

@@ -5,11 +5,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from backend.api.ws.client import Client, Counts, Limits
-from backend.api.ws.frames import Frame, node_frame, run_frame
+from backend.api.ws.frames import Frame, node_frame, run_frame, text_frame
 from backend.api.ws.watch import Watch, WatchState
 from backend.core.errors import BadRequest
 from backend.core.ids import UserId
-from backend.ports.bus import Attached, EventSubscriber, NodeChanged, RunChanged
+from backend.ports.bus import (
+    Attached,
+    Change,
+    EventSubscriber,
+    NodeChanged,
+    NodeText,
+    NoticeTold,
+    RunChanged,
+)
 
 
 class TooManyWatches(BadRequest):
@@ -102,6 +110,10 @@ class Hub:
                 del self._topics[watch.topic]
                 self._subscriber.unsubscribe(watch.topic)
 
+    def clients_of(self, user_id: UserId) -> list[Client]:
+        """Return the open sockets of a user."""
+        return list(self._clients.get(user_id, ()))
+
     def is_watched(self, channel: str, user_id: UserId) -> bool:
         """Say whether any socket of this user watches *channel*."""
         return any(channel in client.watches for client in self._clients.get(user_id, ()))
@@ -119,7 +131,7 @@ class Hub:
                 if not await is_good(client.token):
                     client.end(4003)
 
-    def _on_change(self, name: str, change: RunChanged | NodeChanged | Attached) -> None:
+    def _on_change(self, name: str, change: Change) -> None:
         topic = self._topics.get(name)
         if topic is None:
             return
@@ -129,6 +141,10 @@ class Hub:
             for watch in topic.watches:
                 if watch.state is not WatchState.NEW:
                     watch.client.refresh(watch)
+        elif isinstance(change, NodeText):
+            _show(topic, change)
+        elif isinstance(change, NoticeTold):
+            pass  # of users, not of runs: see notices.py
         else:
             self.counts.events_received += 1
             self._tell(topic, change)
@@ -157,3 +173,10 @@ class Hub:
         if isinstance(change, RunChanged):
             return run_frame(change.record, channel, limit_bytes=limit)
         return node_frame(change.run, change.record, channel, limit_bytes=limit)
+
+
+def _show(topic: _Topic, change: NodeText) -> None:
+    """Pass a piece of text on; to a client that is behind it does not go."""
+    for watch in topic.watches:
+        if watch.state is WatchState.LIVE and watch.client.user_id == change.user_id:
+            watch.client.offer_text(text_frame(change, watch.channel))

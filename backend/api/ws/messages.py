@@ -23,6 +23,7 @@ class WSMethod(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
     GRAPH_EXECUTION_EVENT = "graph_execution_event"
     NODE_EXECUTION_EVENT = "node_execution_event"
+    NODE_EXECUTION_TEXT_EVENT = "node_execution_text_event"
     NOTIFICATION = "notification"
     ERROR = "error"
     HEARTBEAT = "heartbeat"
@@ -107,7 +108,7 @@ def graph_channel(user_id: str, graph_id: str) -> str:
     return f"{user_id}|graph#{graph_id}|executions"
 
 
-def event_frame(method: WSMethod, data: dict[str, Any], channel: str) -> bytes:
+def event_frame(method: WSMethod, data: dict[str, Any], channel: str | None) -> bytes:
     """Return an event as JSON, with all five keys."""
     return json.dumps(
         {

@@ -61,6 +61,7 @@ class Session:
             case (
                 WSMethod.GRAPH_EXECUTION_EVENT
                 | WSMethod.NODE_EXECUTION_EVENT
+                | WSMethod.NODE_EXECUTION_TEXT_EVENT
                 | WSMethod.NOTIFICATION
             ):
                 raise BadFrame(NOT_FOR_US)

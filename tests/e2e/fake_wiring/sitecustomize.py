@@ -10,6 +10,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+_WIRING = frozenset(f"backend.wiring{of}" for of in ("", "_database", "_scheduler", "_notices"))
 Serve = Callable[[Any, Any, asyncio.Event], Coroutine[Any, Any, None]]
 
 
@@ -30,7 +31,7 @@ def serve_named(name: str) -> Serve:
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002 -- protocol
-        if fullname not in ("backend.wiring", "backend.wiring_database"):
+        if fullname not in _WIRING:
             return None
         return importlib.util.spec_from_loader(fullname, self)
 

@@ -17,20 +17,30 @@ Handler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awai
 
 
 class Clamd:
-    """Answers PING and INSTREAM; finds VIRUS; hangs up on what is longer than LIMIT."""
+    """Answers PING and INSTREAM in a session; hangs up on what is longer than LIMIT."""
 
     def __init__(self) -> None:
         self.scanned: list[bytes] = []
         self.answer = b""
+        self.connections = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        number = 0
         with suppress(OSError, asyncio.IncompleteReadError):
-            command = await reader.readuntil(b"\0")
-            if command == b"zPING\0":
-                writer.write(b"PONG\0")
-            elif command == b"zINSTREAM\0":
-                writer.write(await self.verdict(reader))
-            await writer.drain()
+            assert await reader.readuntil(b"\0") == b"zIDSESSION\0"
+            while True:
+                command = await reader.readuntil(b"\0")
+                number += 1
+                if command == b"zPING\0":
+                    answer = b"PONG\0"
+                else:
+                    assert command == b"zINSTREAM\0"
+                    answer = await self.verdict(reader)
+                writer.write(b"%d: %s" % (number, answer))
+                await writer.drain()
+                if answer.endswith(b"exceeded. ERROR\0"):
+                    break
         writer.close()
 
     async def verdict(self, reader: asyncio.StreamReader) -> bytes:
@@ -77,6 +87,33 @@ async def closed_port() -> int:
         return port
 
 
+async def test_each_file_is_looked_at_in_one_connection() -> None:
+    clamd = Clamd()
+    async with listening(clamd.serve) as port:
+        for _ in range(3):
+            await through(ClamdScanner("", port), b"x")
+
+    assert clamd.connections == 3
+
+
+@pytest.mark.parametrize("number", [b"", b"1: ", b"3: ", b"22: "])
+async def test_an_answer_to_something_else_is_no_verdict(number: bytes) -> None:
+    """Clean is only what was said to be clean."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"zPING\0")
+        writer.write(b"1: PONG\0")
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\0\0\0\0")
+            writer.write(number + b"stream: OK\0")
+            await writer.drain()
+        writer.close()
+
+    async with listening(serve) as port:
+        with pytest.raises(Unavailable):
+            await through(ClamdScanner("127.0.0.1", port), b"x")
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", ""])
 async def test_what_is_clean_passes_in_its_pieces(host: str) -> None:
     clamd = Clamd()
@@ -87,6 +124,7 @@ async def test_what_is_clean_passes_in_its_pieces(host: str) -> None:
         assert await scanner.said() == f"on, by clamd at 127.0.0.1:{port}"
 
     assert clamd.scanned == [b"abc"]
+    assert clamd.connections == 2  # one for the file, and one to say who looks
 
 
 @pytest.mark.parametrize("pieces", [(VIRUS,), (b"..." + VIRUS[:4], VIRUS[4:] + b"...")])
@@ -148,8 +186,9 @@ async def test_a_scanner_that_hangs_up_in_the_middle_lets_nothing_in() -> None:
     """One that has said it is there must look at the file."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if await reader.readuntil(b"\0") == b"zPING\0":
-            writer.write(b"PONG\0")
+        await reader.readuntil(b"zPING\0")
+        writer.write(b"1: PONG\0")
+        await writer.drain()
         writer.close()
 
     async with listening(serve) as port:

@@ -1,7 +1,9 @@
 """A database as a healthy server leaves it, written row by row, so that a test can spoil one."""
 
 import sqlite3
+import tempfile
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +22,10 @@ class SickDatabase:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        migrate(path)
+        path.touch(mode=0o600)
+        path.write_bytes(_healthy())
+
+    def _fill(self) -> None:
         self._add_graph()
         self._add_preset()
         self.add_run("done", "COMPLETED", nodes=3)
@@ -187,3 +192,23 @@ class SickDatabase:
             created_us=NOW_US,
             updated_us=NOW_US,
         )
+
+
+@cache
+def _healthy() -> bytes:
+    """Return the file of one. Written once: most tests read more than they write."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "agpt.db"
+        _Written(path)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return path.read_bytes()
+
+
+class _Written(SickDatabase):
+    """The first one, which has nothing to be copied from."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        migrate(path)
+        self._fill()

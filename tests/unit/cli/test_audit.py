@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from backend.adapters.storage.audit_log import SqlAuditLog
-from backend.adapters.storage.database import Database
 from backend.adapters.storage.migrate import migrate
+from backend.adapters.storage.sqlite import SqliteDatabase
 from backend.cli import main
 from backend.cli.recorded import account
 from backend.ports.doctor import Rule
@@ -31,7 +31,7 @@ def data(tmp_path: Path) -> Path:
 
 def write(data: Path, rows: int) -> None:
     async def done() -> None:
-        database = Database(data / "agpt.db")
+        database = SqliteDatabase(data / "agpt.db")
         for _ in range(rows):
             await SqlAuditLog(database).append(ENTRY)
         await database.close()

@@ -78,7 +78,7 @@ class TestBlocks:
         assert shown["examples"][0]["error"] == "switch json_format off"
 
     def test_a_block_that_is_only_known_says_so(self) -> None:
-        shown = agpt("blocks", "show", "GetRedditPostsBlock").stdout
+        shown = agpt("blocks", "show", "TwitterPostTweetBlock").stdout
 
         assert "not built   an agent may hold it, but cannot run with it here" in shown
 
@@ -146,6 +146,7 @@ def test_every_file_of_a_new_package_can_be_read() -> None:
 
 
 class TestNewBlock:
+    @pytest.mark.slow
     def test_its_tests_pass_at_once(self, tmp_path: Path) -> None:
         written = agpt("new-block", "shout-words", "--dir", str(tmp_path))
         assert written.exit_code == 0, written.output

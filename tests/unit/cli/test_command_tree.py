@@ -23,9 +23,12 @@ HEAVY = (
     "cryptography",
     "jinja2",
 )
-HELP_CPU_S = 0.15
+HELP_BY_CLICK = 2.0
 #: Commands that print nothing for programs, with the reason.
-WITHOUT_JSON = {("completion",): "a script, which only a shell reads"}
+WITHOUT_JSON = {
+    ("completion",): "a script, which only a shell reads",
+    ("notices", "preview"): "a letter, in the form that is asked for",
+}
 
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -90,22 +93,24 @@ def test_the_help_of_agpt_is_made_of_the_help_of_its_commands() -> None:
 
 
 def test_help_loads_nothing_heavy_and_is_quick() -> None:
+    cpu_s = "print(time.process_time(), file=sys.stderr)"
+    bare = f"import sys, time, click\n{cpu_s}"
     code = (
         "import sys, time; sys.argv = ['agpt', '--help']\n"
         "from backend.cli import main\n"
         "main(standalone_mode=False)\n"
-        f"print(*sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)\n"
-        "print(time.process_time(), file=sys.stderr)"
+        f"print(*sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)\n{cpu_s}"
     )
 
-    spent = []
+    spent, needed = [], []
     for _ in range(3):
+        needed.append(float(output_of(bare, stream="stderr")))
         words = output_of(code, stream="stderr").split()
         spent.append(float(words.pop()))
         assert words == []
 
-    # The best of three: what the rest of a busy machine costs is not ours.
-    assert min(spent) < HELP_CPU_S
+    # The best of three, by that of its library alone: how fast the machine is, is not ours.
+    assert min(spent) < HELP_BY_CLICK * min(needed)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

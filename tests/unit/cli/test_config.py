@@ -127,7 +127,7 @@ def test_all_wrong_settings_are_told_at_once(monkeypatch: pytest.MonkeyPatch) ->
         "NUM_GRAPH_WORKERS": "0",
         "PLATFORM_BASE_URL": "nowhere",
         "PROVIDER_BASE_URLS": "{",
-        "DATABASE_URL": "postgresql://host/name",
+        "DATABASE_URL": "mysql://host/name",
         "RABBITMQ_URL": "amqp://host",
         "AGENT_API_HOST": "0.0.0.0",
         "AGENT_API_PORT": os.environ["WEBSOCKET_SERVER_PORT"],
@@ -275,3 +275,17 @@ def test_a_mail_server_that_cannot_be_used_is_told(
     [problem] = problems()["mail server"]
 
     assert problem.startswith(f"127.0.0.1:{port} (SMTP_HOST, SMTP_PORT) cannot be used")
+
+
+def test_a_file_of_tool_servers_is_checked_before_a_start(
+    data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "servers.json"
+    monkeypatch.setenv("MCP_SERVERS_FILE", str(path))
+    path.write_text('{"tools": {"command": "no-such-program", "users": "all"}}')
+    path.chmod(0o600)
+    assert "no-such-program is no program" in problems()["tool servers"][0]
+
+    path.write_text('{"tools": {"command": "sh", "users": "all"}}')
+
+    assert problems()["tool servers"] == []

@@ -147,7 +147,10 @@ def test_nothing_is_compacted_under_a_server(data: Path) -> None:
 
 def test_the_last_time_of_each_job_is_told(data: Path) -> None:
     nothing = db(data, "jobs")
-    do(data, "INSERT INTO system_jobs VALUES ('retention', 1000000, 3500000, '7 runs deleted')")
+    do(
+        data,
+        "INSERT INTO system_jobs (name, started_us, ended_us, result) VALUES ('retention', 1000000, 3500000, '7 runs deleted')",
+    )
 
     assert nothing == (0, "No job has run yet.\n", "")
     assert db(data, "jobs") == (

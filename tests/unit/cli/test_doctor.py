@@ -185,6 +185,27 @@ def test_what_is_late_is_wrong_only_while_somebody_is_there_to_do_it(
     assert broken(examined(database, NOBODY)) == {}
 
 
+def test_letters_that_nobody_got_are_told_until_somebody_looks_at_them(
+    database: SickDatabase,
+) -> None:
+    for statement in (
+        "UPDATE notices SET status = 'FAILED', error = '550 no'",
+        "INSERT INTO users (id, email, created_us, updated_us) VALUES ('x', 'x@example.com', 1, 1)",
+        "INSERT INTO mail_bounces VALUES ('x@example.com', 3, 1, '550 no')",
+    ):
+        database.do(statement)
+
+    [finding] = examined(database).broken
+
+    assert finding.rule == doctor.NOTICES_ARRIVE
+    notices, addresses = finding.broken
+    assert "because: 550 no; see `agpt notices list --status failed`" in notices.detail
+    assert addresses.detail.startswith("1 accounts have an address that refuses letters")
+    database.do("UPDATE notices SET status = 'DROPPED'")
+    database.do("DELETE FROM mail_bounces")
+    assert broken(examined(database)) == {}
+
+
 def test_of_many_spoiled_rows_a_few_are_shown_and_all_counted(database: SickDatabase) -> None:
     for number in range(30):
         database.add_run(f"run {number}", "COMPLETED", ended_us=None)

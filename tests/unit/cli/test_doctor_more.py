@@ -50,6 +50,14 @@ MORE: list[tuple[Rule | str, str, str]] = [
     (Rule.FIRES, "schedule gone", "INSERT INTO schedule_fires VALUES ('gone', 1, NULL)"),
     (Rule.HOLDS, "pause of run gone", "INSERT INTO holds VALUES ('run', 'gone', '', 1)"),
     (Rule.HOLDS, "pause of graph gone", "INSERT INTO holds VALUES ('graph', 'gone', '', 1)"),
+    (Rule.BUDGETS, "wait of node execution gone", ("INSERT INTO budget_waits VALUES ('gone', 'gone',"
+     " 'budget', 1, 1)")),
+    (Rule.STEPS, "node execution gone of run done", ("INSERT INTO node_steps (run_id, node_exec_id,"
+     " key, state, tries, begun_us) VALUES ('done', 'gone', 'k', 'intent', 1, 1)")),
+    (Rule.CHATS, "session gone", ("INSERT INTO chat_messages VALUES ('gone', 0, 'done', '{}', 0,"
+     " 1)")),
+    (Rule.CHATS, "session talk", ("INSERT INTO chats VALUES ('talk', 'ann', NULL, 2, NULL, 1,"
+     " 1)")),
     (doctor.SCHEDULES_NEXT, "schedule daily", "UPDATE schedules SET next_us = next_us + 60000000"),
     (doctor.SCHEDULES_NEXT, "schedule daily", "UPDATE schedules SET next_us = NULL"),
     (Rule.JSON, "executions done", "UPDATE executions SET inputs = '{' WHERE id = 'done'"),

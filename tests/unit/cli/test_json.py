@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from backend.adapters.storage.migrate import HEAD
 from backend.cli import main
 from backend.cli.logs import news_of
-from tests.e2e import test_cli, test_cli_width
+from tests.e2e import test_cli, wrong_commands
 from tests.unit.cli.test_command_tree import ALL
 
 #: Commands that take nothing but options that all have, so that nothing can be wrong about them.
@@ -89,7 +89,7 @@ def test_an_error_is_a_sentence_also_with_json() -> None:
 
 @pytest.mark.parametrize("path", [path for path in ALL if path not in NOTHING_WRONG], ids=" ".join)
 def test_every_command_is_tried_with_what_it_must_refuse(path: tuple[str, ...]) -> None:
-    lines = [line.split() for line, _, _ in (*test_cli.WRONG, *test_cli_width.WRONG)]
+    lines = [line.split() for line, _, _ in (*test_cli.WRONG, *wrong_commands.WRONG)]
 
     assert [line for line in lines if tuple(line[: len(path)]) == path]
 

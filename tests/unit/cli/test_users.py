@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from backend.adapters.storage.account_storage import SqlAccounts
-from backend.adapters.storage.database import Database
 from backend.adapters.storage.migrate import migrate
+from backend.adapters.storage.sqlite import SqliteDatabase
 from backend.cli import main
 from backend.core.accounts import AccountRecord, Role
 from backend.core.ids import DEFAULT_USER_ID
@@ -21,7 +21,7 @@ from backend.wiring_accounts import revision_path
 async def data(tmp_path: Path) -> Path:
     """A data directory whose database has the owner's account."""
     migrate(tmp_path / "agpt.db")
-    database = Database(tmp_path / "agpt.db", synchronous="OFF")
+    database = SqliteDatabase(tmp_path / "agpt.db", synchronous="OFF")
     owner = AccountRecord(id=DEFAULT_USER_ID, email="default@example.com", role=Role.OWNER)
     await SqlAccounts(database).add(owner)
     await database.close()

@@ -4,6 +4,7 @@ Lists and loops, no indexes: what spec/semantics.md 3.6-3.8 and appendix C say, 
 shares no code with backend/core.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,7 @@ class Row:
     place: int | None = None  #: in the line of its node, from when it was queued or refused
     was_queued: bool = False
     dispatched: bool = False
+    call: tuple[int, str] | None = None  #: who has called it, by ordinal, and as what
 
 
 @dataclass(kw_only=True)
@@ -48,6 +50,7 @@ class Model:
     rows: list[Row] = field(default_factory=list)
     refused: list[Row] = field(default_factory=list)
     places: int = 0
+    awaited: dict[int, set[int]] = field(default_factory=dict)  #: by caller; forgotten by a crash
 
     def start(self) -> None:
         for node in self.graph.nodes:
@@ -73,6 +76,7 @@ class Model:
     def ended(self, ordinal: int, error: str | None) -> None:
         row = self.rows[ordinal]
         row.status = "FAILED" if error else "COMPLETED"
+        self.awaited.pop(ordinal, None)
         if not self.stopping:
             if error:
                 self.failed(row, error)
@@ -93,6 +97,7 @@ class Model:
         """It waits for a person, and holds up nobody in the line of its node."""
         row = self.rows[ordinal]
         row.status, row.dispatched = "REVIEW", False
+        self.awaited.pop(ordinal, None)
         if not self.stopping:
             self.route(row.node)
         self.follow_up()
@@ -103,6 +108,54 @@ class Model:
             if self.rows[ordinal].status == "REVIEW":
                 self.rows[ordinal].status = "QUEUED"
                 self.status = "RUNNING"
+
+    def called(self, caller: int, key: str, node: str, given: dict[str, Any]) -> None:
+        """The caller waits for an execution of *node*: a new one, or what its call has become."""
+        if self.stopping:
+            return
+        found = [row for row in self.rows if row.call == (caller, key)]
+        row = found[0] if found else self.new_row(node)
+        if not found:
+            row.call = (caller, key)
+            self.fill(row, caller, given)
+        if row.status not in ("COMPLETED", "FAILED"):
+            self.awaited.setdefault(caller, set()).add(row.ordinal)
+        self.follow_up()
+
+    def fill(self, row: Row, caller: int, given: dict[str, Any]) -> None:
+        """What the caller does not give comes from where it came from last, or waits to be used."""
+        source = self.rows[caller].node
+        own = {
+            link.sink_name
+            for link in self.links_into(row.node)
+            if link.source_id == source and link.source_name == "tools"
+        }
+        others = [k.sink_name for k in self.links_into(row.node) if k.sink_name not in own]
+        places = [self.newest_input(row.node) or {}]
+        places += [
+            r.received for r in self.rows if r.node == row.node and r.place is None and r is not row
+        ]
+        for place in places:
+            row.received.update({pin: place[pin] for pin in others if pin in place})
+        row.received.update(given)
+        verdict, inputs = self.verdict(row.node, row.received, optional=own)
+        if verdict == "fits":
+            self.queue(row, inputs)
+        else:
+            row.place = self.next_place()
+            self.refused.append(row)
+
+    def waiting(self) -> list[Row]:
+        """Those that run and wait for what they have called."""
+        final = ("COMPLETED", "FAILED", "TERMINATED")
+        return [
+            row
+            for row in self.running()
+            if any(self.rows[o].status not in final for o in self.awaited.get(row.ordinal, ()))
+        ]
+
+    def retried(self, ordinal: int) -> None:
+        self.awaited.pop(ordinal, None)
 
     def cancelled(self, ordinal: int) -> None:
         self.rows[ordinal].status = "TERMINATED"
@@ -115,6 +168,7 @@ class Model:
 
     def crash(self) -> None:
         """What was given to a worker and had not begun goes back into the line."""
+        self.awaited.clear()
         for row in self.rows:
             if row.status == "QUEUED":
                 row.dispatched = False
@@ -179,8 +233,11 @@ class Model:
             self.refused.append(slot)
         return False
 
-    def verdict(self, node: str, data: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        if any(link.sink_name not in data for link in self.links_into(node)):
+    def verdict(
+        self, node: str, data: dict[str, Any], optional: Collection[str] = ()
+    ) -> tuple[str, dict[str, Any]]:
+        needed = {link.sink_name for link in self.links_into(node)} - set(optional)
+        if needed - data.keys():
             return WAITS, {}
         # Parts of a pin come after the whole, whichever arrived first.
         data = dict(sorted(data.items(), key=lambda item: "_#_" in item[0]))
@@ -210,12 +267,24 @@ class Model:
         if not self.stopping:
             waiting = [row for row in self.rows if row.status == "QUEUED" and not row.dispatched]
             for row in sorted(waiting, key=lambda row: row.place or 0):
-                same = sum(other.node == row.node for other in self.running())
-                has_room = same < self.policy(row).get("concurrency", 1_000)
-                if len(self.running()) < self.parallel and has_room:
-                    row.dispatched = True
+                row.dispatched = self.may_work(row)
         if not self.running():
             self.rest()
+        elif not self.stopping and len(self.running()) == len(self.waiting()):
+            self.awaited.clear()
+            self.rest()
+
+    def may_work(self, row: Row) -> bool:
+        """Whether there is a place in the run and at its node; who waits for a tool lends its own."""
+        same = [other for other in self.running() if other.node == row.node]
+        lent = [other for other in self.waiting() if other.node == row.node]
+        places = len(same) - (len(lent) if self.is_called(row) else 0)
+        has_room = places < self.policy(row).get("concurrency", 1_000)
+        return has_room and len(self.running()) - len(self.waiting()) < self.parallel
+
+    def is_called(self, row: Row) -> bool:
+        """Whether somebody may be waiting for it, so that those who wait lend it their places."""
+        return row.call is not None and self.rows[row.call[0]].status in ("QUEUED", "RUNNING")
 
     def rest(self) -> None:
         """Nothing runs: the run waits for people, or is over."""

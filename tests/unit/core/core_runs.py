@@ -1,20 +1,16 @@
 """Drives a run of the core in any order, with crashes, beside the model of core_model.py."""
 
 import copy
-import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from core_cases import CATALOG, Case, calls_of, outcome
 from core_model import Model, Row
-from core_samples import ANY, TEXT, block, pins
 
 from backend.core import json
-from backend.core.block import BlockType
-from backend.core.catalog import Catalog
 from backend.core.execution import Execution, NodeExecution
-from backend.core.graph import Graph
-from backend.core.ids import ExecutionId, IdSeries, UserId
+from backend.core.ids import ExecutionId, IdSeries, UserId, tool_call_id
 from backend.core.plan import GraphPlan
 from backend.core.restore import restore
 from backend.core.status import FINAL, Status
@@ -33,68 +29,12 @@ from backend.core.step import (
     RunStarted,
     StartNode,
     StopAsked,
+    ToolCalled,
+    ToolEnded,
     step,
 )
 
 RUN_ID = ExecutionId("run")
-
-CATALOG = Catalog(
-    (
-        block(
-            "Work",
-            pins(a_=ANY, b=ANY, pick={"enum": [0, 1]}),
-            pins(x_=ANY, y_=ANY, error=TEXT),
-        ),
-        block(
-            "Out",
-            pins(a_=ANY, value=ANY, pick={"enum": [0, 1]}, name=TEXT),
-            pins(x_=ANY),
-            block_type=BlockType.OUTPUT,
-        ),
-    )
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Behaviour:
-    """What a node does: how many values it yields on each pin, of which kind, and its end."""
-
-    values: int = 1
-    kind: str = "number"
-    fails: bool = False
-    asks: int = 0  #: one in so many of its executions, by ordinal, asks a person
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """A run to drive."""
-
-    graph: Graph
-    behaviours: dict[str, Behaviour]
-    masks: dict[str, dict[str, Any]] = field(default_factory=dict)
-    skipped: frozenset[str] = frozenset()
-    parallel: int = 100
-    limit: int = 40
-
-
-def outcome(case: Case, execution: NodeExecution) -> tuple[list[tuple[str, Any]], str | None]:
-    """Return what a node yields and fails with: the same inputs always give the same."""
-    behaviour = case.behaviours[execution.node.id]
-    seed = zlib.crc32(json.dumps([execution.node.id, sorted(map(str, execution.input or {}))]))
-    seed += zlib.crc32(repr(execution.input).encode())
-    outputs: list[tuple[str, Any]] = []
-    for number in range(behaviour.values):
-        drawn = (seed + number * 7) % 1_000
-        shape: dict[str, Any] = {
-            "number": drawn,
-            "nothing": None if drawn % 2 else drawn,
-            "object": {"k": drawn} if drawn % 3 else {"other": drawn},
-        }
-        outputs.append(("x", shape[behaviour.kind]))
-        if drawn % 2:
-            outputs.append(("y", drawn % 3))
-    fails = behaviour.fails and seed % 2 == 0
-    return outputs, f"broken by {execution.node.id}" if fails else None
 
 
 def row_of(execution: NodeExecution) -> dict[str, Any]:
@@ -134,15 +74,18 @@ def from_row(row: dict[str, Any], plan: GraphPlan) -> NodeExecution:
 
 @dataclass
 class Work:
-    """A node that runs: what it still has to yield, and how it ends."""
+    """A node that runs: what it still has to call and to yield, and how it ends."""
 
     execution: NodeExecution
     outputs: list[tuple[str, Any]]
     error: str | None
+    calls: list[ToolCalled]
     started: bool = False
     cancelled: bool = False
     asks: bool = False
     tries: int = 0  #: that have failed
+    waits_for: set[str] = field(default_factory=set)
+    asks_again: bool = False  #: a crash or a failed try came between it and its calls
 
 
 class Driver:
@@ -202,7 +145,8 @@ class Driver:
         if self.paused:
             self.decide()
             return
-        work = self.work[self.choose(len(self.work))]
+        able = [work for work in self.work if not work.waits_for or work.calls or work.cancelled]
+        work = able[self.choose(len(able))]
         ordinal = work.execution.ordinal
         if work.cancelled and self.choose(2):
             self.end(work, cancelled=True)
@@ -217,13 +161,24 @@ class Driver:
         elif work.tries < 2 and self.choose(8) == 0:
             # A try fails and there is another: to the run it is all one.
             work.tries += 1
+            work.calls = calls_of(self.case, work.execution)
+            work.asks_again = True
+            work.waits_for.clear()
+            self.model.retried(ordinal)
             self.send(NodeRetried(ordinal=ordinal, error="away", at_us=self.tick()))
+        elif work.calls:
+            self.call(work, work.calls.pop(0))
         elif work.outputs:
             name, value = work.outputs.pop(0)
             self.model.yielded(ordinal, name, value)
             self.send(NodeYielded(ordinal=ordinal, name=name, value=value, at_us=self.tick()))
         else:
             self.end(work, cancelled=False)
+
+    def call(self, work: Work, call: ToolCalled) -> None:
+        work.waits_for.add(tool_call_id(work.execution.id, call.key))
+        self.model.called(call.ordinal, call.key, call.node, dict(call.inputs))
+        self.send(replace(call, at_us=self.tick()))
 
     def end(self, work: Work, *, cancelled: bool) -> None:
         self.work.remove(work)
@@ -253,7 +208,11 @@ class Driver:
         self.run, effects = step(self.run, event)
         for effect in effects:
             self.obey(effect)
-        self.most_at_once = max(self.most_at_once, len(self.work))
+        # Who waits for tools lends its place; so does who will soon ask for them again.
+        at_work = [
+            one for one in self.work if not (one.waits_for or (one.asks_again and one.calls))
+        ]
+        self.most_at_once = max(self.most_at_once, len(at_work))
 
     def obey(self, effect: Effect) -> None:
         match effect:
@@ -262,16 +221,28 @@ class Driver:
                 assert row is None or Status(row["status"]) not in FINAL, "redone"
                 self.begin(execution)
             case CancelNode(execution):
-                for work in self.work:
-                    work.cancelled = work.cancelled or work.execution is execution
+                self.cancel(execution)
             case RunEnded(status):
                 assert not self.work
                 self.ended = status
+            case ToolEnded(execution):
+                assert execution.status in FINAL
+                for work in self.work:
+                    work.waits_for.discard(execution.id)
             case RunPaused():
-                assert not self.work
+                assert all(work.waits_for for work in self.work)
+                self.work = []
                 self.paused = True
 
-    def begin(self, execution: NodeExecution) -> None:
+    def cancel(self, execution: NodeExecution) -> None:
+        found = [work for work in self.work if work.execution is execution]
+        for work in found:
+            work.cancelled = True
+        if not found:  # the run waits for people, and this one for a tool that does
+            self.model.cancelled(execution.ordinal)
+            self.send(NodeCancelled(ordinal=execution.ordinal, at_us=self.tick()))
+
+    def begin(self, execution: NodeExecution, *, asks_again: bool = False) -> None:
         """Run a node, from where it was: what it has yielded already is not yielded again."""
         outputs, error = outcome(self.case, execution)
         done = len(execution.outputs)
@@ -279,7 +250,10 @@ class Driver:
         started = execution.status is Status.RUNNING
         every = self.case.behaviours[execution.node.id].asks
         asks = every > 0 and execution.ordinal % every == 0 and execution.id not in self.decided
-        self.work.append(Work(execution, outputs[done:], error, started=started, asks=asks))
+        calls = calls_of(self.case, execution)
+        work = Work(execution, outputs[done:], error, calls, started=started, asks=asks)
+        work.asks_again = asks_again
+        self.work.append(work)
 
     def commit(self) -> None:
         """Save what changed, and see that nothing was forgotten."""
@@ -322,7 +296,7 @@ class Driver:
         }
         self.work = []
         for execution in restore(self.run, self.known.values(), decided=self.decided):
-            self.begin(execution)
+            self.begin(execution, asks_again=True)
         assert {ordinal: each.id for ordinal, each in self.known.items()} == ids
         self.model.follow_up()
         self.send(RunStarted(at_us=self.tick()))
@@ -338,7 +312,14 @@ class Driver:
         ]
         assert self.run.status.value == self.model.status
         assert self.run.outputs == self.model.outputs()
-        assert all(row["id"] == IdSeries(RUN_ID)[ordinal] for ordinal, row in self.rows.items())
+        for ordinal, row in self.rows.items():
+            call = self.model.rows[ordinal].call
+            ids = IdSeries(RUN_ID)
+            expected_id = ids[ordinal] if call is None else self.called_id(*call)
+            assert row["id"] == expected_id
+
+    def called_id(self, caller: int, key: str) -> str:
+        return tool_call_id(self.rows[caller]["id"], key)
 
     def by_node(self) -> dict[str, list[Any]]:
         """What each node did, in the order of its line; what waits last."""

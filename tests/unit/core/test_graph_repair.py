@@ -197,3 +197,13 @@ def test_a_graph_that_its_owner_has_saved_is_not_looked_for() -> None:
     made, _ = repaired(old, CATALOG, saved={(GraphId("mine"), 3)})
 
     assert made is old
+
+
+def test_a_link_to_an_argument_of_a_tool_server_leads_to_its_part() -> None:
+    tool = node("MCPToolBlock", server_url="https://tools.example.com/mcp")
+    sinks = ("city", "tool_arguments", "tool_arguments_#_unit", "selected_tool")
+
+    made, report = repaired(graph(tool, links=tuple(map(link, sinks))), CATALOG)
+
+    assert [one.sink_name for one in made.links] == ["tool_arguments_#_city", *sinks[1:]]
+    assert [one.kind for one in report] == [RepairKind.PIN]

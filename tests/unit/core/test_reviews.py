@@ -1,7 +1,8 @@
 """Nodes that wait for people: what a pause does to a run, and what an answer does."""
 
 import pytest
-from core_runs import Behaviour, Case, Driver
+from core_cases import Behaviour, Case
+from core_runs import Driver
 from core_samples import graph, link
 from hypothesis import given
 from hypothesis import strategies as st

@@ -5,7 +5,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from core_runs import Behaviour, Case, Driver
+from core_cases import Behaviour, Case
+from core_runs import Driver
 from core_samples import graph, link
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from backend.core.status import Status
 
 FAST, ALL = 200, 2_000
 
+TOOL = "tool"
 SINKS = ("a", "b", "pick", "b_#_k")
 SOURCES = ("x", "x", "x", "y", "error", "x_#_k")
 
@@ -48,15 +50,20 @@ def cases(draw: st.DrawFn, *, orderly: bool = False) -> Case:
     """
     names = [f"n{number}" for number in range(draw(st.integers(2, 6)))]
     links: list[Link] = []
+    # Where the order must not matter, only the first node calls, and nothing else calls its tool.
+    tools = [TOOL] if orderly and draw(st.booleans()) else []
     # The first node starts the run: nothing leads into it.
     for sink in range(1, len(names)):
         for pin in draw(st.lists(st.sampled_from(SINKS), min_size=1, max_size=3, unique=True)):
             for _ in range(1 if orderly else draw(st.sampled_from((1, 1, 2)))):
                 backwards = not orderly and draw(st.integers(0, 4)) == 0
-                source = draw(st.integers(0, (len(names) if backwards else sink) - 1))
-                text = f"{names[source]}.{draw(st.sampled_from(SOURCES))}>{names[sink]}.{pin}"
+                sources = [*names[: len(names) if backwards else sink], *tools]
+                text = f"{draw(st.sampled_from(sources))}.{draw(st.sampled_from(SOURCES))}>{names[sink]}.{pin}"
                 is_static = not orderly and draw(st.integers(0, 3)) == 0
                 links.append(link(text, static=is_static))
+    links += [link(f"{names[0]}.tools>{TOOL}.b") for _ in tools]
+    links += [] if orderly else _tool_links(draw, names)
+    names[1:1] = tools
     nodes = [
         Node(
             id=NodeId(name),
@@ -72,6 +79,7 @@ def cases(draw: st.DrawFn, *, orderly: bool = False) -> Case:
             kind=draw(st.sampled_from(("number", "number", "nothing", "object"))),
             fails=draw(st.booleans()),
             asks=0 if orderly else draw(st.sampled_from((0, 0, 0, 1, 2, 2))),
+            calls=draw(st.sampled_from((0, 1, 1, 2, 3))),
         )
         for name in names
     }
@@ -84,6 +92,17 @@ def cases(draw: st.DrawFn, *, orderly: bool = False) -> Case:
         parallel=draw(st.sampled_from((1, 2, 3, 100))),
         limit=10_000 if orderly else 40,
     )
+
+
+def _tool_links(draw: st.DrawFn, names: list[str]) -> list[Link]:
+    """Let nodes call others."""
+    links: list[Link] = []
+    for _ in range(draw(st.sampled_from((0, 0, 1, 2)))):
+        caller, tool = draw(st.permutations(names))[:2]
+        found = draw(st.lists(st.sampled_from(SINKS), min_size=1, max_size=2, unique=True))
+        if tool != names[0]:  # nothing leads into the first one
+            links += [link(f"{caller}.tools>{tool}.{pin}") for pin in found]
+    return links
 
 
 def _metadata(draw: st.DrawFn, *, orderly: bool) -> dict[str, Any]:
@@ -182,24 +201,28 @@ def a_stop_ends_it(case: Case, seed: int, after: int) -> None:
     assert {"QUEUED", "RUNNING"}.isdisjoint(row["status"] for row in driver.rows.values())
 
 
+@pytest.mark.slow
 @effort(FAST)
 @given(case=cases(), seed=seeds)
 def test_the_core_does_what_the_plain_rules_say(case: Case, seed: int) -> None:
     the_core_follows_the_model(case, seed)
 
 
+@pytest.mark.slow
 @effort(FAST)
 @given(case=cases(orderly=True), first=seeds, second=seeds)
 def test_the_order_in_which_nodes_work_does_not_matter(case: Case, first: int, second: int) -> None:
     the_order_does_not_matter(case, first, second)
 
 
+@pytest.mark.slow
 @effort(FAST)
 @given(case=cases(orderly=True), first=seeds, second=seeds)
 def test_a_run_that_crashed_ends_like_one_that_did_not(case: Case, first: int, second: int) -> None:
     a_crash_changes_nothing(case, first, second)
 
 
+@pytest.mark.slow
 @effort(FAST)
 @given(case=cases(), seed=seeds, after=st.integers(0, 60))
 def test_a_stop_ends_any_run_at_any_point(case: Case, seed: int, after: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 from core_samples import TEXT, WHOLE, pins
 
 from backend.core.errors import BadRequest, ConversionFailed
-from backend.core.schema import PinSchema, converter_for
+from backend.core.schema import PinSchema, ValueSchema, converter_for
 
 
 def union(*options: dict[str, Any]) -> dict[str, Any]:
@@ -75,3 +75,32 @@ def test_a_schema_that_cannot_be_used_is_refused_and_fetches_nothing(
 ) -> None:
     with pytest.raises(BadRequest, match="not a usable JSON schema"):
         PinSchema(schema).mismatch({"a": 1})
+
+
+def test_somebody_elses_schema_says_all_that_is_wrong_and_where() -> None:
+    inner = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["m"]}
+    schema = ValueSchema(
+        {"type": "object", "properties": {"in": {"$ref": "#/$defs/in"}}, "$defs": {"in": inner}}
+    )
+
+    assert schema.problems({"in": {"n": 1, "m": None}}) == []
+    assert schema.problems({"in": {"n": "x"}}) == [
+        "in: 'm' is a required property",
+        "in.n: 'x' is not of type 'integer'",
+    ]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"type": "wat"}, {"properties": [1]}, {"$ref": "https://example.com/schema"}],
+    ids=["no type", "no properties", "of another place"],
+)
+def test_a_schema_that_cannot_be_used_is_refused_and_nothing_is_fetched(schema: Any) -> None:
+    with pytest.raises(BadRequest, match="not a usable JSON schema"):
+        ValueSchema(schema)
+
+
+def test_a_pattern_that_never_ends_ends() -> None:
+    schema = ValueSchema({"properties": {"a": {"pattern": "^(a|a)*(?=b)c$"}}})
+
+    assert "backtracking" in schema.problems({"a": "a" * 60 + "!"})[0]

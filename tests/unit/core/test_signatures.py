@@ -231,6 +231,7 @@ def test_what_was_signed_is_known_by_its_digest_however_it_is_written() -> None:
 texts = st.text(max_size=40) | st.text(alphabet="tv01=,. abc\x00é", max_size=60)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(name=st.sampled_from(sorted(ALL)), values=st.lists(texts, max_size=4), body=st.binary())
 def test_no_header_of_any_kind_gets_past_or_raises_anything_else(

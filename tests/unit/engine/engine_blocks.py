@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from backend.core.catalog import Catalog
-from backend.core.errors import Unavailable
+from backend.core.errors import ServiceLimited, Unavailable
 from backend.core.graph import Graph, Link, Node
 from backend.core.ids import GraphId, LinkId, NodeId
 from backend.discovery import load_blocks, load_catalog
@@ -167,12 +169,15 @@ class FlakyBlock(Noting):
     class Input:
         value: Any = pin(description="Anything.")
         away: int = pin(default=2, description="How many of its runs fail.")
+        after_s: float = pin(default=0.0, description="It asks to wait so long.")
 
     async def run(self, inputs: Input, context: BlockContext) -> AsyncIterator[tuple[str, Any]]:
         self.note(context)
         runs = self.notes.count()[context.node_exec_id]
         yield "result", f"{inputs.value}/first"
         if runs <= inputs.away:
+            if inputs.after_s:
+                raise ServiceLimited("slow down", retry_after_s=inputs.after_s)
             raise Unavailable(f"away for the {runs}. time")
         yield "result", f"{inputs.value}/second"
 
@@ -195,7 +200,38 @@ class DeafBlock(Noting):
         yield "result", f"{inputs.value}, too late"
 
 
+class CallsBlock(Noting):
+    """Calls each of its tools in each of its rounds, all at once, and says what came of it."""
+
+    id = "00000000-0000-4000-8000-00000000000a"
+    effect = Effect.READ
+    Output = AnyOutput
+
+    @pins
+    class Input:
+        value: Any = pin(description="What the tools are given.")
+        rounds: int = pin(default=1, description="How often.")
+
+    async def run(self, inputs: Input, context: BlockContext) -> AsyncIterator[tuple[str, Any]]:
+        self.note(context)
+        tools = context.tools
+        if tools is None:
+            raise ValueError("there are no tools")
+        for number in range(inputs.rounds):
+            calls = [
+                tools.call(
+                    f"{number}:{tool.node_id}",
+                    tool.node_id,
+                    {pin.name: f"{inputs.value}{number}" for pin in tool.pins},
+                )
+                for tool in tools.listed()
+            ]
+            for result in await asyncio.gather(*calls):
+                yield "result", [[*output] for output in result.outputs] + [result.error]
+
+
 OURS = (
+    CallsBlock,
     CountBlock,
     ReadBlock,
     KeyedBlock,
@@ -230,6 +266,14 @@ class NotingBlocks:
 
 
 CATALOG = Catalog([*load_catalog(), *(spec_of(kind) for kind in (*OURS, *PLACED))])
+
+
+def offer(monkeypatch: pytest.MonkeyPatch, kind: type[Noting]) -> None:
+    """Put a block of one test's own beside these."""
+    monkeypatch.setattr(f"{__name__}.OURS", (*OURS, kind))
+    catalog = Catalog([*CATALOG, spec_of(kind)])
+    for place in (__name__, "tests.unit.engine.engine_house"):
+        monkeypatch.setattr(f"{place}.CATALOG", catalog)
 
 
 def graph(

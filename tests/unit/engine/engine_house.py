@@ -2,27 +2,33 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from backend.adapters.clock import SystemClock
 from backend.adapters.storage import SqlStorage, open_storage
+from backend.adapters.storage.memory import SqlMemories
 from backend.adapters.storage.migrate import migrate
 from backend.adapters.storage.user_storage import SqlUserStorage
 from backend.core.credits import Prices
 from backend.core.errors import Unavailable
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId, UserId
+from backend.core.model_registry import ModelRegistry
+from backend.core.models import ModelSpec
 from backend.core.records import ExecutionRecord, NewExecution, NodeRecord
 from backend.core.status import FINAL
 from backend.engine.engine import Engine
-from backend.engine.tools import Limits
-from backend.ports.bus import Attached, NodeChanged, RunChanged
+from backend.engine.tools import Limits, TurnDesks
+from backend.ports.bus import Attached, Change, NodeChanged, NodeText, NoticeTold, RunChanged
 from backend.ports.credits import Ledger
 from backend.ports.dispatch import NOBODY, Signal, SignalKind
+from backend.ports.mcp import ToolServers
+from backend.ports.models import ModelClient
 from backend.ports.processes import Processes
+from backend.sdk.context import Lender
 from tests.unit.engine.engine_blocks import CATALOG, Notes, NotingBlocks
 
 ANN: Final = UserId("ann")
@@ -112,15 +118,19 @@ class Events:
 
     def __init__(self, path: Path) -> None:
         self.seen: list[RunChanged | NodeChanged] = []
+        self.texts: list[NodeText] = []
         self.too_early: list[RunChanged | NodeChanged] = []
         self._path = path
 
     def wanted(self, topic: str) -> bool:
         return topic.startswith("run:")
 
-    def publish(self, topic: str, change: RunChanged | NodeChanged | Attached) -> None:
+    def publish(self, topic: str, change: Change) -> None:
         del topic
-        if isinstance(change, Attached):
+        if isinstance(change, Attached | NoticeTold):
+            return
+        if isinstance(change, NodeText):
+            self.texts.append(change)
             return
         self.seen.append(change)
         run = change.run if isinstance(change, NodeChanged) else change.record
@@ -153,6 +163,9 @@ class House:
         self.user = storage.of(ANN)
         self.clock = SystemClock()
         self.notes = Notes()
+        self.lender: Lender | None = None
+        self.memories = SqlMemories(storage.database)
+        self.tool_servers: ToolServers | None = None
         self.signals = Signals()
         self.events = Events(path)
 
@@ -199,8 +212,14 @@ class House:
         with closing(sqlite3.connect(self.path)) as database:
             return database.execute(query, values).fetchall()
 
+    @contextmanager
+    def database(self) -> Iterator[sqlite3.Connection]:
+        """The rows, to be changed by hand."""
+        with closing(sqlite3.connect(self.path)) as database, database:
+            yield database
+
     @asynccontextmanager
-    async def engine(
+    async def engine(  # noqa: PLR0913 - the parts of a machine
         self,
         fault: Fault | None = None,
         *,
@@ -208,7 +227,10 @@ class House:
         limits: Limits | None = None,
         processes: Processes | None = None,
         ledger: Ledger | None = None,
+        models: ModelClient | None = None,
+        model_specs: Mapping[str, ModelSpec] | None = None,
         prices: Prices | None = None,
+        turns: TurnDesks | None = None,
     ) -> AsyncIterator[Engine]:
         """An engine at work; afterwards it is killed, not stopped."""
         engine = Engine(
@@ -224,7 +246,13 @@ class House:
             slots=slots,
             end_notice=lambda *_: None,
             ledger=ledger,
+            models=models,
+            lender=self.lender,
+            memory=self.memories,
+            tool_servers=self.tool_servers,
+            registry=ModelRegistry(models=model_specs or {}),
             prices=prices,
+            turns=turns,
         )
         up, stopping = asyncio.Event(), asyncio.Event()
         serving = asyncio.create_task(

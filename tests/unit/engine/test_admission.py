@@ -66,6 +66,7 @@ async def test_one_that_waits_its_turn_can_be_stopped(house: House) -> None:
         assert len(house.notes.runs) == 2
 
 
+@pytest.mark.slow
 async def test_more_than_can_be_remembered_are_found_in_storage(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

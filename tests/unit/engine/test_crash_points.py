@@ -46,6 +46,7 @@ async def live_through(house: House, fault: Fault) -> bool:
     return died
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dies_before", "dies_after"])
 async def test_a_run_ends_the_same_whichever_commit_was_the_last(tmp_path: Path, kind: str) -> None:
     number, died = 0, True
@@ -61,6 +62,7 @@ async def test_a_run_ends_the_same_whichever_commit_was_the_last(tmp_path: Path,
     assert number > 15  # there were so many points
 
 
+@pytest.mark.slow
 async def test_a_commit_whose_answer_was_lost_is_made_once(tmp_path: Path) -> None:
     for number in range(1, 16):
         folder = tmp_path / str(number)

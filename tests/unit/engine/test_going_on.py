@@ -70,6 +70,7 @@ async def test_a_stream_goes_on_behind_what_is_on_disk(house: House) -> None:
     assert run.outputs == {"answer": ["x/0", "x/1", "x/2"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("from_commit", [0, 1, 3, 5])
 async def test_a_database_that_is_away_only_delays(house: House, from_commit: int) -> None:
     await house.add(EVERYTHING)
@@ -165,6 +166,7 @@ async def test_a_run_read_before_its_end_is_not_begun_again(house: House) -> Non
     assert house.notes.count() == before
 
 
+@pytest.mark.slow
 async def test_all_of_many_runs_end_though_engines_die_under_them(house: House) -> None:
     """Forty runs with three children each; every engine dies at its tenth commit."""
     await house.add(EVERYTHING)

@@ -101,6 +101,7 @@ async def test_nested_runs_do_not_wait_for_slots_that_their_roots_hold(house: Ho
     assert {run.status for run in ended} == {Status.COMPLETED}
 
 
+@pytest.mark.slow
 async def test_a_child_that_was_let_go_and_goes_on_does_not_fail_its_parent(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +125,7 @@ async def test_a_child_that_was_let_go_and_goes_on_does_not_fail_its_parent(
     assert (left, run.outputs) == (0, {"answer": [1, 2, 3]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theirs_was_run", [False, True])
 async def test_an_agent_of_somebody_else_is_run_like_one_that_is_not_there(
     house: House, *, theirs_was_run: bool

@@ -49,6 +49,7 @@ async def left(engine: Engine, *, active: int = 0) -> None:
     await until(lambda: engine.worker.active == active)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", list(HoldKind))
 async def test_a_paused_run_ends_the_step_it_is_at_and_begins_no_other(
     house: House, what: HoldKind
@@ -99,6 +100,7 @@ async def test_what_is_paused_before_it_begins_waits_over_restarts(
     assert run.status is Status.COMPLETED
 
 
+@pytest.mark.slow
 async def test_a_paused_run_can_be_stopped(house: House) -> None:
     await house.add(TWO_STEPS)
     async with house.engine() as engine:
@@ -115,6 +117,7 @@ async def test_a_paused_run_can_be_stopped(house: House) -> None:
         assert (await house.ended(waiting)).status is Status.TERMINATED
 
 
+@pytest.mark.slow
 async def test_a_pause_that_is_taken_back_at_once_is_none(house: House) -> None:
     await house.add(TWO_STEPS)
     async with house.engine() as engine:
@@ -131,6 +134,7 @@ async def test_a_pause_that_is_taken_back_at_once_is_none(house: House) -> None:
     assert house.rows("SELECT attempt FROM executions") == [(1,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["root", "nested"])
 async def test_nested_runs_are_paused_with_their_root_or_alone(house: House, what: str) -> None:
     await house.add(OUTER)
@@ -154,6 +158,7 @@ async def test_nested_runs_are_paused_with_their_root_or_alone(house: House, wha
     assert set(house.notes.count().values()) == {1}
 
 
+@pytest.mark.slow
 async def test_pauses_at_any_moment_change_nothing_of_a_run(house: House) -> None:
     await house.add(EVERYTHING)
     for turns in range(0, 300, 30):

@@ -1,6 +1,7 @@
 """What costs something is paid for once, whenever the engine dies; who cannot pay hears so."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ async def live_through(house: House, fault: Fault, *, charges: int = 0) -> bool:
     return died
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dies_before", "dies_after"])
 async def test_each_node_is_paid_for_once_whichever_commit_was_the_last(
     tmp_path: Path, kind: str
@@ -71,6 +73,7 @@ async def test_each_node_is_paid_for_once_whichever_commit_was_the_last(
     assert number > 10
 
 
+@pytest.mark.slow
 async def test_what_was_paid_for_and_never_begun_is_not_paid_for_again(tmp_path: Path) -> None:
     number, died = 0, True
     while died:
@@ -98,3 +101,5 @@ async def test_a_node_that_cannot_be_paid_for_fails_and_does_nothing(house: Hous
     assert "CountBlock costs 2 credits, and there are 1" in str(failed[0].error)
     assert failed[0].id not in house.notes.count()
     assert house.rows("SELECT balance FROM credit_balances") == [(1,)]
+    [(told,)] = house.rows("SELECT data FROM notices WHERE type = 'ZERO_BALANCE'")
+    assert json.loads(told)["agent_name"] == EVERYTHING.name

@@ -1,6 +1,7 @@
 """Time limits, retries, failures that end runs, and answers about what may have happened."""
 
 import pytest
+import structlog
 
 from backend.core.graph import Graph
 from backend.core.ids import ExecutionId
@@ -94,6 +95,24 @@ async def test_tries_are_counted_across_the_deaths_of_engines(house: House) -> N
     assert house.rows("SELECT tries FROM node_executions WHERE node_id = 'does'") == [(3,)]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("after_s", "waits_s"), [(0.05, 0.05), (90_000.0, 3600.0)])
+async def test_a_service_that_asks_to_wait_is_heard_for_an_hour_at_most(
+    house: House, after_s: float, waits_s: float
+) -> None:
+    made = one("FlakyBlock", away=1, after_s=after_s)
+    await house.add(with_policy(made, "does", retries=1, retry_wait_s=0))
+    with structlog.testing.capture_logs() as logs:
+        async with house.engine():
+            run_id = await house.submit("one", run="x")
+            await until(lambda: house.rows("SELECT max(tries) FROM node_executions") == [(1,)])
+            await house.user.ask_stop(run_id, now_us=house.clock.now_us())
+            await house.ended(run_id)
+
+    assert [log["wait_s"] for log in logs if log["event"] == "node_tried_again"] == [waits_s]
+
+
+@pytest.mark.slow
 async def test_a_stop_ends_the_wait_for_another_try(house: House) -> None:
     await house.add(with_policy(one("FlakyBlock"), "does", retries=1, retry_wait_s=3600,
                                 retry_wait_most_s=3600))  # fmt: skip
@@ -145,6 +164,7 @@ async def test_a_node_that_was_too_slow_is_tried_again_where_its_policy_says_so(
     assert (await done(house, run_id)).status is Status.FAILED
 
 
+@pytest.mark.slow
 async def test_a_block_that_is_deaf_is_left_alone_and_named(house: House) -> None:
     await house.add(one("WaitsBlock"))
     house.notes.deaf_s = 3600
@@ -162,6 +182,7 @@ async def test_a_block_that_is_deaf_is_left_alone_and_named(house: House) -> Non
     assert node.error == "WaitsBlock did not stop when it was cancelled, and was left alone"
 
 
+@pytest.mark.slow
 async def test_what_a_block_yields_after_it_was_left_alone_does_not_count(house: House) -> None:
     await house.add(with_policy(one("DeafBlock"), "does", time_limit_s=0.01, **SOON))
     async with house.engine() as engine:

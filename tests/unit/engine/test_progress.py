@@ -38,6 +38,7 @@ async def at_work(
         yield engine, run_id, engine.worker.active_runs[run_id]
 
 
+@pytest.mark.slow
 async def test_a_run_whose_task_is_lost_goes_on_by_itself(house: House) -> None:
     async with at_work(house) as (engine, run_id, loop):
         loop._tasks.clear()  # as if a defect of ours had ended the task without a word
@@ -85,6 +86,7 @@ async def test_a_run_that_the_worker_forgets_is_begun_again_from_its_rows(house:
     assert (run.status, run.outputs) == (Status.COMPLETED, {"answer": ["x"]})
 
 
+@pytest.mark.slow
 async def test_a_lost_place_is_given_to_the_next(house: House) -> None:
     async with at_work(house, Limits(runs_per_graph=1)) as (engine, run_id, loop):
         engine.worker.active_runs.pop(run_id)
@@ -122,6 +124,7 @@ async def test_a_run_that_is_lost_again_and_again_fails_with_a_reason(house: Hou
     )
 
 
+@pytest.mark.slow
 async def test_a_node_past_its_limit_that_nobody_ends_is_begun_again(house: House) -> None:
     async with at_work(house, Limits(node_s=3600.0)) as (engine, run_id, loop):
         [ordinal] = loop.execution.running
@@ -137,6 +140,7 @@ async def test_a_node_past_its_limit_that_nobody_ends_is_begun_again(house: Hous
         assert engine.worker.active_runs[run_id] is not loop
 
 
+@pytest.mark.slow
 async def test_runs_that_wait_for_something_are_left_alone(house: House) -> None:
     retries = graph("retries", {"in": INPUT, "does": ("FlakyBlock", {}), "out": OUTPUT}, LINKS)
     later = {"retries": 3, "retry_wait_s": 3600.0, "retry_wait_most_s": 3600.0}
@@ -153,6 +157,8 @@ async def test_runs_that_wait_for_something_are_left_alone(house: House) -> None
         queued = await house.submit("waits", run="y")
         await open_reviews_of(house)
         await until(lambda: house.rows("SELECT max(tries) FROM node_executions") == [(1,)])
+        # The agent inside "nested" leaves when its question is on disk.
+        await until(lambda: set(engine.worker.active_runs) == {run_id, *others})
         watch = impatient(engine)
 
         assert [await watch.look(), await watch.look()] == [[], []]

@@ -16,7 +16,9 @@ from backend.adapters.storage.audit_log import SqlAuditLog
 from backend.adapters.storage.doctor import examine
 from backend.adapters.storage.migrate import migrate
 from backend.adapters.storage.retention import BEGAN_KEY, SqlRetention
-from backend.core.ids import ExecutionId
+from backend.adapters.storage.usage import SqlUsage
+from backend.core.ids import ExecutionId, UserId
+from backend.core.usage import ALL_GRAPHS
 from backend.engine.retention import Keep, Retention
 from backend.ports.audit import AuditQuery
 from backend.ports.doctor import Rule
@@ -307,3 +309,63 @@ async def test_old_rows_of_the_audit_log_go_and_its_chain_holds(storage: SqlStor
     assert [row.entry.verb for row in rows] == ["expire", "expire", "delete", "delete"]
     assert rows[0].entry.facts["through"] == 200
     assert await log.verify(kept) == []
+
+
+async def test_answers_that_nobody_may_take_again_go_at_once(storage: SqlStorage) -> None:
+    """Whether runs are kept for ever or not, and from the first day on."""
+    with rows_of(storage) as say:
+        say("INSERT INTO installation (key, value) VALUES (?, ?)", BEGAN_KEY, str(NOW - DAY))
+        for key, until_us in (("over", NOW - 1), ("young", NOW)):
+            say("INSERT INTO model_answers VALUES ('ann', ?, 'r', '1', 1, ?)", key, until_us)
+    made = retention(storage, days=0)
+
+    await made.work(at_most_s=60)
+
+    with rows_of(storage) as say:
+        assert say("SELECT key FROM model_answers") == [("young",)]
+    assert made.figures.answers == 1
+
+
+def add_usage(storage: SqlStorage, days_ago: int, graph_id: str, *, calls: int = 1) -> None:
+    day = datetime.fromtimestamp(NOW / 1e6 - days_ago * 86_400, UTC).strftime("%Y-%m-%d")
+    with rows_of(storage) as say:
+        say(
+            "INSERT INTO model_usage VALUES ('ann', ?, ?, 'm', ?, 1, 10, 2, 7, 3, 4)",
+            day,
+            graph_id,
+            calls,
+        )
+
+
+async def test_old_sums_by_agent_become_sums_of_days_and_nothing_is_lost(
+    storage: SqlStorage,
+) -> None:
+    usage = SqlUsage(storage.database)
+    for days_ago in (0, 90, 91, 366):
+        for number in range(200):
+            add_usage(storage, days_ago, f"g{number}")
+    before = await usage.total(UserId("ann"), first="0", last="9")
+
+    await retention(storage).work(at_most_s=60)
+    twice = await usage.total(UserId("ann"), first="0", last="9")
+    await retention(storage).work(at_most_s=60)
+
+    count, total = await usage.total(UserId("ann"), first="0", last="9")
+    assert before[0] == 800
+    assert (count, total) == twice == (402, before[1])
+    found = await usage.of(UserId("ann"), first="0", last="9", limit=1_000)
+    folded = [(one.day, one.use.calls) for one in found if one.graph_id == ALL_GRAPHS]
+    assert folded == [("2026-03-02", 200), ("2025-05-31", 200)]
+
+
+@pytest.mark.parametrize(("days", "left"), [(90, 1), (366, 1), (400, 2), (0, 3)])
+async def test_sums_of_days_stay_as_long_as_they_are_shown(
+    storage: SqlStorage, days: int, left: int
+) -> None:
+    for days_ago in (366, 367, 401):
+        add_usage(storage, days_ago, "g")
+
+    await retention(storage, days=days).work(at_most_s=60)
+
+    count, _ = await SqlUsage(storage.database).total(UserId("ann"), first="0", last="9")
+    assert count == left

@@ -143,6 +143,7 @@ async def test_a_sensitive_block_that_may_not_run_fails_and_says_why(
     assert run.outputs == {"rejected": [node.error]}
 
 
+@pytest.mark.slow
 async def test_nobody_is_asked_where_the_owner_has_said_so(house: House) -> None:
     await house.add(NESTED)
     await house.add(PRINTING)

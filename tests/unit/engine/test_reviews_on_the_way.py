@@ -237,6 +237,7 @@ async def test_a_stop_while_the_rest_still_works_closes_open_questions_too(house
     assert review_rows(house) == [("REJECTED", STOPPED, 1)]
 
 
+@pytest.mark.slow
 async def test_a_stop_that_comes_while_a_run_is_about_to_wait_is_not_lost(house: House) -> None:
     """It was asked for on disk; the signal was lost, and the run came to wait after that."""
     await house.add(BESIDE)

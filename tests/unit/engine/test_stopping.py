@@ -121,6 +121,7 @@ async def test_a_stop_is_not_forgotten_when_the_engine_dies(house: House) -> Non
     assert len(house.notes.runs) == runs
 
 
+@pytest.mark.slow
 async def test_at_whatever_moment_the_stop_comes_nothing_goes_on_afterwards(house: House) -> None:
     """Also in the middle of a child's being added."""
     await house.add(EVERYTHING)

@@ -1,16 +1,19 @@
 """Schedules over real storage, with a clock that the tests move."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from backend.adapters.storage.account_storage import SqlAccounts
 from backend.adapters.storage.credentials import SqlCredentials
 from backend.core.cron import Dialect
-from backend.core.ids import GraphId, ScheduleId
-from backend.core.records import MissedPolicy, ScheduleRecord
+from backend.core.ids import ExecutionId, GraphId, ScheduleId
+from backend.core.records import MissedPolicy, NewExecution, OverlapPolicy, ScheduleRecord
 from backend.discovery import load_catalog
 from backend.engine.ticker import Ticker
 from backend.services.executions import ExecutionService
@@ -30,7 +33,15 @@ class Scheduling:
         self.house = house
         self.clock = FakeClock()
 
+    async def prepared(self, schedule: ScheduleRecord) -> NewExecution:
+        """Return what a fire of *schedule* would start."""
+        return await self.fires().prepare(schedule, ExecutionId("run"))
+
     def ticker(self) -> Ticker:
+        storage, signals = self.house.storage, self.house.signals
+        return Ticker(storage, signals, self.clock, self.fires())
+
+    def fires(self) -> FireService:
         catalog, storage = load_catalog(), self.house.storage
         executions = ExecutionService(
             storage=storage,
@@ -40,11 +51,15 @@ class Scheduling:
             catalog=catalog,
             clock=self.clock,
         )
-        fires = FireService(executions=executions, dialect=Dialect.POSIX)
-        return Ticker(self.house.storage, self.house.signals, self.clock, fires, fires.prepare)
+        return FireService(executions=executions, dialect=Dialect.POSIX)
 
     async def add(
-        self, cron: str, *, zone: str = "UTC", missed: MissedPolicy = MissedPolicy.LAST
+        self,
+        cron: str,
+        *,
+        zone: str = "UTC",
+        missed: MissedPolicy = MissedPolicy.LAST,
+        overlap: OverlapPolicy = OverlapPolicy.ALLOW,
     ) -> ScheduleRecord:
         schedule = ScheduleRecord(
             id=ScheduleId("schedule"),
@@ -58,6 +73,7 @@ class Scheduling:
             inputs={"run": "tick"},
             credentials={},
             missed=missed,
+            overlap=overlap,
             created_us=self.clock.now_us(),
             next_us=self.clock.now_us(),
         )
@@ -93,6 +109,25 @@ async def test_two_racing_tickers_give_one_run_a_fire(scheduling: Scheduling) ->
     assert started == scheduling.runs() == 5
     minutes = [moment.minute for moment in scheduling.fired()]
     assert minutes == [0, 1, 2, 3, 4]
+
+
+async def test_nothing_fires_for_a_disabled_user_and_what_was_missed_is_told_later(
+    scheduling: Scheduling,
+) -> None:
+    await scheduling.add("* * * * *")
+    storage, ticker = scheduling.house.storage, scheduling.ticker()
+    await storage.of(ANN).save_user(email="ann@example.com", name=None, now_us=1)
+    ann = SqlAccounts(storage.database).of(ANN)
+    await ann.set_disabled(disabled=True, now_us=1)
+    for _ in range(3):
+        assert await ticker.fire_due() == 0
+        scheduling.clock.pass_time(minutes=1)
+    assert await storage.next_fire() is None
+
+    await ann.set_disabled(disabled=False, now_us=2)
+
+    assert await ticker.fire_due() == 1
+    assert [moment.minute for moment in scheduling.fired()] == [3]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +169,7 @@ async def test_each_fire_happens_once_whatever_daylight_saving_does(
     await scheduling.house.storage.fire(
         schedule,
         fire_us=schedule.next_us or 0,
-        next_us=ticker._calendar.next_fire(schedule, scheduling.clock.now_us()),
+        next_us=ticker._firing.next_fire(schedule, scheduling.clock.now_us()),
         run=None,
     )
 
@@ -174,6 +209,41 @@ async def test_a_schedule_whose_graph_is_gone_is_paused_and_says_why(
     [schedule] = await scheduling.house.user.schedules()
     assert schedule.next_us is None
     assert "not found" in (schedule.paused_because or "")
+    [(kind, text)] = scheduling.house.rows("SELECT type, data FROM notices")
+    assert kind == "CONTINUOUS_AGENT_ERROR"
+    told = json.loads(text)
+    assert (told["reason"], told["schedule_name"]) == (schedule.paused_because, "s")
+    assert f"agpt schedule resume {schedule.id}" in told["remedy"]
+
+
+async def test_two_racing_tickers_tell_of_a_pause_once_and_of_the_next_one_too(
+    scheduling: Scheduling,
+) -> None:
+    schedule = await scheduling.add("* * * * *")
+    database = scheduling.house.storage.database
+    await database.write(lambda c: c.exec_driver_sql("DELETE FROM graphs"))
+    tickers = [scheduling.ticker(), scheduling.ticker()]
+
+    await asyncio.gather(*(ticker.fire_due() for ticker in tickers))
+    assert scheduling.house.rows("SELECT count(*) FROM notices") == [(1,)]
+
+    [paused] = await scheduling.house.user.schedules()
+    resumed = replace(paused, next_us=schedule.next_us, paused_because=None)
+    assert await scheduling.house.user.change_schedule(resumed)
+    await asyncio.gather(*(ticker.fire_due() for ticker in tickers))
+    assert scheduling.house.rows("SELECT count(*) FROM notices") == [(2,)]
+
+
+async def test_a_pause_that_its_owner_overtook_is_none_and_tells_nothing(
+    scheduling: Scheduling,
+) -> None:
+    schedule = await scheduling.add("* * * * *")
+    assert await scheduling.house.user.change_schedule(replace(schedule, name="mended"))
+
+    storage = scheduling.house.storage
+    assert not await storage.pause_schedule(schedule, reason="why", now_us=1)
+
+    assert scheduling.house.rows("SELECT count(*) FROM notices") == [(0,)]
 
 
 @pytest.mark.parametrize("policy", [MissedPolicy.LAST, MissedPolicy.ALL])

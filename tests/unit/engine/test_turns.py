@@ -104,6 +104,7 @@ async def bob(house: House) -> GraphId:
     return theirs.id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", [True, False])
 async def test_one_with_few_runs_does_not_wait_for_one_with_many(
     house: House, bob: GraphId, *, told: bool

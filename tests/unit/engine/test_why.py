@@ -254,6 +254,7 @@ CASES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=[f"{one.cause}-{one.words[:40]}" for one in CASES])
 async def test_each_reason_has_its_words(house: House, case: Case) -> None:
     house.notes.hold = asyncio.Event()
@@ -277,6 +278,7 @@ def _causes(said: Why) -> list[Cause]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reach", [at_work, nested, asking])
 async def test_without_a_server_a_run_waits_for_it_or_for_a_person(
     house: House, reach: Callable[[House], Awaitable[ExecutionId]]

@@ -39,21 +39,23 @@ def test_each_call_is_noted_with_its_run_its_step_and_its_key(outside: Outside) 
 
 
 def test_a_call_has_happened_before_it_is_answered() -> None:
-    go_on = threading.Event()
+    arrived, go_on = threading.Event(), threading.Event()
 
     def slow(_run: str, _step: str) -> float:
-        assert go_on.wait(10)
+        arrived.set()
+        assert go_on.wait(30)
         return 0.0
 
     with Outside(slow) as outside:
         caller = threading.Thread(target=ask, args=(outside, "0", {"run": "r"}))
         caller.start()
-        arrived = outside.wait_for_calls(1, limit_s=10) or bool(outside.calls())
+        came = arrived.wait(10)
+        noted = len(outside.calls())
         answered = outside.wait_for_answers(1, limit_s=0)
         go_on.set()
         caller.join()
 
-    assert (arrived, answered) == (True, False)
+    assert (came, noted, answered) == (True, 1, False)
 
 
 def test_a_moment_that_does_not_come_is_not_waited_for(outside: Outside) -> None:

@@ -9,6 +9,7 @@ import pytest
 from backend.adapters.storage.audit_log import SqlAuditLog
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.migrate import migrate
+from backend.adapters.storage.sqlite import SqliteDatabase
 from backend.core.audit import Actor, By, Outcome
 from backend.core.errors import BadRequest, NotAllowed
 from backend.ports.audit import AuditLog, AuditQuery, current
@@ -21,7 +22,7 @@ ANN = Actor(who="ann", by=By.KEY, by_id="key")
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     migrate(tmp_path / "agpt.db")
-    made = Database(tmp_path / "agpt.db", synchronous="OFF")
+    made = SqliteDatabase(tmp_path / "agpt.db", synchronous="OFF")
     yield made
     await made.close()
 

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from backend.adapters.storage import SqlStorage, open_storage
+from backend.adapters.storage import SqlStorage, open_storage, webhooks
 from backend.adapters.storage.credentials import SqlCredentials
 from backend.adapters.storage.migrate import migrate
 from backend.adapters.vault import FernetVault
 from backend.core.credentials import ApiKeyCredentials, Secret
 from backend.core.errors import SecretUnreadable
-from backend.core.ids import CredentialsId, UserId
+from backend.core.ids import CredentialsId, UserId, WebhookId
+from backend.core.records import WebhookRecord
 from backend.services.sealed import Sealer
 from backend.services.vault_keeper import STEP, VaultKeeper
 from backend.testing.clock import FakeClock
@@ -134,6 +135,7 @@ async def test_what_somebody_changes_meanwhile_is_kept(
     assert Sealer(FernetVault([NEW])).open(record) == credentials(1, key="renewed")
 
 
+@pytest.mark.slow
 async def test_a_rotation_that_is_killed_is_begun_again(
     store: SqlCredentials, tmp_path: Path
 ) -> None:
@@ -172,3 +174,65 @@ async def test_a_row_with_other_credentials_in_it_does_not_open(store: SqlCreden
 
     with pytest.raises(SecretUnreadable, match="other credentials"):
         Sealer(FernetVault([NEW])).open(replace(record, provider="github"))
+
+
+async def hook(storage: SqlStorage, name: str, secret: str) -> WebhookId:
+    """Keep a webhook whose secret is *secret*, as it is."""
+    made = WebhookId(name)
+    webhook = WebhookRecord(
+        id=made, user_id=ANN, provider="generic_webhook", webhook_type="plain", sealed=secret
+    )
+    await storage.database.write(lambda c: webhooks.add(c, ANN, webhook))
+    return made
+
+
+async def secret_of(storage: SqlStorage, name: WebhookId, *keys: str) -> str:
+    found = await storage.of(ANN).webhook(name)
+    assert found is not None
+    return Sealer(FernetVault(keys)).open_webhook(found)
+
+
+async def test_secrets_of_webhooks_that_are_kept_in_clear_are_sealed_once(
+    storage: SqlStorage, store: SqlCredentials
+) -> None:
+    names = [await hook(storage, f"{number:04}", f"clear {number}") for number in range(STEP + 1)]
+
+    sealed = [await keeper(store, NEW).seal_webhooks() for _ in range(2)]
+
+    assert sealed == [STEP + 1, 0]
+    assert [await secret_of(storage, name, NEW) for name in names[:2]] == ["clear 0", "clear 1"]
+    kept = await store.sealed(None, limit=100)
+    assert not [row for row in kept if "clear" in row.sealed]
+
+
+async def test_a_rotation_covers_the_secrets_of_webhooks(
+    storage: SqlStorage, store: SqlCredentials
+) -> None:
+    clear = await hook(storage, "clear", "a" * 64)
+    old = Sealer(FernetVault([OLD]))
+    sealed = old.seal_webhook("old", user_id=ANN, webhook_id=WebhookId("old"))
+    await hook(storage, "old", sealed)
+    lost = FernetVault([Fernet.generate_key().decode()])
+    foreign = Sealer(lost).seal_webhook("x", user_id=ANN, webhook_id=WebhookId("lost"))
+    await hook(storage, "lost", foreign)
+
+    before = await keeper(store, NEW, OLD).check()
+    after = await keeper(store, NEW, OLD).rotate()
+
+    assert (before.newest, before.older) == (0, 2)
+    assert (after.newest, after.older, after.unreadable) == (2, 0, ["webhooks #lost"])
+    assert await secret_of(storage, clear, NEW) == "a" * 64
+    assert await secret_of(storage, WebhookId("old"), NEW) == "old"
+    assert foreign in [row.sealed for row in await store.sealed(None, limit=100)]
+
+
+async def test_a_secret_in_clear_opens_nothing_and_one_opens_for_its_webhook_alone(
+    storage: SqlStorage,
+) -> None:
+    """Who can write the database could else choose with what deliveries are signed."""
+    sealer = Sealer(FernetVault([NEW]))
+    moved = sealer.seal_webhook("s", user_id=ANN, webhook_id=WebhookId("another"))
+
+    for name, secret in (("clear", "a" * 64), ("moved", moved)):
+        with pytest.raises(SecretUnreadable):
+            await secret_of(storage, await hook(storage, name, secret), NEW)

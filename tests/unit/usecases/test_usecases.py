@@ -44,13 +44,13 @@ def test_a_graph_is_the_same_each_time_it_is_drawn() -> None:
     assert sample.create_test_graph() == sample.create_test_graph()
 
 
-def test_the_reddit_graph_is_planned_with_placeholders_for_what_is_not_built() -> None:
+def test_the_reddit_graph_is_planned() -> None:
     catalog = load_catalog()
 
     plan = GraphPlan(reddit_marketing.create_test_graph(), catalog)
 
     reader = plan.nodes[0].block
-    assert reader.placeholder
+    assert not reader.placeholder
     assert reader.name == "GetRedditPostsBlock"
     assert set(reader.credentials) == {"credentials"}
     assert plan.nodes[4].linked == ("post_id", "comment")

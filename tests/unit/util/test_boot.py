@@ -28,6 +28,7 @@ def share_memory(name: str) -> None:
     raise SystemExit(0)  # left behind: its tracker takes it away
 
 
+@pytest.mark.slow
 def test_a_child_without_a_tracker_starts_its_own_when_it_shares_memory() -> None:
     context = process_context()
     child = context.Process(target=share_memory, args=("agpt-test-boot",))  # type: ignore[attr-defined] # typeshed: only concrete contexts

@@ -143,6 +143,7 @@ async def test_a_cancelled_call_ends_its_worker_with_all_that_it_started(tmp_pat
     await pool.close()
 
 
+@pytest.mark.slow
 async def test_a_worker_that_does_not_want_to_end_is_killed() -> None:
     pool = WorkerPool(ProcessLimits(time_s=0.5))
 

@@ -2,22 +2,29 @@
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, event
 
 from backend.adapters.storage import SqlStorage
+from backend.adapters.storage.notice_queue import SqlNoticeQueue
 from backend.adapters.storage.retention import SqlRetention
+from backend.adapters.storage.summaries import SqlSummaryFacts
+from backend.core.budgets import BudgetDefaults, Estimate
 from backend.core.graph import Graph
 from backend.core.ids import (
+    CredentialsId,
     ExecutionId,
     GraphId,
     NodeExecutionId,
     NodeId,
     ScheduleId,
     UserId,
+    WebhookId,
 )
+from backend.core.node_steps import CallMade, PlannedCall, Remembered, StepPlace
+from backend.core.notice_repeats import Repeat
 from backend.core.records import (
     Hold,
     HoldKind,
@@ -27,9 +34,11 @@ from backend.core.records import (
     NoticeStatus,
     PresetChanges,
     ScheduleRecord,
+    WebhookState,
 )
 from backend.core.reviews import Answer, ReviewRecord, ReviewStatus
 from backend.core.status import Status
+from backend.ports.notices import Group
 from backend.ports.retention import GraphOfUser, OldRun
 from backend.ports.storage import JournalBatch
 from backend.testing.storage import HOOK, PRESET, change
@@ -134,6 +143,9 @@ def question() -> ReviewRecord:
     )
 
 
+UNFINISHED: Final = replace(
+    HOOK, id=WebhookId("unfinished"), state=WebhookState.REGISTERING, credentials_id="c"
+)
 Call = Callable[[SqlStorage], Awaitable[object]]
 
 
@@ -177,11 +189,49 @@ PRESET_CALLS: Final[Mapping[str, Call]] = {
     "presets": lambda s: s.of(ANN).presets(None, page=3, page_size=10),
     "change_preset": lambda s: s.of(ANN).change_preset(PRESET.id, PresetChanges(), now_us=2),
     "webhook": lambda s: s.of(ANN).webhook(HOOK.id),
+    "webhooks": lambda s: s.of(ANN).webhooks(limit=10),
+    "webhooks_with": lambda s: s.of(ANN).webhooks_with(CredentialsId("c")),
+    "add_webhook": lambda s: s.of(ANN).add_webhook(UNFINISHED),
+    "webhooks_due": lambda s: s.webhooks_due(now_us=9, limit=10),
+    "put_off_webhook": lambda s: s.put_off_webhook(UNFINISHED.id, due_us=9),
+    "forget_webhook": lambda s: s.forget_webhook(UNFINISHED.id),
+    "webhook_at": lambda s: s.webhook_at(HOOK.id),
     "triggered_by": lambda s: s.triggered_by(HOOK.id),
     "delete_preset": lambda s: s.of(ANN).delete_preset(PRESET.id, now_us=3),
 }
+GROUP: Final = Group(user_id=ANN, type="AGENT_RUN")
+NOTICE_CALLS: Final[Mapping[str, Call]] = {
+    "due": lambda s: SqlNoticeQueue(s.database).due(now_us=9, limit=10),
+    "put_in_letter": lambda s: SqlNoticeQueue(s.database).put_in_letter(
+        "l", GROUP, due_us=9, limit=10
+    ),
+    "postpone": lambda s: SqlNoticeQueue(s.database).postpone(
+        GROUP, due_us=9, next_us=10, limit=10
+    ),
+    "drop notices": lambda s: SqlNoticeQueue(s.database).drop(
+        GROUP, due_us=9, because="why", limit=10
+    ),
+    "contents": lambda s: SqlNoticeQueue(s.database).contents("l", limit=10),
+    "mark": lambda s: SqlNoticeQueue(s.database).mark(
+        "l", status=NoticeStatus.SENT, at_us=1, limit=10
+    ),
+    "repeats": lambda s: SqlNoticeQueue(s.database).repeats(GROUP),
+    "note_repeats": lambda s: SqlNoticeQueue(s.database).note_repeats(
+        GROUP, {"c": Repeat(told=1, told_us=1)}, now_us=2
+    ),
+    "summary people": lambda s: SqlSummaryFacts(s.database).people(after=ANN, limit=10),
+    "summary known": lambda s: SqlSummaryFacts(s.database).known(["a", "b"]),
+    "summary totals": lambda s: SqlSummaryFacts(s.database).totals(
+        ANN, start_us=1, end_us=9, agents=5
+    ),
+    "failed": lambda s: SqlNoticeQueue(s.database).failed(),
+    "get notice": lambda s: SqlNoticeQueue(s.database).get("n"),
+    "retry notice": lambda s: SqlNoticeQueue(s.database).retry("n", now_us=1, limit=10),
+    "dismiss notice": lambda s: SqlNoticeQueue(s.database).dismiss("n", because="w", limit=10),
+}
 SYSTEM_CALLS: Final[Mapping[str, Call]] = {
     "submit": lambda s: s.submit(new_run()),
+    "submit_alone": lambda s: s.submit_alone(new_run()),
     "user_exists": lambda s: s.user_exists(ANN),
     "users": lambda s: s.users([ANN]),
     "unfinished": lambda s: s.unfinished(
@@ -202,12 +252,49 @@ SYSTEM_CALLS: Final[Mapping[str, Call]] = {
     "due_schedules": lambda s: s.due_schedules(now_us=99, limit=10),
     "next_fire": lambda s: s.next_fire(),
     "fire": lambda s: s.fire(schedule(), fire_us=10, next_us=20, run=new_run("fired")),
-    "pause_schedule": lambda s: s.pause_schedule(ScheduleId("s"), reason="why"),
-    "queued_notices": lambda s: s.queued_notices(now_us=9, limit=10),
-    "mark_notices": lambda s: s.mark_notices(["n"], status=NoticeStatus.SENT, at_us=1),
-    "note_job": lambda s: s.note_job("job", started_us=1, ended_us=2, result="done"),
+    "pause_schedule": lambda s: s.pause_schedule(schedule(), reason="why", now_us=1),
     "ping": lambda s: s.ping(),
     "runs_kept": lambda s: s.runs_kept([RUN]),
+}
+STEP: Final = StepPlace(
+    user_id=ANN,
+    graph_id=GRAPH,
+    run_id=RUN,
+    root_id=RUN,
+    node_exec_id="node",
+    owner="me",
+    attempt=1,
+)
+PLANNED: Final = PlannedCall(
+    model="m",
+    most=Estimate(micro_usd=5, tokens=5),
+    defaults=BudgetDefaults(run=9, user_day=9),
+)
+KNOWN: Final = Remembered(key="q", age_us=9)
+STEP_CALLS: Final[Mapping[str, Call]] = {
+    "begin_step": lambda s: s.begin_step(STEP, "k", repeatable=True, now_us=1, call=PLANNED),
+    "finish_step": lambda s: s.finish_step(
+        STEP, "k", result=1, now_us=2, call=CallMade(model="m", input_tokens=1)
+    ),
+    "begin_step that finds no room": lambda s: s.begin_step(
+        STEP,
+        "more",
+        repeatable=True,
+        now_us=3,
+        call=replace(PLANNED, most=Estimate(micro_usd=99, tokens=5)),
+    ),
+    "begin_step that may take an answer": lambda s: s.begin_step(
+        STEP, "known", repeatable=True, now_us=3, call=replace(PLANNED, cache=KNOWN)
+    ),
+    "finish_step that keeps its answer": lambda s: s.finish_step(
+        STEP, "known", result=1, now_us=3, call=CallMade(model="m", cache=KNOWN)
+    ),
+    "begin_step that takes an answer": lambda s: s.begin_step(
+        STEP, "again", repeatable=True, now_us=3, call=replace(PLANNED, cache=KNOWN)
+    ),
+    "give_up_call": lambda s: s.give_up_call(STEP, "k", is_known=True),
+    "settle_dead_calls": lambda s: s.settle_dead_calls(),
+    "free_budget_waits": lambda s: s.free_budget_waits(now_us=4),
 }
 LATER_CALLS: Final[Mapping[str, Call]] = {
     "execution": lambda s: s.of(ANN).execution(RUN, with_outputs=True),
@@ -224,6 +311,9 @@ LATER_CALLS: Final[Mapping[str, Call]] = {
     ),
     "ask_stop": lambda s: s.of(ANN).ask_stop(RUN, now_us=1),
     "end": _commit(Status.FAILED),
+    "schedule": lambda s: s.of(ANN).schedule(ScheduleId("s")),
+    "change_schedule": lambda s: s.of(ANN).change_schedule(schedule()),
+    "run_end": lambda s: s.run_end(ExecutionId("run")),
     "delete_schedule": lambda s: s.of(ANN).delete_schedule(ScheduleId("s")),
     "delete_execution": lambda s: s.of(ANN).delete_execution(RUN, now_us=1),
     "delete_graph": lambda s: s.of(ANN).delete_graph(GRAPH, now_us=1),
@@ -241,12 +331,17 @@ RETENTION_CALLS: Final[Mapping[str, Call]] = {
     "clear": lambda s: SqlRetention(s.database).clear(rows=100),
     "delete_notices": lambda s: SqlRetention(s.database).delete_notices(9, limit=10),
     "delete_fires": lambda s: SqlRetention(s.database).delete_fires(9, limit=10),
+    "delete_answers": lambda s: SqlRetention(s.database).delete_answers(9, limit=10),
+    "fold_usage": lambda s: SqlRetention(s.database).fold_usage("9999", limit=10),
+    "delete_usage": lambda s: SqlRetention(s.database).delete_usage("9999", limit=10),
     "give_back": lambda s: SqlRetention(s.database).give_back(pages=10),
 }
 CALLS: Final[Mapping[str, Call]] = {
     **USER_CALLS,
+    **NOTICE_CALLS,
     **PRESET_CALLS,
     **SYSTEM_CALLS,
+    **STEP_CALLS,
     **LATER_CALLS,
     **RETENTION_CALLS,
 }

@@ -24,10 +24,23 @@ BOUNDED = {
     ("execution", "USE TEMP B-TREE FOR ORDER BY"): "the inputs and outputs of one run",
     ("execution_with_nodes", "USE TEMP B-TREE FOR ORDER BY"): "the node executions of one run",
     ("node_executions", "USE TEMP B-TREE FOR ORDER BY"): "the same",
+    ("failed", "SCAN notices USING INDEX notices_failed"): "notices that nobody could send",
+    ("summary totals", "USE TEMP B-TREE FOR GROUP BY"): "one user's runs of a day, week or month",
     ("holds", "SCAN holds"): "what an operator has paused, by hand",
     ("holds", "USE TEMP B-TREE FOR ORDER BY"): "the same",
+    ("begin_step", "USE TEMP B-TREE FOR ORDER BY"): "the few budgets that one call counts on",
+    ("begin_step that finds no room", "USE TEMP B-TREE FOR ORDER BY"): "the same",
+    ("begin_step that may take an answer", "USE TEMP B-TREE FOR ORDER BY"): "the same",
+    ("settle_dead_calls", "SCAN budget_reservations"): "calls that a dead executor was in",
+    ("free_budget_waits", "SCAN budget_waits"): "what waits for a budget, each second",
+    ("free_budget_waits", "SCAN budget_waits USING COVERING INDEX budget_waits_by_budget"): (
+        "the same"
+    ),
+    ("free_budget_waits", "USE TEMP B-TREE FOR ORDER BY"): "the same",
     ("clear", "SCAN deleted_runs"): "it ends after as many as it wants",
     ("active_version", "USE TEMP B-TREE FOR RIGHT PART OF ORDER BY"): "versions of one graph",
+    ("webhooks_with", "USE TEMP B-TREE FOR ORDER BY"): "those of one user, as above",
+    ("webhooks", "USE TEMP B-TREE FOR ORDER BY"): "those of one user, as many as presets at most",
     ("triggered_by", "USE TEMP B-TREE FOR ORDER BY"): "presets of one webhook, all wanted",
     ("runs_ended_before", "USE TEMP B-TREE FOR RIGHT PART OF ORDER BY"): (
         "runs that ended in the same microsecond"

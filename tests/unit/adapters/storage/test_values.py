@@ -74,6 +74,7 @@ JSON = st.recursive(
 MARKERS = st.sampled_from([[["a"], digest_of(b"1"), 1], ["run", [[[], digest_of(b"1"), 1]], None]])
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(value=st.dictionaries(st.text(max_size=4), JSON | MARKERS, max_size=5))
 def test_every_value_of_pins_comes_back_as_it_was(

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from backend.api.ws.client import Limits
+from backend.api.ws.messages import WSMethod
 from backend.core.ids import GraphId, UserId, derived_id
 from backend.core.status import Status
+from backend.ports.bus import NodeText, run_topic
 from tests.unit.api.ws.ws_server import GRAPH, WSServer, ws_server
 
 
@@ -131,6 +134,7 @@ async def test_a_change_without_an_event_is_seen_after_a_restart(server: WSServe
         assert (other["data"]["sequence"], other["data"]["status"]) == (5, "COMPLETED")
 
 
+@pytest.mark.slow
 async def test_nothing_is_lost_or_told_twice_while_catching_up(server: WSServer) -> None:
     run = await server.new_run()
     for ordinal in range(200):
@@ -154,6 +158,7 @@ async def test_nothing_is_lost_or_told_twice_while_catching_up(server: WSServer)
     assert len(nodes) == 500
 
 
+@pytest.mark.slow
 async def test_a_subscription_is_answered_though_no_executor_runs(server: WSServer) -> None:
     run = await server.new_run()
     await server.executor.stop()
@@ -166,6 +171,7 @@ async def test_a_subscription_is_answered_though_no_executor_runs(server: WSServ
         assert numbers(await ann.events(2)) == [2, 3]
 
 
+@pytest.mark.slow
 async def test_large_values_are_cut_and_small_ones_are_not(server: WSServer) -> None:
     run = await server.new_run()
     async with server.connect() as ann:
@@ -207,3 +213,34 @@ async def test_a_token_that_expires_ends_its_sockets_and_no_others() -> None:
 
         assert await ann.closed_with() == 4003
         assert (await bob.ask("heartbeat", "ping"))["data"] == "pong"
+
+
+async def test_who_watches_a_run_sees_what_its_model_says_as_it_comes(server: WSServer) -> None:
+    run = await server.new_run()
+    said = NodeText(
+        user_id=UserId("ann"),
+        graph_id=GraphId(GRAPH),
+        run_id=run.id,
+        node_id="node",
+        node_exec_id="execution",
+        call=1,
+        offset=6,
+        text="world",
+    )
+    async with server.connect() as ann, server.connect() as other:
+        await ann.watch(run)
+        await ann.ask(WSMethod.HEARTBEAT, {})  # what it was told at first is through
+        server.executor.publisher.publish(run_topic(run.id), said)
+        theirs = replace(said, user_id=UserId("bob"), text="secret")
+        server.executor.publisher.publish(run_topic(run.id), theirs)
+
+        frame = await ann.next()
+        await server.executor.change(run, {0: "hello"}, Status.COMPLETED)
+        after = await ann.next()
+
+        assert frame["method"] == "node_execution_text_event"
+        assert frame["data"]["graph_exec_id"] == run.id
+        assert (frame["data"]["call"], frame["data"]["offset"]) == (1, 6)
+        assert frame["data"]["text"] == "world"
+        assert after["method"] == "node_execution_event"
+        assert (await other.ask(WSMethod.HEARTBEAT, {}))["data"] == "pong"

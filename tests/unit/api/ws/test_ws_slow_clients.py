@@ -34,6 +34,7 @@ async def stalled(server: WSServer, run: ExecutionRecord) -> AsyncIterator[Watch
         yield client
 
 
+@pytest.mark.slow
 async def test_a_client_that_never_reads_costs_no_memory() -> None:
     async with ws_server() as server:
         run = await server.new_run()
@@ -59,6 +60,7 @@ async def test_a_client_that_never_reads_costs_no_memory() -> None:
             assert await server.metric("queue_overflows_total") == 1
 
 
+@pytest.mark.slow
 async def test_a_slow_client_gets_the_newest_state_when_it_reads_again() -> None:
     async with ws_server(Limits(queue_frames=5)) as server:
         run = await server.new_run()

@@ -1,0 +1,73 @@
+"""Brings a database of PostgreSQL to the tables this program needs; refuses one that is newer."""
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.compiler import compiles
+
+from backend.adapters.database_place import shown
+from backend.adapters.storage.migrate import HEAD, current_version
+from backend.adapters.storage.postgres import engine_for
+from backend.adapters.storage.schema import metadata
+from backend.core.errors import CannotStart
+
+#: Which of several that start at once makes the tables. Any number that nobody else uses here.
+_LOCK: Final = 0x61677074
+
+
+@compiles(Text, "postgresql")
+def _ordered_by_bytes(_type: Text, _compiler: object, **_: object) -> str:
+    """Texts have the order that SQLite and Python give them, whatever language the server speaks."""
+    return 'TEXT COLLATE "C"'
+
+
+def migrate_postgres(url: str) -> str:
+    """
+    Bring the database at *url* up to date, in one transaction: all of it, or nothing.
+
+    Any number of programs may do so at once.
+
+    Returns:
+        What was done: "current", "created" or "upgraded from …".
+
+    Raises:
+        CannotStart: If the database was made by a newer program, or cannot be used.
+    """
+    engine = engine_for(url).execution_options(isolation_level="READ COMMITTED")
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            return _migrate(connection, shown(url))
+    except DBAPIError as exc:
+        raise CannotStart(f"the database {shown(url)} cannot be used: {exc.orig}") from exc
+    finally:
+        engine.dispose()
+
+
+def _migrate(connection: Connection, where: str) -> str:
+    before = current_version(connection)
+    if before == HEAD:
+        return "current"
+    if before is None:
+        metadata.create_all(connection, checkfirst=False)
+        connection.exec_driver_sql(
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+        )
+        connection.exec_driver_sql("INSERT INTO alembic_version VALUES (%s)", (HEAD,))
+        return "created"
+    if before > HEAD:
+        raise CannotStart(
+            f"the database {where} is at step {before}, made by a newer agpt-server; this one "
+            f"knows steps up to {HEAD}: install the newer version, or restore a backup"
+        )
+    from alembic import command  # noqa: PLC0415 - only to upgrade
+    from alembic.config import Config  # noqa: PLC0415 - the same
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, HEAD)
+    return f"upgraded from {before}"

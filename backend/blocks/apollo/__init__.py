@@ -1,0 +1,1 @@
+"""Apollo: who works where."""

@@ -1,0 +1,1 @@
+"""The copilot, which answers in conversations. No block for people's graphs."""

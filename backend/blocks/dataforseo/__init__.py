@@ -1,0 +1,1 @@
+"""DataForSEO: what people search for."""

@@ -1,0 +1,1 @@
+"""Firecrawl: pages of the web, read and searched by a service."""

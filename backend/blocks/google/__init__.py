@@ -1,0 +1,1 @@
+"""Google: the mail of an account."""

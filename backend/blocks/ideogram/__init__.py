@@ -1,0 +1,1 @@
+"""Ideogram: pictures, and words in them that can be read."""

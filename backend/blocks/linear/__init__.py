@@ -1,0 +1,1 @@
+"""Linear: issues, comments and projects."""

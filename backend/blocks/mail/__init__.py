@@ -1,0 +1,1 @@
+"""Blocks that send mail through any mail server."""

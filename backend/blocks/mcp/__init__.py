@@ -1,0 +1,1 @@
+"""Blocks that call tools of servers that speak MCP."""

@@ -1,0 +1,1 @@
+"""OpenAI beyond language models: pictures."""

@@ -1,0 +1,1 @@
+"""Reddit: posts, comments, communities and messages."""

@@ -1,0 +1,1 @@
+"""Replicate: models of others that make pictures, and anything else."""

@@ -1,0 +1,1 @@
+"""RevID: short videos of what is written."""

@@ -1,0 +1,1 @@
+"""ScreenshotOne: pictures of pages."""

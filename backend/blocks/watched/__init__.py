@@ -1,0 +1,1 @@
+"""Triggers that the server itself watches: mailboxes, folders, feeds, pages."""

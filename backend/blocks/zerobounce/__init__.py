@@ -1,0 +1,1 @@
+"""ZeroBounce: whether mail addresses are real."""

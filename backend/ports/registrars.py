@@ -1,0 +1,58 @@
+"""Telling a provider to which address it sends what happens there."""
+
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from backend.core.credentials import Credentials
+from backend.core.errors import BadRequest
+
+#: A call must end long before somebody else looks after a webhook that nobody finished.
+REGISTER_S: Final = 30.0
+
+
+class RegistrationRefused(BadRequest):
+    """The provider does not take this webhook."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hook:
+    """
+    A webhook as its provider is told of it.
+
+    Attributes:
+        url: Where to send; no other webhook has the same.
+        secret: With what to sign.
+        events: As the deliveries name them.
+        provider_id: By which the provider knows it; empty until it has said so.
+    """
+
+    url: str
+    secret: str = field(repr=False)
+    resource: str
+    events: tuple[str, ...]
+    provider_id: str = ""
+
+
+class WebhookRegistrar(Protocol):
+    """
+    Registers webhooks at one provider; lends nothing of its own: each call brings credentials.
+
+    All methods raise RegistrationRefused, with the provider's words, if it says no for good, and
+    Unavailable if it cannot be said whether it did what was asked.
+    """
+
+    provider: str
+    has_one: bool  #: an account has one webhook only, which takes all events
+    can_ping: bool
+
+    def resource_of(self, given: str) -> str:
+        """Return *given* as it is kept: one thing has one name. Raises BadRequest if it is none."""
+
+    async def register(self, hook: Hook, credentials: Credentials) -> str:
+        """Register *hook* and return by what the provider knows it; twice is harmless."""
+
+    async def remove(self, hook: Hook, credentials: Credentials) -> None:
+        """Take *hook* back, found by its address where *provider_id* is empty; none is fine."""
+
+    async def ping(self, hook: Hook, credentials: Credentials) -> None:
+        """Ask the provider to send a try."""

@@ -1,0 +1,75 @@
+"""Plays the webhooks of GitHub and of a bot at Telegram, over real HTTP."""
+
+from typing import Any, Final
+
+from backend.testing.standin.messages import Asked, Reply
+
+GITHUB_KEY: Final = "ghp_stand-in"
+BOT: Final = "12345:stand-in-token-of-a-bot"
+
+
+class GithubHooks:
+    """
+    Keeps the webhooks of any repository but ``ann/none``.
+
+    Attributes:
+        hooks: By their ids.
+        pings: Of which it was asked to try.
+    """
+
+    def __init__(self) -> None:
+        self.hooks: dict[int, dict[str, Any]] = {}
+        self.pings: list[int] = []
+
+    def answer(self, asked: Asked) -> Reply:
+        """Answer as its REST API does."""
+        if asked.headers.get("authorization") != f"Bearer {GITHUB_KEY}":
+            return Reply(status=401, value={"message": "Bad credentials"})
+        _, _, owner, name, _, *rest = asked.path.split("/")
+        if name == "none":
+            return Reply(status=404, value={"message": "Not Found"})
+        if not rest:
+            return self._all(asked, f"{owner}/{name}")
+        number = int(rest[0])
+        if number not in self.hooks:
+            return Reply(status=404, value={"message": "Not Found"})
+        if rest[1:] == ["pings"]:
+            self.pings.append(number)
+        elif asked.method == "DELETE":
+            del self.hooks[number]
+        return Reply(status=204, body=b"")
+
+    def _all(self, asked: Asked, repository: str) -> Reply:
+        mine = [hook for hook in self.hooks.values() if hook["repository"] == repository]
+        if asked.method == "GET":
+            return Reply(value=mine)
+        wanted = asked.json()
+        if any(hook["config"]["url"] == wanted["config"]["url"] for hook in mine):
+            error = {"message": "Hook already exists on this repository"}
+            return Reply(status=422, value={"message": "Validation Failed", "errors": [error]})
+        hook = {**wanted, "id": len(self.hooks) + 101, "repository": repository}
+        self.hooks[hook["id"]] = hook
+        return Reply(status=201, value=hook)
+
+
+class TelegramBot:
+    """
+    Keeps the one webhook of a bot.
+
+    Attributes:
+        hook: What it was told; empty: nothing.
+    """
+
+    def __init__(self) -> None:
+        self.hook: dict[str, Any] = {}
+
+    def answer(self, asked: Asked) -> Reply:
+        """Answer as its API for bots does."""
+        _, bot, method = asked.path.split("/")
+        if bot != f"bot{BOT}":
+            value = {"ok": False, "error_code": 401, "description": "Unauthorized"}
+            return Reply(status=401, value=value)
+        if method == "getWebhookInfo":
+            return Reply(value={"ok": True, "result": {"url": "", **self.hook}})
+        self.hook = asked.json() if method == "setWebhook" else {}
+        return Reply(value={"ok": True, "result": True})

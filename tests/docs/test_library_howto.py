@@ -1,0 +1,20 @@
+"""The commands of the page about the library, typed into a shell in an empty home."""
+
+import shutil
+
+import pytest
+
+from tests.docs.test_readme import assert_session, commands_and_outputs, home
+
+__all__ = ["home"]
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+PAGE = "docs/howto/the-library.md"
+
+
+def test_the_commands_print_what_the_page_shows(home: dict[str, str]) -> None:
+    if not shutil.which("curl"):
+        pytest.skip("the page uses curl, which is not here")
+
+    assert_session(commands_and_outputs(PAGE), home)

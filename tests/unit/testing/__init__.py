@@ -1,0 +1,1 @@
+"""What backend.testing gives to tests does what it says."""
