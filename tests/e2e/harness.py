@@ -272,15 +272,20 @@ class Socket:
 
     def _ask(self, method: str, data: Json) -> None:
         self._connection.send(json.text({"method": method, "data": data}))
-        answer = self.receive()
-        while answer["method"] == "notification":  # to every socket of the user, at any time
-            answer = self.receive()
+        answer = self.asked_for()
         assert (answer["method"], answer["success"]) == (method, True), answer
 
     def receive(self, *, limit_s: float = 30.0) -> Json:
         """Return the next frame."""
         frame: Json = json.loads(self._connection.recv(limit_s))
         self.frames.append(frame)
+        return frame
+
+    def asked_for(self, *, limit_s: float = 30.0) -> Json:
+        """Return the next frame that is not a notification, which come unasked at any time."""
+        frame = self.receive(limit_s=limit_s)
+        while frame["method"] == "notification":
+            frame = self.receive(limit_s=limit_s)
         return frame
 
     def until_closed(self, *, limit_s: float = 30.0) -> int | None:
@@ -299,7 +304,7 @@ class Socket:
         """Return the events up to the one that says that the run has one of *statuses*."""
         events: list[Json] = []
         while True:
-            events.append(self.receive())
+            events.append(self.asked_for())
             data = events[-1]["data"]
             if events[-1]["method"] == "graph_execution_event" and data["status"] in statuses:
                 return events

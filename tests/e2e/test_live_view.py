@@ -72,7 +72,7 @@ def test_a_client_that_comes_back_to_a_new_websocket_server_gets_exactly_the_res
     run_id = server.rest.start(graph, run="r")
     first = Socket(server)
     first.subscribe(run_id, after=0)
-    before = [first.receive() for _ in range(8)]
+    before = [first.asked_for() for _ in range(8)]
 
     server.kill("WebsocketServer")
     server.wait_ready("WebsocketServer")
