@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -36,11 +37,29 @@ class SmtpServer:
 
 
 class SmtpMailer:
-    """Sends letters one after the other over one connection, which it keeps for a while."""
+    """
+    Sends letters one after the other over one connection, which it keeps for a while.
 
-    def __init__(self, server: SmtpServer, *, sender: str) -> None:
+    Args:
+        tls: Instead of the system's certificates.
+        limit_s: For each word of the server: one that hangs holds up all letters so long.
+        idle_s: The connection is kept for so long after a letter.
+    """
+
+    def __init__(
+        self,
+        server: SmtpServer,
+        *,
+        sender: str,
+        tls: ssl.SSLContext | None = None,
+        limit_s: float = _LIMIT_S,
+        idle_s: float = _IDLE_S,
+    ) -> None:
         self._server = server
         self._sender = sender
+        self._tls = tls
+        self._limit_s = limit_s
+        self._idle_s = idle_s
         self._lock = asyncio.Lock()
         self._client: aiosmtplib.SMTP | None = None
         self._closing: asyncio.TimerHandle | None = None
@@ -60,11 +79,14 @@ class SmtpMailer:
                 raise _told(exc) from exc
             except aiosmtplib.SMTPNotSupported as exc:
                 raise BadRequest(f"the mail server cannot do what is needed: {exc}") from exc
-            except ValueError as exc:
-                raise AddressRefused(f"this is no mail address: {exc}") from exc
+            except aiosmtplib.SMTPTimeoutError as exc:
+                self._drop()
+                raise Unavailable(f"the mail server took longer than {self._limit_s:g} s") from exc
             except (aiosmtplib.SMTPException, OSError) as exc:
                 self._drop()
                 raise Unavailable(f"the mail server did not take the letter: {exc}") from exc
+            except ValueError as exc:
+                raise AddressRefused(f"this is no mail address: {exc}") from exc
             except BaseException:
                 # Somewhere in a command: what the server says next would be taken for the answer
                 # to another one.
@@ -103,25 +125,22 @@ class SmtpMailer:
             password=server.password or None,
             use_tls=server.security == "tls",
             start_tls=server.security == "starttls",
-            timeout=_LIMIT_S,
+            tls_context=self._tls,
+            timeout=self._limit_s,
         )
         self._client = client
         try:
             await client.connect()
-        except aiosmtplib.SMTPAuthenticationError as exc:
+        except aiosmtplib.SMTPTimeoutError:
+            raise
+        except (aiosmtplib.SMTPException, ssl.SSLError) as exc:
             self._drop()
-            # Whoever runs this can mend it, and then the letters are to leave.
-            words = _words(exc.code, exc.message)
-            raise Unavailable(f"the mail server refused the login: {words}") from exc
-        except aiosmtplib.SMTPResponseException as exc:
-            self._drop()
-            words = _words(exc.code, exc.message)
-            raise Unavailable(f"the mail server did not let us begin: {words}") from exc
+            raise Unavailable(_not_begun(exc)) from exc
         return client
 
     def _close_later(self) -> None:
         loop = asyncio.get_running_loop()
-        self._closing = loop.call_later(_IDLE_S, self._drop)
+        self._closing = loop.call_later(self._idle_s, self._drop)
 
     def _stop_closing(self) -> None:
         if self._closing is not None:
@@ -140,6 +159,34 @@ def _bare(message: EmailMessage) -> str:
 
 def _ends_line(exc: Exception) -> bool:
     return getattr(exc, "code", 0) == 421  # noqa: PLR2004 - the server says goodbye with it
+
+
+def _not_begun(exc: Exception) -> str:
+    """
+    Say why there is no line on which a letter could go.
+
+    None of it is about a letter: whoever runs this can mend it, and then all of them are to leave.
+    """
+    import aiosmtplib  # noqa: PLC0415 - see send
+
+    certificate: BaseException | None = exc
+    while certificate is not None and not isinstance(certificate, ssl.SSLCertVerificationError):
+        certificate = certificate.__cause__ or certificate.__context__
+    if isinstance(certificate, ssl.SSLCertVerificationError):
+        return (
+            f"the certificate of the mail server cannot be trusted: {certificate.verify_message}; "
+            "SSL_CERT_FILE names a file with other authorities"
+        )
+    if isinstance(exc, aiosmtplib.SMTPAuthenticationError):
+        return f"the mail server refused the login: {_words(exc.code, exc.message)}"
+    if isinstance(exc, aiosmtplib.SMTPResponseException):
+        return f"the mail server did not let us begin: {_words(exc.code, exc.message)}"
+    if "STARTTLS" in str(exc):
+        return (
+            "the mail server offers no encryption (STARTTLS); SMTP_SECURITY says tls where all is "
+            "encrypted from the first byte, and none where nothing is"
+        )
+    return f"the mail server did not let us begin: {exc}"
 
 
 def _told(

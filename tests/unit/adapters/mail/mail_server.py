@@ -49,6 +49,12 @@ class Mailbox:
     logins: list[tuple[str, str, bool]] = field(default_factory=list)
     at_data: str = "250 OK"
     at_recipient: str = "250 OK"
+    #: Connections that were made.
+    connections: int = 0
+    #: The next letters that are taken, each followed by silence: the line is cut.
+    cuts: int = 0
+    #: Set: from then on nothing is answered to a letter.
+    hangs: bool = False
 
     async def handle_RCPT(  # noqa: N802 - the library's name
         self, _server: Any, _session: Any, envelope: Any, address: str, options: list[str]
@@ -59,10 +65,15 @@ class Mailbox:
             return "250 OK"
         return self.at_recipient
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - see above
+    async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - see above
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.at_data.startswith("250"):
             self.recipients.append(list(envelope.rcpt_tos))
             self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
+            if self.cuts:
+                self.cuts -= 1
+                server.transport.abort()
         return self.at_data
 
     def login(self, server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> Any:
@@ -91,8 +102,14 @@ async def mail_server(
     box = Mailbox()
     loop = asyncio.get_running_loop()
 
+    class Counted(SMTP):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            # Once more when STARTTLS has changed the line.
+            box.connections += self.transport is None
+            super().connection_made(transport)
+
     def accept() -> SMTP:
-        return SMTP(
+        return Counted(
             box,
             tls_context=None if wrapped else tls,
             authenticator=box.login,
