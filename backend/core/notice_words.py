@@ -108,7 +108,8 @@ def _trouble(_kind: str, data: Data) -> _Said:
     ]
     if data.get("schedule_id"):
         schedule = plain(data.get("schedule_name") or "", _NAME_CHARS)
-        return f"{_name(data)}: the schedule {schedule} is paused", lines, True
+        what = plain(data.get("paused") or "schedule", 20)
+        return f"{_name(data)}: the {what} {schedule} is paused", lines, True
     if data.get("block_name"):
         block = plain(data["block_name"], _NAME_CHARS)
         return f"{_name(data)}: {block} failed", lines, True

@@ -216,13 +216,21 @@ def block_failed(
 
 
 def schedule_paused(
-    about: About, *, key: str, schedule_id: str, schedule_name: str, reason: str, remedy: str
+    about: About,
+    *,
+    key: str,
+    schedule_id: str,
+    schedule_name: str,
+    reason: str,
+    remedy: str,
+    what: str = "schedule",
 ) -> NoticeRecord:
     """
     Return the notice that a schedule fires no more (sent as CONTINUOUS_AGENT_ERROR).
 
     Args:
         key: Which pause, for example the schedule's id and its revision: told once.
+        what: What was paused, in a word: also a watch or a webhook starts runs by itself.
         reason: Why, in words; a long one is cut.
         remedy: What its owner can do.
     """
@@ -230,10 +238,11 @@ def schedule_paused(
         f"schedule_paused:{key}",
         NoticeType.CONTINUOUS_AGENT_ERROR,
         about,
-        f"schedule:{schedule_id}",
+        f"{what}:{schedule_id}",
         {
             "schedule_id": schedule_id,
             "schedule_name": schedule_name,
+            "paused": what,
             "reason": _cut(reason),
             "remedy": _cut(remedy),
         },

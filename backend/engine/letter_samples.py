@@ -55,7 +55,7 @@ def _of_others(kind: NoticeType, now_us: int) -> NoticeRecord:
 
 
 def _runs(now_us: int) -> list[NoticeRecord]:
-    common = {"graph_exec_id": _RUN, "execution_time": 3.204, "node_count": 7, "credits_used": 4}
+    common = {"graph_exec_id": _RUN, "execution_time": 93.204, "node_count": 7, "credits_used": 4}
     good = {
         **common,
         "agent_name": "Morning news",
@@ -86,6 +86,15 @@ def _problems(about: About) -> list[NoticeRecord]:
             schedule_name="every morning",
             reason=reason,
             remedy=remedy,
+        ),
+        schedule_paused(
+            about,
+            key="2",
+            schedule_id="w",
+            schedule_name="invoices",
+            reason="the folder invoices/2026 is not there any more",
+            remedy="mend what it watches, then turn the trigger off and on again",
+            what="watch",
         ),
     ]
 

@@ -47,3 +47,22 @@ STYLES: Final[Mapping[str, str]] = {
     "footer": "margin:24px 0 0;font-size:13px;line-height:18px;color:#6b7280;",
     "quiet_link": "color:#6b7280;text-decoration:underline;",
 }
+
+#: For programs that show letters on a dark ground and read style sheets; others turn colours
+#: around by themselves, or show them as they are. Chosen by the colours above, so that templates of
+#: an operator that use them have it, too.
+DARK_COLORS: Final = {
+    "background:#f3f4f6": "background:#111827!important;color:#e5e7eb!important",
+    "background:#ffffff": "background:#1f2937!important;border-color:#374151!important",
+    "background:#f9fafb": "background:#111827!important",
+    "background:#fef2f2": "background:#450a0a!important;color:#fecaca!important",
+    "border-bottom:1px": "border-color:#374151!important",
+    "color:#6b7280": "color:#9ca3af!important",
+    "color:#166534": "color:#86efac!important",
+    "color:#b91c1c": "color:#fca5a5!important",
+    "background:#1d4ed8": "background:#2563eb!important;color:#ffffff!important",
+}
+
+DARK: Final = "@media (prefers-color-scheme:dark){%s}" % "".join(  # noqa: UP031 - braces
+    f"[style*='{light}']{{{dark}}}" for light, dark in DARK_COLORS.items()
+)

@@ -11,7 +11,7 @@ from backend.core import json
 from backend.core.clean_text import cleaned, lines, one_line
 from backend.core.errors import TooLarge
 from backend.core.records import NoticeRecord
-from backend.engine.letter_styles import STYLES
+from backend.engine.letter_styles import DARK, STYLES
 from backend.sdk.templates import fill
 
 #: Notices that a letter shows; it counts the others.
@@ -92,12 +92,13 @@ class LetterWriter:
         whole = {**frame, "subject": subject}
         # What comes out of the template has been made safe in it.
         body = Markup(html)  # noqa: S704
+        dark = Markup(DARK)  # noqa: S704 - ours
         return Words(
             subject=subject,
             text=_tidy(fill(self._templates["base.txt"], {**whole, "body": text.strip()})),
             html=fill(
                 self._templates["base.html"],
-                {**whole, "body": body, "css": STYLES},
+                {**whole, "body": body, "css": STYLES, "dark": dark},
                 escape_html=True,
             ),
         )
@@ -120,6 +121,10 @@ def _view(data: Mapping[str, Any], most: int) -> dict[str, Any]:
             view[f"{name}_words"] = _duration(value)
         elif name in ("amount", "balance") and isinstance(value, int | float):
             view[f"{name}_words"] = f"${value / 100:.2f}"
+    view["steps_words"] = _many(data.get("node_count"), "step", "steps")
+    view["failed_words"] = _many(data.get("node_error_count"), "step failed", "steps failed")
+    view["credits_words"] = _many(data.get("credits_used"), "credit", "credits")
+    view["left_words"] = _many(data.get("current_balance"), "credit is left", "credits are left")
     status = str(view.get("status", ""))
     view["status_words"] = _status(status)
     view["is_bad"] = status != "COMPLETED"
@@ -131,6 +136,11 @@ def _view(data: Mapping[str, Any], most: int) -> dict[str, Any]:
             for agent, taken in list(costs.items())[:20]
         ]
     return view
+
+
+def _many(count: Any, one: str, more: str) -> str:
+    number = count if isinstance(count, int | float) else 0
+    return f"{number} {one if number == 1 else more}"
 
 
 def _is_link(value: Any) -> bool:

@@ -328,4 +328,5 @@ def _notice(preset: PresetRecord, reason: str, now_us: int) -> NoticeRecord:
         schedule_name=preset.name,
         reason=reason,
         remedy=_REMEDY,
+        what="watch",
     )

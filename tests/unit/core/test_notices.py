@@ -2,9 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
+
+from backend.adapters.mail.letter_templates import load_templates
 from backend.core import notices
 from backend.core.ids import UserId
+from backend.core.notice_words import words
 from backend.core.preferences import KINDS
+from backend.engine.letters import LetterWriter
 
 ANN = UserId("ann")
 ABOUT = notices.About(user_id=ANN, agent_name="Sample", graph_id="g", run_id="r", now_us=7)
@@ -51,3 +56,17 @@ def test_a_paused_schedule_says_what_can_be_done() -> None:
     assert notice.type == "CONTINUOUS_AGENT_ERROR"
     assert (notice.created_us, notice.next_us) == (7, 7)
     assert notice.data["remedy"] == "delete it, or restore the agent"
+
+
+@pytest.mark.parametrize("what", ["schedule", "watch"])
+def test_what_is_paused_is_called_what_it_is_in_letters_and_in_chats(what: str) -> None:
+    notice = notices.schedule_paused(
+        ABOUT, key="1", schedule_id="i", schedule_name="daily", reason="r", remedy="m", what=what
+    )
+
+    letter = LetterWriter(load_templates()).write([notice], 1)
+
+    assert letter.subject.endswith(f"its {what} daily is paused")
+    assert f"its {what} daily is paused" in letter.text
+    assert f"its {what} <bdi>daily</bdi> is paused" in letter.html
+    assert words(notice.type, notice.data).title.endswith(f"the {what} daily is paused")
