@@ -332,6 +332,9 @@ class _Signals:
             arrived, self._waiting = self._waiting, []
             yield arrived
 
+    def want(self, runs: bool) -> None:  # noqa: FBT001 -- the port's
+        """See backend.ports.dispatch.SignalSource. There is nobody else."""
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -49,7 +49,18 @@ class SignalSource(Protocol):
     """The executor's side."""
 
     def signals(self) -> AsyncIterator[list[Signal]]:
-        """Yield what has arrived, in batches, never empty."""
+        """
+        Yield what has arrived, in batches, never empty.
+
+        A batch counts as taken when the next one is asked for. The same may arrive again.
+        """
+
+    def want(self, runs: bool) -> None:  # noqa: FBT001 -- a switch, and nothing but one
+        """
+        Say whether more runs are wanted here. Where not, others get them; stops arrive always.
+
+        Wanted at first. What is on its way may still arrive. Never waits; also before `signals`.
+        """
 
     async def close(self) -> None:
         """Stop; twice is harmless."""

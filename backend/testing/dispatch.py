@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
 from backend.core.ids import ExecutionId, UserId
@@ -9,6 +10,7 @@ from backend.ports.dispatch import NOBODY, Dispatcher, Signal, SignalKind, Signa
 
 #: Longer than anything here takes on a busy machine.
 _LIMIT_S: Final = 10.0
+_FIRST: Final = ExecutionId("first")
 
 
 class DispatchUnderTest(Protocol):
@@ -25,7 +27,7 @@ class DispatchSpec:
     """Give a fixture `dispatch` that returns a `DispatchUnderTest`; every test must pass."""
 
     async def test_signals_arrive_in_order(self, dispatch: DispatchUnderTest) -> None:
-        """Of one dispatcher; with what they ask for."""
+        """Of one dispatcher and kind; with what they ask for."""
         sent = [
             Signal(
                 SignalKind.STOP if number % 3 else SignalKind.RUN,
@@ -36,6 +38,7 @@ class DispatchSpec:
         ]
         source, dispatcher = dispatch.source(), dispatch.dispatcher()
         signals = source.signals()
+        await _attached(dispatcher, signals)
 
         for signal in sent:
             dispatcher.signal(signal.kind, signal.run_id, signal.user_id)
@@ -45,8 +48,11 @@ class DispatchSpec:
             while len(seen) < len(sent):
                 batch = await anext(signals)
                 assert batch, "a batch is never empty"
-                seen += batch
-        assert seen == sent
+                seen += [one for one in batch if one.run_id != _FIRST]
+        for kind in SignalKind:
+            assert [one for one in seen if one.kind is kind] == [
+                one for one in sent if one.kind is kind
+            ]
 
     async def test_each_signal_wakes_whoever_waits(self, dispatch: DispatchUnderTest) -> None:
         """Not only the first one: a wake-up is easily lost between two reads."""
@@ -75,7 +81,7 @@ class DispatchSpec:
         assert seen == set("01234")
 
     async def test_a_source_that_comes_back_hears_again(self, dispatch: DispatchUnderTest) -> None:
-        """An executor was killed; what was under way may be lost, what comes then is not."""
+        """What was under way when one ended may be lost, or come again; what comes then is not."""
         first, dispatcher = dispatch.source(), dispatch.dispatcher()
         signals = first.signals()
         dispatcher.signal(SignalKind.RUN, ExecutionId("before"))
@@ -84,12 +90,20 @@ class DispatchSpec:
         await first.close()
 
         signals = dispatch.source().signals()
-        heard = asyncio.ensure_future(anext(signals))
+        await _told(dispatcher, signals, SignalKind.RUN, ExecutionId("after"))
+
+    async def test_stops_arrive_where_no_runs_are_wanted(self, dispatch: DispatchUnderTest) -> None:
+        """Who has no room for more has runs that may be stopped; and hears of runs when it has."""
+        source, dispatcher = dispatch.source(), dispatch.dispatcher()
+        source.want(runs=False)
+        signals = source.signals()
+
+        await _attached(dispatcher, signals)
         async with asyncio.timeout(_LIMIT_S):
-            while not heard.done():
-                dispatcher.signal(SignalKind.RUN, ExecutionId("after"))
-                await asyncio.wait([heard], timeout=0.01)
-            assert Signal(SignalKind.RUN, ExecutionId("after")) in await heard
+            source.want(runs=True)
+            dispatcher.signal(SignalKind.RUN, ExecutionId("run"))
+
+            await _hear(signals, ExecutionId("run"))
 
     async def test_asking_never_waits(self, dispatch: DispatchUnderTest) -> None:
         """Though nobody listens, and more is sent than anything could keep."""
@@ -114,3 +128,31 @@ class DispatchSpec:
 
         async with asyncio.timeout(_LIMIT_S):
             assert await waiting is None
+
+
+async def _attached(dispatcher: Dispatcher, signals: AsyncIterator[list[Signal]]) -> None:
+    """Wait until signals of all kinds get through: who has just begun to listen may miss some."""
+    await _told(dispatcher, signals, SignalKind.STOP, _FIRST)
+
+
+async def _told(
+    dispatcher: Dispatcher,
+    signals: AsyncIterator[list[Signal]],
+    kind: SignalKind,
+    run_id: ExecutionId,
+) -> None:
+    """Tell the same again and again until it is heard."""
+    async with asyncio.timeout(_LIMIT_S):
+        heard = asyncio.ensure_future(_hear(signals, run_id))
+        while not heard.done():
+            dispatcher.signal(kind, run_id)
+            await asyncio.wait([heard], timeout=0.01)
+        await heard
+
+
+async def _hear(signals: AsyncIterator[list[Signal]], run_id: ExecutionId) -> None:
+    """Read until something is said of *run_id*."""
+    async for batch in signals:
+        if any(signal.run_id == run_id for signal in batch):
+            return
+    raise AssertionError("the signals have ended")

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from backend.adapters.broker.link import Broker
 from backend.adapters.dispatch.local import LocalDispatcher, LocalSignalSource
+from backend.adapters.dispatch.rabbit import RabbitDispatcher
+from backend.adapters.dispatch.rabbit_source import RabbitSignalSource
 from backend.adapters.ipc import socket_path
 from backend.ports.dispatch import Dispatcher, SignalSource
 from backend.testing.dispatch import DispatchSpec
+from tests.brokers import Rabbit
 
 
 class LocalDispatch:
@@ -37,3 +41,29 @@ async def dispatch(tmp_path: Path) -> AsyncIterator[LocalDispatch]:
 
 class TestLocalDispatch(DispatchSpec):
     pass
+
+
+class RabbitDispatch:
+    def __init__(self, rabbit: Rabbit, broker: Broker) -> None:
+        self.rabbit, self.broker = rabbit, broker
+        self.made: list[RabbitDispatcher | RabbitSignalSource] = []
+
+    def dispatcher(self) -> Dispatcher:
+        made = RabbitDispatcher(self.broker, self.rabbit.names)
+        self.made.append(made)
+        return made
+
+    def source(self) -> SignalSource:
+        owner = f"executor-{len(self.made)}"
+        made = RabbitSignalSource(self.broker, self.rabbit.names, owner)
+        self.made.append(made)
+        return made
+
+
+class TestRabbitDispatch(DispatchSpec):
+    @pytest.fixture
+    async def dispatch(self, rabbit: Rabbit) -> AsyncIterator[RabbitDispatch]:
+        made = RabbitDispatch(rabbit, await rabbit.broker())
+        yield made
+        for one in made.made:
+            await one.close()

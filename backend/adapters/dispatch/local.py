@@ -60,6 +60,9 @@ class LocalSignalSource:
         self._inbox = Inbox(socket)
         return self._read(self._inbox)
 
+    def want(self, runs: bool) -> None:  # noqa: FBT001 -- the port's
+        """Go on listening: there is nobody else who could take them."""
+
     async def close(self) -> None:
         if self._inbox is not None:
             self._inbox.close()

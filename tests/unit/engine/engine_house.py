@@ -109,6 +109,9 @@ class Signals:
         while True:
             yield [await self._queue.get()]
 
+    def want(self, runs: bool) -> None:  # noqa: FBT001 -- the port's
+        pass
+
     async def close(self) -> None:
         pass
 

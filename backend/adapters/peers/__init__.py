@@ -1,0 +1,1 @@
+"""Ways to know which executors live."""

@@ -1,0 +1,1 @@
+"""Tests of how executors know of each other."""
