@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 
 from backend.setting_accounts import AccountSettings
 from backend.setting_calls import CallSettings
+from backend.setting_files import FileStoreSettings
 from backend.setting_keys import keys_of
 from backend.setting_notices import NoticeSettings
 from backend.setting_providers import ProviderSettings
@@ -280,6 +281,7 @@ class Settings(
     SandboxSettings,
     ToolSettings,
     NoticeSettings,
+    FileStoreSettings,
     TriggerSettings,
     WatchingSettings,
     _Settings,

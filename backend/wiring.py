@@ -17,7 +17,7 @@ from backend.adapters.storage import SqlStorage
 from backend.core.errors import CannotStart
 from backend.settings import Settings
 from backend.telemetry import Metrics
-from backend.wiring_files import open_rows
+from backend.wiring_files import large_values, open_rows
 
 if TYPE_CHECKING:
     from backend.adapters.models import ProviderModels
@@ -45,7 +45,7 @@ def database_path(settings: Settings) -> Path:
 
 def database_place(settings: Settings) -> Place:
     """Return where the database of this installation is."""
-    return Place(database_path(settings), settings.database_url)
+    return Place(database_path(settings), settings.database_url, large_values(settings))
 
 
 def open_database(settings: Settings) -> SqlStorage:

@@ -11,15 +11,17 @@ from backend.adapters.files import FolderFiles
 from backend.adapters.storage import SqlStorage, open_storage
 from backend.adapters.storage.memory import SqlMemories
 from backend.core.budgets import BudgetDefaults
-from backend.ports.files import FileLimits
+from backend.ports.files import FileLimits, Files
 from backend.ports.processes import ProcessLimits
 from backend.ports.sandbox import SandboxLimits
 from backend.ports.web import WebDownloads
 from backend.settings import Settings
 
 if TYPE_CHECKING:
+    from backend.adapters.files.bucket import Bucket
     from backend.adapters.processes import WorkerPool
     from backend.adapters.sandbox import ChosenSandboxes
+    from backend.adapters.storage.value_files import ValueStore
     from backend.engine.tools import Limits
     from backend.sdk.files import FileDesk
 
@@ -34,19 +36,55 @@ def open_rows(settings: Settings, where: Place | Path, *, durable: bool = True) 
         place.path,
         url=place.url,
         synchronous=settings.sqlite_synchronous if durable else "OFF",
+        large=place.values,
         inline_bytes=settings.max_inline_value_kb * 1024,
         value_bytes=settings.max_value_mb * _MEGABYTE,
     )
 
 
-def open_files(settings: Settings, *, durable: bool = True) -> FolderFiles:
+def bucket_of(settings: Settings) -> "Bucket | None":
+    """Return the bucket in which files lie; None: they lie in the data directory."""
+    if not settings.files_url:
+        return None
+    from backend.adapters.files.bucket import Bucket, BucketPlace  # most have none
+
+    bucket, _, prefix = settings.files_url.removeprefix("s3://").partition("/")
+    return Bucket(
+        BucketPlace(
+            bucket=bucket,
+            prefix=prefix,
+            endpoint=settings.aws_endpoint_url,
+            region=settings.aws_region,
+            access_key_id=settings.aws_access_key_id,
+            secret_access_key=settings.aws_secret_access_key.get_secret_value(),
+            session_token=settings.aws_session_token.get_secret_value(),
+        )
+    )
+
+
+def large_values(settings: Settings) -> "ValueStore | None":
+    """Return where large values lie; None: in files in the data directory."""
+    bucket = bucket_of(settings)
+    if bucket is None:
+        return None
+    from backend.adapters.storage.bucket_values import BucketValues
+
+    return BucketValues(bucket)
+
+
+def open_files(settings: Settings, *, durable: bool = True) -> Files:
     """Return the files of this installation."""
     limits = FileLimits(
         file_bytes=settings.max_file_size_mb * _MEGABYTE,
         run_bytes=settings.max_run_files_mb * _MEGABYTE,
         run_files=settings.max_files_per_run,
     )
-    return FolderFiles(settings.agpt_data_dir / "files", limits, durable=durable)
+    folder, bucket = settings.agpt_data_dir / "files", bucket_of(settings)
+    if bucket is None:
+        return FolderFiles(folder, limits, durable=durable)
+    from backend.adapters.files.bucket_files import BucketFiles
+
+    return BucketFiles(bucket, folder, limits)
 
 
 def file_desk(settings: Settings, web: WebDownloads, *, durable: bool = True) -> "FileDesk":

@@ -45,6 +45,7 @@ MAX_NODES: Final = 10_000
 _OF_SERVERS: Final = {
     "database_url": "",
     "rabbitmq_url": "",
+    "files_url": "",
     "agent_api_host": "127.0.0.1",
     "websocket_server_host": "127.0.0.1",
     "pyro_host": "127.0.0.1",

@@ -1,8 +1,12 @@
 """Where a database is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from backend.adapters.storage.value_files import ValueStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,10 +17,12 @@ class Place:
     Attributes:
         path: The file; of PostgreSQL it is not there, and large values lie beside it all the same.
         url: The address of PostgreSQL; empty: it is the file.
+        values: Where large values lie; None: in the folder of files beside *path*.
     """
 
     path: Path
     url: str = ""
+    values: "ValueStore | None" = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return shown(self.url) if self.url else str(self.path)

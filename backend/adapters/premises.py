@@ -7,10 +7,13 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from backend.adapters.files.draft import DRAFT, VALUE
 from backend.ports.doctor import Broken, PlaceRule
+
+if TYPE_CHECKING:
+    from backend.adapters.files.bucket import Bucket
 
 #: A log of the database that is longer is not carried over into it any more.
 LONGEST_WAL: Final = 256 * 1024 * 1024
@@ -35,23 +38,26 @@ class DataPremises:
         now_s: Callable[[], float],
         free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
         longest_wal: int = LONGEST_WAL,
+        bucket: "Bucket | None" = None,
     ) -> None:
         """
         Take *data_dir*.
 
         Args:
             aside: The folder to which halves of files go; made when there is one.
+            bucket: Where files lie, if not in *data_dir*. Nothing is mended there.
         """
         self._data_dir = data_dir
         self._aside = aside
         self._now_s = now_s
         self._free_bytes = free_bytes
         self._longest_wal = longest_wal
+        self._bucket = bucket
         self._looks = {
             PlaceRule.MODES: self._open_to_others,
             PlaceRule.WAL: self._long_wal,
             PlaceRule.DISK: self._full_disk,
-            PlaceRule.FILES: self._halves,
+            PlaceRule.FILES: self._halves if bucket is None else self._halves_in_bucket,
         }
 
     def broken(self, rule: PlaceRule) -> Iterator[Broken]:
@@ -69,7 +75,7 @@ class DataPremises:
             return [f"{broken.row} is for its owner alone now" for broken in found]
         if rule is PlaceRule.WAL and found:
             return ["the -wal file was carried over"] if is_trial or self._carried_over() else []
-        if rule is PlaceRule.FILES:
+        if rule is PlaceRule.FILES and self._bucket is None:
             return [self._set_aside(broken, is_trial=is_trial) for broken in found]
         return []
 
@@ -122,6 +128,16 @@ class DataPremises:
                 if path.stat().st_mtime <= self._now_s() - HALF_AGE_S:
                     key = str(path.relative_to(self._data_dir))
                     yield Broken(row=key, detail=f"{other} is not beside it", key=key)
+
+    def _halves_in_bucket(self) -> Iterator[Broken]:
+        from backend.adapters.files.bucket_files import halves, other_half  # noqa: PLC0415 - as there
+
+        assert self._bucket is not None
+        # Those at the top are no files: `agpt config check` puts one there for a moment.
+        there = (one for one in self._bucket.listed_now() if "/" in one.name)
+        for one in halves(there, self._now_s()):
+            other = other_half(one.name).rpartition("/")[2]
+            yield Broken(row=one.name, detail=f"{other} is not beside it", key=one.name)
 
     def _set_aside(self, broken: Broken, *, is_trial: bool) -> str:
         target = self._aside / broken.key

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from backend.cli.database import problems_of, step_of
 from backend.core.errors import AgentServerError, BadSetting, CannotStart
@@ -27,32 +27,40 @@ class Check:
     said: str = ""
 
 
+#: The name of a check, what it looks at, and what to say when all is well.
+_Look: TypeAlias = tuple[str, Callable[[Settings], Iterator[str]], Callable[[Settings], str]]
+
+
 def examine(overrides: Mapping[str, Any]) -> list[Check]:
     """Return all checks. What cannot be looked at, because the settings cannot be read, is left out."""
     settings, problems = _settings(overrides)
     checks = [Check(name="settings, data directory and keys", problems=tuple(problems))]
     if settings is None:
         return checks
-    looks: list[tuple[str, Callable[[Settings], Iterator[str]], Callable[[Settings], str]]] = [
-        ("ports", _ports, lambda _: "free, or this server's own"),
-        ("database", _database, _database_said),
-    ]
-    if settings.clamav_service_host and settings.clamav_service_enabled:
-        address = f"{settings.clamav_service_host}:{settings.clamav_service_port}"
-        looks.append(("virus scanner", _scanner, lambda _: address))
-    if settings.models_file:
-        looks.append(("models", _models, lambda one: one.models_file))
-    if settings.mcp_servers_file:
-        looks.append(("tool servers", _servers, lambda one: one.mcp_servers_file))
-    if settings.smtp_host:
-        looks.append(("mail server", _mail, lambda one: f"{one.smtp_host}:{one.smtp_port}"))
-    for name, look, said in looks:
+    for name, look, said in _looks(settings):
         try:
             found = tuple(look(settings))
             checks.append(Check(name=name, problems=found, said="" if found else said(settings)))
         except AgentServerError as exc:
             checks.append(Check(name=name, problems=(str(exc),)))
     return checks
+
+
+def _looks(settings: Settings) -> Iterator[_Look]:
+    """Yield what there is to look at."""
+    yield "ports", _ports, lambda _: "free, or this server's own"
+    yield "database", _database, _database_said
+    if settings.clamav_service_host and settings.clamav_service_enabled:
+        address = f"{settings.clamav_service_host}:{settings.clamav_service_port}"
+        yield "virus scanner", _scanner, lambda _: address
+    if settings.files_url:
+        yield "file store", _file_store, lambda one: one.files_url
+    if settings.models_file:
+        yield "models", _models, lambda one: one.models_file
+    if settings.mcp_servers_file:
+        yield "tool servers", _servers, lambda one: one.mcp_servers_file
+    if settings.smtp_host:
+        yield "mail server", _mail, lambda one: f"{one.smtp_host}:{one.smtp_port}"
 
 
 def _models(settings: Settings) -> Iterator[str]:
@@ -153,6 +161,17 @@ def _database_said(settings: Settings) -> str:
     if step is None:
         return "not there yet; the first start makes it"
     return f"at step {step}" + ("" if step == HEAD else f"; a start brings it to {HEAD}")
+
+
+def _file_store(settings: Settings) -> Iterator[str]:
+    from backend.wiring_files import bucket_of  # noqa: PLC0415 -- only where one is set
+
+    bucket = bucket_of(settings)
+    assert bucket is not None
+    try:
+        asyncio.run(bucket.check())
+    except AgentServerError as exc:
+        yield f"{str(exc)[:1].upper()}{str(exc)[1:]}."
 
 
 def _scanner(settings: Settings) -> Iterator[str]:

@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert
 from backend.adapters.storage.deliveries import SqlDeliveries
 from backend.adapters.storage.storage import SqlStorage
 from backend.adapters.storage.tables import webhooks
+from backend.adapters.storage.value_files import ValueFiles
 from backend.core.deliveries import DeliveryStatus
 from backend.core.ids import ExecutionId
 from backend.testing.deliveries import (
@@ -73,6 +74,7 @@ class TestSqlDeliveries(DeliveriesSpec):
         await deliveries.add(made, ())
         folder = ExecutionId(made.id)
 
+        assert isinstance(storage.values.files, ValueFiles)
         assert (storage.values.files.folder / made.id).is_dir()
         assert await storage.runs_kept([folder, ExecutionId("other")]) == {folder}
         await storage.database.write(lambda c: c.exec_driver_sql("DELETE FROM deliveries"))

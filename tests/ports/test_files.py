@@ -1,4 +1,4 @@
-"""What every `Files` promises, run over the folder and over the one in memory."""
+"""What every `Files` promises, run over the folder, a bucket, and the one in memory."""
 
 import time
 from collections.abc import AsyncIterator
@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from backend.adapters.files import FolderFiles
+from backend.adapters.files.bucket_files import BucketFiles
 from backend.core.errors import NotFound, TooLarge
 from backend.core.ids import ExecutionId, UserId
 from backend.ports.files import FileId, FileLimits, Files, NewFile, StoredFile
 from backend.testing.clock import FakeClock
 from backend.testing.files import TransientFiles
+from tests.s3 import S3
 
 ANN, BOB = UserId("ann"), UserId("bob@example.com/../ann")
 RUN, OTHER = ExecutionId("0197-run"), ExecutionId("0197-other")
@@ -242,3 +244,13 @@ class TestFolderFiles(FilesSpec):
         # Folders have their times from the system, so that the clock begins a little after it.
         clock.set_us(int(time.time() * 1e6) + 10_000_000)
         return FolderFiles(tmp_path / "files", LIMITS, now_s=lambda: clock.now_us() / 1e6)
+
+
+@pytest.mark.slow
+class TestBucketFiles(FilesSpec):
+    @pytest.fixture
+    def files(self, tmp_path: Path, clock: FakeClock, s3: S3) -> Files:
+        # Objects have their times from the store, in whole seconds.
+        clock.set_us(int(time.time() * 1e6) + 10_000_000)
+        files = s3.bucket(), tmp_path / "files"
+        return BucketFiles(*files, LIMITS, now_s=lambda: clock.now_us() / 1e6)

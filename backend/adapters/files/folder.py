@@ -5,10 +5,8 @@ file's id is the name of its folder and its own, so that no index is needed to f
 """
 
 import asyncio
-import hashlib
 import math
 import os
-import re
 import secrets
 import shutil
 import time
@@ -18,19 +16,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeVar
 
+from backend.adapters.files import facts
 from backend.adapters.files.draft import DRAFT, FACTS, NO_LINKS, VALUE, Draft, sync_folder
 from backend.adapters.files.quota import Quota, Share, Used
-from backend.core import json
-from backend.core.errors import BadRequest, NotFound, Unavailable
-from backend.core.ids import ExecutionId, UserId, derived_id
-from backend.ports.files import PIECE_BYTES, FileId, FileLimits, NewFile, StoredFile, shown_name
+from backend.core.errors import NotFound, Unavailable
+from backend.core.ids import ExecutionId, UserId
+from backend.ports.files import PIECE_BYTES, FileId, FileLimits, NewFile, StoredFile
 
 T = TypeVar("T")
 
-_RUN: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_FILE: Final = re.compile(r"[0-9a-f]{32}")
-#: Begins the folder of what belongs to a user and no run; a run's id is never like that.
-_OWN: Final = "own_"
 _FACTS_BYTES: Final = 64 * 1024
 #: No upload takes so long.
 _DRAFT_AGE_S: Final = 24 * 3600.0
@@ -89,9 +83,7 @@ class FolderFiles:
 
     def folder(self, run: str) -> Path:
         """Return the folder of *run*. Raises BadRequest if that can be no name of one."""
-        if not _RUN.fullmatch(run):
-            raise BadRequest(f"{run[:60]!r} can be no run with files")
-        return self.root / run
+        return self.root / facts.checked_run(run)
 
 
 class FolderUserFiles:
@@ -119,27 +111,21 @@ class FolderUserFiles:
     async def _fill(
         self, new: NewFile, fill: Callable[[Draft, Share], Awaitable[None]]
     ) -> StoredFile:
-        folder = self._files.folder(new.run_id or self._own_folder())
+        folder = self._files.root / facts.folder_of(self._user_id, new)
         await _in_thread(lambda: _make_folder(self._files.root, folder))
         quota = self._files.quota
         if new.run_id is None:
             quota.forget_idle(folder.name)  # another process deletes there what has expired
         if not quota.knows(folder.name):
             quota.learn(folder.name, await _in_thread(lambda: _count(folder)))
-        name = self._name_of(folder, new)
+        name = facts.name_of(self._user_id, folder.name, new)
         draft = Draft(folder / name, durable=self._files.durable)
         share = quota.share(folder.name)
         try:
             await fill(draft, share)
-            stored = StoredFile(
-                id=FileId(f"{folder.name}_{name}"),
-                name=shown_name(new.name),
-                media_type=new.media_type[:200],
-                size_bytes=share.size_bytes,
-                expires=new.expires_us is not None,
-            )
-            facts = self._facts(stored, new.expires_us)
-            share.keep(instead_of=await _in_thread(partial(draft.finish, facts)))
+            stored = facts.stored_as(folder.name, name, new, share.size_bytes)
+            text = facts.written(self._user_id, stored, new.expires_us)
+            share.keep(instead_of=await _in_thread(partial(draft.finish, text)))
         finally:
             share.close()
             await _in_thread(draft.discard)
@@ -153,46 +139,13 @@ class FolderUserFiles:
         return await _in_thread(lambda: _opened(place))
 
     async def _find(self, file_id: FileId) -> tuple[StoredFile, Path]:
-        run, _, name = file_id.rpartition("_")
-        missing = NotFound(f"There is no file {file_id[:150]}.")
-        if not _RUN.fullmatch(run) or not _FILE.fullmatch(name):
-            raise missing
+        run, name = facts.parts_of(file_id)
         place = self._files.root / run / name
         try:
-            facts = await _in_thread(lambda: _read_facts(place))
+            read = await _in_thread(lambda: _read_facts(place))
         except NotFound:
-            raise missing from None
-        # The owner is looked at each time, whoever wrote the reference into whichever graph.
-        expires_us = facts.get("expires_us")
-        if facts.get("user_id") != self._user_id or _is_past(expires_us, self._files.now_s()):
-            raise missing
-        stored = StoredFile(
-            id=file_id,
-            name=str(facts["name"]),
-            media_type=str(facts["media_type"]),
-            size_bytes=int(facts["size_bytes"]),
-            expires=expires_us is not None,
-        )
-        return stored, place
-
-    def _own_folder(self) -> str:
-        return _OWN + hashlib.blake2b(self._user_id.encode(), digest_size=16).hexdigest()
-
-    def _name_of(self, folder: Path, new: NewFile) -> str:
-        if not new.key:
-            return secrets.token_hex(16)
-        return derived_id(self._user_id, folder.name, new.key).replace("-", "")
-
-    def _facts(self, stored: StoredFile, expires_us: int | None) -> bytes:
-        return json.dumps(
-            {
-                "user_id": self._user_id,
-                "name": stored.name,
-                "media_type": stored.media_type,
-                "size_bytes": stored.size_bytes,
-                "expires_us": expires_us,
-            }
-        )
+            raise facts.missing(file_id) from None
+        return facts.found(read, file_id, self._user_id, self._files.now_s()), place
 
 
 async def _write_all(content: AsyncIterable[bytes], draft: Draft, share: Share) -> None:
@@ -240,12 +193,9 @@ def _read_facts(place: Path) -> dict[str, Any]:
         raise NotFound
     try:
         with _opened(place.with_name(place.name + FACTS)) as file:
-            facts = json.loads(file.read(_FACTS_BYTES))
-    except (OSError, json.NotJson) as exc:
+            return facts.read(file.read(_FACTS_BYTES))
+    except OSError as exc:
         raise NotFound from exc
-    if not isinstance(facts, dict) or {"name", "media_type", "size_bytes"} - facts.keys():
-        raise NotFound
-    return facts
 
 
 def _remove(folder: Path, before_s: float = math.inf) -> bool:
@@ -256,17 +206,13 @@ def _remove(folder: Path, before_s: float = math.inf) -> bool:
     return True
 
 
-def _is_past(time_us: Any, now_s: float) -> bool:
-    return isinstance(time_us, int) and time_us <= now_s * 1e6
-
-
 def _runs_in(root: Path, before_s: float) -> list[ExecutionId]:
     with suppress(FileNotFoundError), os.scandir(root) as entries:
         return [
             ExecutionId(entry.name)
             for entry in entries
             if entry.is_dir(follow_symlinks=False)
-            and not entry.name.startswith(_OWN)
+            and not entry.name.startswith(facts.OWN)
             and entry.stat(follow_symlinks=False).st_mtime <= before_s
         ]
     return []
@@ -275,7 +221,7 @@ def _runs_in(root: Path, before_s: float) -> list[ExecutionId]:
 def _delete_expired(root: Path, now_s: float) -> int:
     """Look through what belongs to no run: a run's files, and its drafts, go with the run."""
     deleted = 0
-    for folder in root.glob(f"{_OWN}*"):
+    for folder in root.glob(f"{facts.OWN}*"):
         for path in folder.glob(f"*{DRAFT}"):
             with suppress(FileNotFoundError):
                 if path.lstat().st_mtime <= now_s - _DRAFT_AGE_S:
@@ -283,7 +229,7 @@ def _delete_expired(root: Path, now_s: float) -> int:
         for path in folder.glob(f"*{FACTS}"):
             place = path.with_name(path.name.removesuffix(FACTS))
             with suppress(NotFound):
-                if _is_past(_read_facts(place).get("expires_us"), now_s):
+                if facts.is_past(_read_facts(place).get("expires_us"), now_s):
                     path.unlink(missing_ok=True)  # the facts first: without them it is not there
                     place.unlink(missing_ok=True)
                     deleted += 1

@@ -23,7 +23,7 @@ from backend.adapters.database_place import Place, place_at
 from backend.adapters.storage.accounts import owner_may_act
 from backend.adapters.storage.doctor_more import MORE_LOOKS, MORE_QUERIES
 from backend.adapters.storage.doctor_rules import LOOKS, QUERIES, stream
-from backend.adapters.storage.doctor_values import FOLDER
+from backend.adapters.storage.doctor_values import FOLDER, STORE
 from backend.adapters.storage.rows import timetable
 from backend.adapters.storage.schedules import IS_FREE
 from backend.adapters.storage.tables import (
@@ -86,6 +86,8 @@ def reading(where: Place | Path) -> Iterator[Connection]:
         with engine.connect() as connection:
             if place.url:
                 connection.info[FOLDER] = place.path.parent / FILES
+            if place.values is not None:
+                connection.info[STORE] = place.values
             yield connection
     except DatabaseError as exc:
         raise Unavailable(f"The database {place} cannot be read: {exc.orig}.") from exc

@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, Select, literal, or_, select
 from backend.adapters.storage import packed
 from backend.adapters.storage.tables import executions, node_executions, node_outputs, reviews
 from backend.adapters.storage.tables_node_steps import node_steps
-from backend.adapters.storage.value_files import FILES, ValueFiles
+from backend.adapters.storage.value_files import FILES, ValueFiles, ValueStore
 from backend.core import json
 from backend.core.errors import ValueLost
 from backend.core.status import FINAL
@@ -22,6 +22,8 @@ _R: Final = reviews.c
 _T: Final = node_steps.c
 #: Under which name a connection knows where values lie, if its database is no file.
 FOLDER: Final = "agpt_values"
+#: Under which name a connection has the store of values, if they lie in no folder.
+STORE: Final = "agpt_value_store"
 _FINAL: Final = tuple(status.value for status in FINAL)
 _AT_ONCE: Final = 100
 
@@ -43,7 +45,7 @@ _NAMING: Final = (
 
 def lost_values(connection: Connection) -> Iterator[Broken]:
     """Yield rows of runs that are not deleted whose large values are missing or damaged."""
-    files = ValueFiles(_folder(connection), durable=False)
+    files = _store(connection)
     checked: dict[tuple[str, str], str | None] = {}
     swept: dict[str, bool] = {}
     for query in _NAMING:
@@ -60,7 +62,7 @@ def lost_values(connection: Connection) -> Iterator[Broken]:
 
 def _problems(
     connection: Connection,
-    files: ValueFiles,
+    files: ValueStore,
     text: str,
     checked: dict[tuple[str, str], str | None],
     swept: dict[str, bool],
@@ -83,7 +85,7 @@ def _problems(
             yield str(checked[key])
 
 
-def _problem(files: ValueFiles, root: str, part: packed.Part) -> str | None:
+def _problem(files: ValueStore, root: str, part: packed.Part) -> str | None:
     try:
         files.read(root, part.digest, part.size_bytes)
     except ValueLost as exc:
@@ -95,6 +97,11 @@ def _is_swept(connection: Connection, root: str) -> bool:
     """Say whether the files of *root* go, or have gone: it is deleted, and over."""
     row = connection.execute(select(_E.status, _E.is_deleted).where(_E.id == root)).one_or_none()
     return row is None or (bool(row.is_deleted) and row.status in _FINAL)
+
+
+def _store(connection: Connection) -> ValueStore:
+    given: ValueStore | None = connection.info.get(STORE)
+    return given or ValueFiles(_folder(connection), durable=False)
 
 
 def _folder(connection: Connection) -> Path:

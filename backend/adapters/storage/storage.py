@@ -29,7 +29,7 @@ from backend.adapters.storage.database import Database
 from backend.adapters.storage.sqlite import SqliteDatabase
 from backend.adapters.storage.tables_budgets import budget_reservations, budget_waits
 from backend.adapters.storage.user_storage import SqlUserStorage
-from backend.adapters.storage.value_files import FILES, ValueFiles
+from backend.adapters.storage.value_files import FILES, ValueFiles, ValueStore
 from backend.adapters.storage.values import Values
 from backend.core.execution import NodeExecution
 from backend.core.graph import Graph
@@ -58,6 +58,7 @@ def open_storage(
     *,
     url: str = "",
     synchronous: str = "FULL",
+    large: ValueStore | None = None,
     inline_bytes: int = 256 * _KILOBYTE,
     value_bytes: int = 16 * _MEGABYTE,
 ) -> "SqlStorage":
@@ -69,10 +70,11 @@ def open_storage(
             the files of runs lie.
         synchronous: SQLite's setting; FULL survives a power cut, NORMAL may lose the last commits,
             OFF is for what nobody will look at again.
+        large: Where large values lie; None: in files beside *path*.
         inline_bytes: A value whose JSON text is longer goes to a file of its run.
         value_bytes: The longest that a new run may be given.
     """
-    files = ValueFiles(Path(path).parent / FILES, durable=synchronous != "OFF")
+    files = large or ValueFiles(Path(path).parent / FILES, durable=synchronous != "OFF")
     values = Values(files, inline_bytes=inline_bytes, value_bytes=value_bytes)
     return SqlStorage(open_rows(path, url=url, synchronous=synchronous), values)
 

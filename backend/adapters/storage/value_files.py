@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from backend.adapters.files.draft import DRAFT, NO_LINKS, VALUE, sync_folder
 from backend.core.errors import Unavailable, ValueLost
@@ -30,8 +30,29 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+class ValueStore(Protocol):
+    """Where large values lie. All methods block, and may be called from any thread."""
+
+    def write(self, files: Mapping[tuple[str, str], bytes]) -> None:
+        """
+        Write *files*, by root run and digest; there, with their names, when this returns.
+
+        Raises:
+            Unavailable: If they cannot be written; some of them may have been.
+        """
+
+    def read(self, root: str, digest: str, size_bytes: int) -> bytes:
+        """
+        Return the JSON text of a value.
+
+        Raises:
+            ValueLost: If it is not there as it was written.
+            Unavailable: If that cannot be told now.
+        """
+
+
 class ValueFiles:
-    """The files of one installation. All methods block, and may be called from any thread."""
+    """See `ValueStore`. The files of one installation, in a folder."""
 
     def __init__(self, folder: Path, *, durable: bool) -> None:
         """
@@ -46,12 +67,6 @@ class ValueFiles:
         self._on_disk: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def write(self, files: Mapping[tuple[str, str], bytes]) -> None:
-        """
-        Write *files*, by root run and digest; on disk, with their names, when this returns.
-
-        Raises:
-            Unavailable: If they cannot be written; some of them may have been.
-        """
         try:
             for root in {root: None for root, _ in files}:
                 self._write_run(root, {key[1]: files[key] for key in files if key[0] == root})
@@ -59,13 +74,12 @@ class ValueFiles:
             raise Unavailable(f"the folder of values cannot be written: {exc.strerror}") from exc
 
     def read(self, root: str, digest: str, size_bytes: int) -> bytes:
-        """Return the JSON text of a value. Raises ValueLost if it is not there as it was written."""
         try:
             data = self.place(root, digest).read_bytes()
         except OSError as exc:
-            raise ValueLost(_lost("is missing", digest, size_bytes)) from exc
+            raise ValueLost(lost("is missing", digest, size_bytes)) from exc
         if digest_of(data) != digest:
-            raise ValueLost(_lost("is damaged", digest, size_bytes))
+            raise ValueLost(lost("is damaged", digest, size_bytes))
         return data
 
     def place(self, root: str, digest: str) -> Path:
@@ -114,5 +128,6 @@ class ValueFiles:
             raise
 
 
-def _lost(what: str, digest: str, size_bytes: int) -> str:
+def lost(what: str, digest: str, size_bytes: int) -> str:
+    """Say what is wrong with a value."""
     return f"the file of a value of {size_bytes} bytes {what} (SHA-256 {digest})"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from backend.adapters.storage import packed
-from backend.adapters.storage.value_files import ValueFiles, digest_of
+from backend.adapters.storage.value_files import ValueStore, digest_of
 from backend.core import json
 from backend.core.errors import TooLarge, ValueLost
 
@@ -39,7 +39,7 @@ class Values:
 
     def __init__(
         self,
-        files: ValueFiles,
+        files: ValueStore,
         *,
         inline_bytes: int = 256 * _KILOBYTE,
         value_bytes: int = 16 * _MEGABYTE,
@@ -187,7 +187,7 @@ class Staging:
 class Reader:
     """Reads columns, each file once: for one reading of rows, from any one thread."""
 
-    def __init__(self, files: ValueFiles | None, lost: Callable[[ValueLost], Any]) -> None:
+    def __init__(self, files: ValueStore | None, lost: Callable[[ValueLost], Any]) -> None:
         self._files = files
         self._lost = lost
         self._seen: dict[tuple[str, str], Any] = {}

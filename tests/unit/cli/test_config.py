@@ -19,6 +19,7 @@ from backend.settings import ADDRESSES, SECRETS, Settings
 from backend.util.identity import identify
 from backend.util.record import ServiceRecord, write_record
 from tests.e2e.running import free_port
+from tests.s3 import S3
 
 
 @pytest.fixture(autouse=True)
@@ -275,6 +276,38 @@ def test_a_mail_server_that_cannot_be_used_is_told(
     [problem] = problems()["mail server"]
 
     assert problem.startswith(f"127.0.0.1:{port} (SMTP_HOST, SMTP_PORT) cannot be used")
+
+
+@pytest.mark.slow
+def test_a_store_of_files_is_tried(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in s3.environment().items():
+        monkeypatch.setenv(name, value)
+    fine = problems()["file store"]
+    monkeypatch.setenv("FILES_URL", "s3://no-such-bucket")
+
+    assert fine == []
+    assert problems()["file store"] == [
+        "There is no bucket no-such-bucket (FILES_URL, AWS_ENDPOINT_URL)."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FILES_URL", "https://bucket.example.com"),
+        ("FILES_URL", "s3://"),
+        ("FILES_URL", "s3://bucket/../other"),
+        ("AWS_ENDPOINT_URL", "storage.example.com"),
+    ],
+)
+def test_an_address_of_files_that_can_be_none_is_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    [problem] = problems()["settings, data directory and keys"]
+
+    assert problem.startswith(f"{name} cannot be {value!r} (environment): must ")
 
 
 def test_a_file_of_tool_servers_is_checked_before_a_start(
