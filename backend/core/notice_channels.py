@@ -40,6 +40,10 @@ class ChannelKind(StrEnum):
     NTFY = "ntfy"
 
 
+#: Those that programs read: they get each notice by itself. For people what repeats is gathered.
+_FOR_PROGRAMS: Final = frozenset({ChannelKind.WEBHOOK})
+
+
 class RunsWanted(StrEnum):
     """Of which ends of runs a channel tells."""
 
@@ -77,6 +81,11 @@ class Channel:
     error: str | None = None
     next_us: int | None = None
 
+    @property
+    def gathers(self) -> bool:
+        """Whether what repeats is told together here."""
+        return self.kind not in _FOR_PROGRAMS
+
     def wants(self, notice: NoticeRecord) -> bool:
         """Say whether *notice* is to be told here."""
         if not self.enabled or notice.type not in self.types:
@@ -110,11 +119,12 @@ class SendStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Send:
-    """One notice on its way through one channel."""
+    """One notice on its way through one channel; *told* is for how many of its cause it stands."""
 
     notice: NoticeRecord
     channel_id: ChannelId
     attempts: int = 0
+    told: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,10 +144,19 @@ class InboxEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Routed:
-    """What becomes of one notice: its entry in the app, and through which channels it goes."""
+    """
+    What becomes of one notice.
+
+    Attributes:
+        entry: What stands in the app.
+        channels: Through which channels it goes by itself.
+        gathering: Through which ones it goes together with others of its *cause*.
+    """
 
     entry: InboxEntry
     channels: Sequence[ChannelId] = ()
+    gathering: Sequence[ChannelId] = ()
+    cause: str = ""
 
 
 def pause_s(attempts: int, asked_s: float | None = None) -> float:

@@ -97,6 +97,7 @@ def request_of(
     *,
     now_s: int,
     base_urls: Mapping[str, str],
+    told: int = 1,
 ) -> ChannelRequest:
     """
     Return what tells *notice*. The same again for one that is sent again, but for its time.
@@ -104,8 +105,9 @@ def request_of(
     Args:
         now_s: Signed into webhooks, in seconds since the epoch.
         base_urls: The operator's addresses of providers, by name.
+        told: For how many of its cause the notice stands.
     """
-    said = words(notice.type, notice.data)
+    said = words(notice.type, notice.data, told=told)
     if kind is ChannelKind.WEBHOOK:
         return _webhook(config, notice, said, channel_id, now_s)
     moved = base_urls.get(kind.value, "").rstrip("/")

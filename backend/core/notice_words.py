@@ -49,11 +49,19 @@ def plain(value: object, most: int) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-def words(kind: str, data: Data) -> Words:
-    """Return the words of a notice of *kind*; also of one that this version does not know."""
+def words(kind: str, data: Data, *, told: int = 1) -> Words:
+    """
+    Return the words of a notice of *kind*; also of one that this version does not know.
+
+    Args:
+        told: For how many of its cause it stands, the last of which it is.
+    """
     title, lines, is_urgent = _WORDS.get(kind, _other)(kind, data)
+    times = f" ({told} times)" if told > 1 else ""
+    if told > 1 and lines:
+        lines[0] = f"the last time: {lines[0]}" if lines[0] else ""
     return Words(
-        title=plain(title, _TITLE_CHARS),
+        title=plain(title, _TITLE_CHARS - len(times)) + times,
         text=plain(" · ".join(line for line in lines if line), _TEXT_CHARS),
         graph_id=_id(data.get("graph_id")),
         run_id=_id(data.get("graph_exec_id")),

@@ -7,6 +7,7 @@ there twice.
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -14,6 +15,7 @@ import structlog
 from backend.core.errors import Unavailable
 from backend.core.ids import UserId
 from backend.core.notice_channels import Channel, InboxEntry, Routed, event_data
+from backend.core.notice_repeats import cause_in_chats
 from backend.core.notice_words import words
 from backend.core.records import NoticeRecord
 from backend.core.times import iso
@@ -43,6 +45,7 @@ class NoticeRouter:
         while True:
             try:
                 count = await self.route_waiting()
+                await self.release_due()
             except Unavailable as exc:
                 log.warning("notices_not_routed", error=str(exc))
                 count = 0
@@ -57,18 +60,16 @@ class NoticeRouter:
         channels: defaultdict[UserId, list[Channel]] = defaultdict(list)
         for channel in await self._queue.channels_of({notice.user_id for notice in waiting}):
             channels[channel.user_id].append(channel)
-        routed = [
-            Routed(
-                entry=entry_of(notice),
-                channels=[one.id for one in channels[notice.user_id] if one.wants(notice)],
-            )
-            for notice in waiting
-        ]
+        routed = [_routed(notice, channels[notice.user_id]) for notice in waiting]
         await self._queue.route(routed, now_us=self._clock.now_us())
         self.routed += len(routed)
         for one in routed:
             self.tell(one.entry)
         return len(routed)
+
+    async def release_due(self) -> int:
+        """Put what was gathered, and whose pause is over, on its way; return how many messages."""
+        return await self._queue.release(now_us=self._clock.now_us(), limit=_AT_ONCE)
 
     def tell(self, entry: InboxEntry) -> None:
         """Tell the open sockets of its owner of an entry. Lost? The list has it."""
@@ -76,6 +77,17 @@ class NoticeRouter:
         if self._publisher.wanted(topic):
             data = event_data(entry, iso(entry.created_us))
             self._publisher.publish(topic, NoticeTold(user_id=entry.user_id, data=data))
+
+
+def _routed(notice: NoticeRecord, channels: Sequence[Channel]) -> Routed:
+    wanting = [one for one in channels if one.wants(notice)]
+    cause = cause_in_chats(notice)
+    return Routed(
+        entry=entry_of(notice),
+        channels=[one.id for one in wanting if not (cause and one.gathers)],
+        gathering=[one.id for one in wanting if cause and one.gathers],
+        cause=cause,
+    )
 
 
 def entry_of(notice: NoticeRecord) -> InboxEntry:

@@ -119,7 +119,9 @@ class NoticeSender:
                 channel.id, error=_LOST, now_us=now_us, limit=_DROPPED, lost_only=True
             )
             return
-        await self._note(channel, send, await self._calls.send(channel, send.notice))
+        await self._note(
+            channel, send, await self._calls.send(channel, send.notice, told=send.told)
+        )
 
     async def _note(self, channel: Channel, send: Send, outcome: Outcome) -> None:
         """Note what became of a message."""

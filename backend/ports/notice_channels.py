@@ -90,7 +90,19 @@ class SendQueue(Protocol):
         """Return the channels of *users* that are turned on."""
 
     async def route(self, routed: Sequence[Routed], *, now_us: int) -> None:
-        """Queue one message for each notice and channel, and enter it in the app, all or nothing."""
+        """
+        Queue one message for each notice and channel, and enter it in the app, all or nothing.
+
+        For a channel that gathers, the first of a cause is queued; what comes in the pause that
+        follows (core.notice_repeats) is counted, until `release`.
+        """
+
+    async def release(self, *, now_us: int, limit: int) -> int:
+        """
+        Queue one message for each cause and channel whose pause is over; return how many.
+
+        It is that of the newest notice that was gathered, and stands for all of them.
+        """
 
     async def due(self, *, now_us: int, limit: int, but: Collection[ChannelId]) -> list[Channel]:
         """Return channels with a message that is due, but those of *but*; longest waiting first."""

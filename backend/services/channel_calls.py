@@ -42,8 +42,13 @@ class ChannelCalls:
         self._base_urls = base_urls
         self._limits = limits
 
-    async def send(self, channel: Channel, notice: NoticeRecord) -> Outcome:
-        """Send *notice*; the same one has the same keys each time. Raises nothing of the service's."""
+    async def send(self, channel: Channel, notice: NoticeRecord, *, told: int = 1) -> Outcome:
+        """
+        Send *notice*; the same one has the same keys each time. Raises nothing of the service's.
+
+        Args:
+            told: For how many of its cause it stands.
+        """
         now_s = self._clock.now_us() / 1e6
         try:
             config = self._sealer.open_channel(channel)
@@ -51,7 +56,13 @@ class ChannelCalls:
             # The operator may bring the key back: nothing is lost meanwhile.
             return Later(said="its secret cannot be opened with the keys of this installation")
         request = request_of(
-            channel.kind, config, notice, channel.id, now_s=int(now_s), base_urls=self._base_urls
+            channel.kind,
+            config,
+            notice,
+            channel.id,
+            told=told,
+            now_s=int(now_s),
+            base_urls=self._base_urls,
         )
         redactor = Redactor(Secret(text) for text in secrets_in(config))
         try:

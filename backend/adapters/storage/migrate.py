@@ -21,7 +21,7 @@ from backend.adapters.storage.schema import metadata
 from backend.core.errors import CannotStart
 
 #: The newest step in migrations/versions.
-HEAD: Final = "0029"
+HEAD: Final = "0031"
 
 
 def current_version(connection: Connection) -> str | None:

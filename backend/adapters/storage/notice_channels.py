@@ -5,7 +5,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from backend.adapters.storage.database import Database
-from backend.adapters.storage.tables_notices import notice_channels, notice_sends
+from backend.adapters.storage.tables_notices import notice_channels, notice_gathered, notice_sends
 from backend.core import json
 from backend.core.errors import TooLarge
 from backend.core.ids import ChannelId, UserId
@@ -13,6 +13,7 @@ from backend.core.notice_channels import Channel, ChannelChanges, ChannelKind, R
 
 _C: Final = notice_channels.c
 _S: Final = notice_sends.c
+_G: Final = notice_gathered.c
 _COUNTED: Final = 1_000
 
 
@@ -152,6 +153,8 @@ def _waiting(channel_id: ChannelId) -> Any:
 def remove(connection: Connection, user_id: UserId, channel_id: ChannelId) -> bool:
     """Take a channel away; see UserChannels.remove."""
     mine = (_C.id == channel_id, _C.user_id == user_id)
+    if get(connection, user_id, channel_id) is not None:
+        connection.execute(delete(notice_gathered).where(_G.channel_id == channel_id))
     # Its messages stay until they are old: nobody looks for those of a channel that is not there.
     return connection.execute(delete(notice_channels).where(*mine)).rowcount > 0
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, exists, select, update
 
-from backend.adapters.storage import rows
+from backend.adapters.storage import notice_gathered, rows
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.notice_channels import channel_of
@@ -34,6 +34,12 @@ class SqlSendQueue:
 
     async def route(self, routed: Sequence[Routed], *, now_us: int) -> None:
         await self._database.write(lambda c: route(c, routed, now_us))
+
+    async def release(self, *, now_us: int, limit: int) -> int:
+        # Most times there is nothing: a look costs no commit.
+        if not await self._database.read(lambda c: notice_gathered.due(c, now_us, 1)):
+            return 0
+        return await self._database.write(lambda c: release(c, now_us, limit))
 
     async def due(self, *, now_us: int, limit: int, but: Collection[ChannelId]) -> list[Channel]:
         return await self._database.read(lambda c: due(c, now_us, limit, but))
@@ -78,22 +84,39 @@ def route(connection: Connection, routed: Sequence[Routed], now_us: int) -> None
     """Put notices on their way; see SendQueue.route."""
     _enter(connection, [one.entry for one in routed])
     sends = [
-        {
-            "notice_id": one.entry.id,
-            "channel_id": channel_id,
-            "status": SendStatus.QUEUED.value,
-            "created_us": one.entry.created_us,
-        }
+        (one.entry.id, channel_id, one.entry.created_us, 1)
         for one in routed
         for channel_id in one.channels
     ]
-    if sends:
-        connection.execute(insert_on(connection, notice_sends).on_conflict_do_nothing(), sends)
-        wake = {send["channel_id"] for send in sends}
-        resting = (_C.id.in_(list(wake)), _C.next_us.is_(None))
-        connection.execute(update(notice_channels).where(*resting).values(next_us=now_us))
+    _queue(connection, [*sends, *notice_gathered.take(connection, routed, now_us)], now_us)
     ids = [one.entry.id for one in routed]
     connection.execute(update(notices).where(_N.id.in_(ids)).values(unrouted=None))
+
+
+def release(connection: Connection, now_us: int, limit: int) -> int:
+    """Queue what was gathered long enough; see SendQueue.release."""
+    sends = notice_gathered.released(connection, now_us, limit)
+    _queue(connection, sends, now_us)
+    return len(sends)
+
+
+def _queue(connection: Connection, sends: Sequence[notice_gathered.NewSend], now_us: int) -> None:
+    if not sends:
+        return
+    values = [
+        {
+            "notice_id": notice_id,
+            "channel_id": channel_id,
+            "status": SendStatus.QUEUED.value,
+            "created_us": created_us,
+            "told": told,
+        }
+        for notice_id, channel_id, created_us, told in sends
+    ]
+    connection.execute(insert_on(connection, notice_sends).on_conflict_do_nothing(), values)
+    wake = {channel_id for _, channel_id, _, _ in sends}
+    resting = (_C.id.in_(list(wake)), _C.next_us.is_(None))
+    connection.execute(update(notice_channels).where(*resting).values(next_us=now_us))
 
 
 def _enter(connection: Connection, entries: Sequence[InboxEntry]) -> None:
@@ -128,7 +151,7 @@ def due(
 def first(connection: Connection, channel_id: ChannelId) -> Send | None:
     """Return the oldest message that waits; see SendQueue.first."""
     row = connection.execute(
-        select(notices, _S.attempts.label("tries"))
+        select(notices, _S.attempts.label("tries"), _S.told)
         .select_from(notice_sends)
         .join(notices, _N.id == _S.notice_id)
         .where(_S.channel_id == channel_id, _S.status == SendStatus.QUEUED.value)
@@ -137,7 +160,9 @@ def first(connection: Connection, channel_id: ChannelId) -> Send | None:
     ).one_or_none()
     if row is None:
         return None
-    return Send(notice=rows.notice_record(row), channel_id=channel_id, attempts=row.tries)
+    return Send(
+        notice=rows.notice_record(row), channel_id=channel_id, attempts=row.tries, told=row.told
+    )
 
 
 def note_sent(connection: Connection, send: Send, now_us: int) -> None:

@@ -36,7 +36,8 @@ notice_channels: Final = Table(
     ),
 )
 
-#: One message: a notice on its way through a channel. The key is what makes it one.
+#: One message: a notice on its way through a channel. The key is what makes it one; *told* is for
+#: how many it stands.
 notice_sends: Final = Table(
     "notice_sends",
     metadata,
@@ -47,6 +48,7 @@ notice_sends: Final = Table(
     Column("created_us", BigInteger, nullable=False),
     Column("error", Text),
     Column("sent_us", BigInteger),
+    Column("told", Integer, nullable=False, server_default=text("1")),
     PrimaryKeyConstraint("notice_id", "channel_id"),
     Index(
         "notice_sends_waiting",
@@ -57,6 +59,28 @@ notice_sends: Final = Table(
         postgresql_where=text("status = 'QUEUED'"),
     ),
     Index("notice_sends_by_age", "created_us"),
+    sqlite_with_rowid=False,
+)
+
+#: What repeats, by channel: when it was told, and what has been gathered since, until *due_us*.
+notice_gathered: Final = Table(
+    "notice_gathered",
+    metadata,
+    Column("channel_id", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("told", Integer, nullable=False),
+    Column("told_us", BigInteger, nullable=False),
+    Column("held", Integer, nullable=False, server_default=_ZERO),
+    Column("first_us", BigInteger),
+    Column("last_id", Text),
+    Column("due_us", BigInteger),
+    PrimaryKeyConstraint("channel_id", "cause"),
+    Index(
+        "notice_gathered_due",
+        "due_us",
+        sqlite_where=text("due_us IS NOT NULL"),
+        postgresql_where=text("due_us IS NOT NULL"),
+    ),
     sqlite_with_rowid=False,
 )
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from backend.adapters.storage import notices as notice_rows
+from backend.adapters.storage.database import Database
 from backend.adapters.storage.notice_channels import SqlNoticeChannels
 from backend.adapters.storage.notice_sends import SqlSendQueue
 from backend.adapters.vault import FernetVault
@@ -25,7 +26,7 @@ from backend.setting_keys import new_key
 from backend.testing.clock import FakeClock
 from backend.testing.standin.messages import KEY, Asked
 from backend.testing.standin.server import StandIn
-from tests.unit.engine.engine_house import ANN, House
+from tests.unit.engine.engine_house import ANN
 
 BOB: Final = UserId("bob")
 CONFIGS: Final = {
@@ -59,9 +60,9 @@ class Told:
 class Desk:
     """Channels and all that is behind them."""
 
-    def __init__(self, house: House, services: StandIn, web: GuardedWebClient) -> None:
+    def __init__(self, database: Database, services: StandIn, web: GuardedWebClient) -> None:
         self.clock, self.services, self.told = FakeClock(), services, Told()
-        self.database = house.storage.database
+        self.database = database
         self.queue = SqlSendQueue(self.database)
         sealer = Sealer(FernetVault([new_key()]))
         calls = ChannelCalls(
@@ -105,6 +106,7 @@ class Desk:
         """Queue notices, put them on their way, and send what is due until nothing is."""
         await self.notice(*ids, **more)
         await self.router.route_waiting()
+        await self.router.release_due()
         while await self.sender.send_due():
             pass
 

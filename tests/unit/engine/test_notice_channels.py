@@ -34,7 +34,7 @@ def services() -> Iterator[StandIn]:
 @pytest.fixture
 async def desk(house: House, services: StandIn) -> AsyncIterator[Desk]:
     web = GuardedWebClient([services.url])
-    yield Desk(house, services, web)
+    yield Desk(house.storage.database, services, web)
     await web.aclose()
 
 
