@@ -26,7 +26,8 @@ COMMANDS: Final = {
     "run": ("backend.cli.run:run", "Run one agent and print its outputs; needs no server."),
     "import": ("backend.cli.graphs:import_", "Save agent files on the running server."),
     "export": ("backend.cli.graphs:export", "Print a graph of the running server as a file."),
-    "blocks": ("backend.cli.blocks:blocks", "Show the blocks of this installation."),
+    "chat": ("backend.cli.chat:chat", "Talk with the copilot of the running server."),
+    "blocks": ("backend.cli.blocks:blocks", "Show the blocks of this installation; run one."),
     "models": ("backend.cli.models:models", "List the language models, and which have a key."),
     "new-block": ("backend.cli.blocks:new_block", "Write a package with a new block."),
     "schedule": (
@@ -68,6 +69,8 @@ COMMANDS: Final = {
     "gen-encrypt-key": ("backend.cli.server:gen_encrypt_key", "Print a key for ENCRYPTION_KEY."),
     "completion": ("backend.cli.completion:completion", "Print what makes a shell complete agpt."),
 }
+#: Other names of commands: what one does with one thing is said with one word.
+_ALIASES: Final = {"block": "blocks"}
 #: What else this package offers, loaded on first use: it needs POSIX, and help does not.
 _FACES: Final = {
     "MainApp": "backend.cli.background",
@@ -104,7 +107,8 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click
         """Load one command; None if there is no such one."""
-        place = COMMANDS.get(cmd_name.replace("_", "-"))
+        name = cmd_name.replace("_", "-")
+        place = COMMANDS.get(_ALIASES.get(name, name))
         if place is None:
             return None
         module, _, attribute = place[0].partition(":")

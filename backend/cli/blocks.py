@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backend.cli.block_run import run_block
 from backend.cli.options import json_option, print_json
 from backend.core import json
 from backend.core.errors import BadRequest, CannotStart, Conflict, NotFound
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def blocks() -> None:
-    """Show the blocks of this installation; needs no server."""
+    """Show the blocks of this installation, without a server; run one alone on a running one."""
+
+
+blocks.add_command(run_block)
 
 
 @blocks.command("list")

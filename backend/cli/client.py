@@ -1,8 +1,10 @@
 """What the command line asks a running server over HTTP. Other modules of ours stay unimported."""
 
 import ipaddress
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +22,8 @@ ANSWER_S: Final = 60.0
 _TOKEN_S: Final = 24 * 3600
 _REFUSED: Final = 400
 _UNAUTHORIZED: Final = (401, 403)
+#: The last of server-sent events.
+_ALL_SAID: Final = "[DONE]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +97,7 @@ class Server:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         self._client = httpx2.Client(
             headers=headers,
-            timeout=httpx2.Timeout(ANSWER_S, connect=CONNECT_S),
+            timeout=_timeout(ANSWER_S),
             # A proxy would see the token, and has no way to this machine's loopback.
             trust_env=False,
         )
@@ -150,30 +154,79 @@ class Server:
     def _run_path(self, graph_id: str, run_id: str) -> str:
         return f"/api/graphs/{quote(graph_id, safe='')}/executions/{quote(run_id, safe='')}"
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
+    def ask(self, method: str, path: str, body: Any = None, *, limit_s: float = ANSWER_S) -> Any:
         """
-        Return the answer's JSON.
+        Return the answer's JSON, which comes within *limit_s* seconds.
 
         Raises:
             Unavailable: If nobody answers in time.
             NotAllowed: If the server does not accept the token.
             BadRequest: If it refuses the request; says why.
         """
-        import httpx2  # noqa: PLC0415 -- loaded already
-
         origin = self.address.origin
-        try:
-            response = self._client.request(method, f"{origin}{path}", json=body)
-        except httpx2.ConnectTimeout as exc:
-            raise Unavailable(f"{origin} does not answer within {CONNECT_S:.0f} s.") from exc
-        except httpx2.TimeoutException as exc:
-            raise Unavailable(f"{origin} does not answer within {ANSWER_S:.0f} s.") from exc
-        except httpx2.ConnectError as exc:
-            hint = " `agpt start` starts it." if self.address.is_loopback else ""
-            raise Unavailable(f"No server answers at {origin}.{hint}") from exc
-        except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
-            raise Unavailable(f"{origin} did not answer properly: {exc or 'no answer'}.") from exc
+        with _explained(origin, self.address, limit_s):
+            response = self._client.request(
+                method, f"{origin}{path}", json=body, timeout=_timeout(limit_s)
+            )
         return _answer(response, origin)
+
+    @contextmanager
+    def stream(
+        self, path: str, body: Any, headers: Mapping[str, str]
+    ) -> Iterator[tuple[Mapping[str, str], Iterator[Any]]]:
+        """
+        POST *body*, and give the answer's headers and the JSON of its server-sent events as they come.
+
+        Raises what `ask` does, the iterator Unavailable if the answer breaks off.
+        """
+        origin = self.address.origin
+        with (
+            _explained(origin, self.address),
+            self._client.stream("POST", f"{origin}{path}", json=body, headers=headers) as response,
+        ):
+            if response.status_code >= _REFUSED:
+                response.read()
+                _answer(response, origin)
+            yield response.headers, _events(response, origin)
+
+
+@contextmanager
+def _explained(origin: str, address: Address, limit_s: float = ANSWER_S) -> Iterator[None]:
+    """Say in a sentence what keeps a server from answering."""
+    import httpx2  # noqa: PLC0415 -- loaded already
+
+    try:
+        yield
+    except httpx2.ConnectTimeout as exc:
+        raise Unavailable(f"{origin} does not answer within {CONNECT_S:.0f} s.") from exc
+    except httpx2.TimeoutException as exc:
+        raise Unavailable(f"{origin} does not answer within {limit_s:.0f} s.") from exc
+    except httpx2.ConnectError as exc:
+        hint = " `agpt start` starts it." if address.is_loopback else ""
+        raise Unavailable(f"No server answers at {origin}.{hint}") from exc
+    except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
+        raise Unavailable(f"{origin} did not answer properly: {exc or 'no answer'}.") from exc
+
+
+def _timeout(limit_s: float) -> "httpx2.Timeout":
+    import httpx2  # noqa: PLC0415 -- heavy, and `agpt --help` does without
+
+    return httpx2.Timeout(limit_s, connect=CONNECT_S)
+
+
+def _events(response: "httpx2.Response", origin: str) -> Iterator[Any]:
+    """Yield events until the one that says that they are all; comments keep the line open."""
+    for line in response.iter_lines():
+        name, _, text = line.partition(":")
+        if name != "data":
+            continue
+        if text.strip() == _ALL_SAID:
+            return
+        try:
+            yield json.loads(text)
+        except ValueError:
+            raise Unavailable(f"{origin} is no agent server: it streams otherwise.") from None
+    raise Unavailable(f"{origin} broke off in the middle of its answer.")
 
 
 def server_at(

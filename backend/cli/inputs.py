@@ -26,21 +26,34 @@ def read_inputs(graph: "Graph", texts: Sequence[str]) -> dict[str, Any]:
         click.UsageError: With the names that there are, when one is unknown or missing.
     """
     schema = _schema(graph)
+    inputs = read_pins(schema, texts)
+    missing = [name for name in schema["required"] if name not in inputs]
+    if missing:
+        few = "is" if len(missing) == 1 else "are"
+        raise click.UsageError(f"{', '.join(missing)} {few} missing. {_known(schema)}")
+    return inputs
+
+
+def read_pins(schema: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+    """
+    Return values by the names of the pins in *schema*; `values_#_a` writes a part of `values`.
+
+    Raises:
+        click.UsageError: As `read_inputs` does, but for pins that are missing.
+    """
+    from backend.core.pins import base_name  # noqa: PLC0415 -- `agpt --help` does without
+
     pins: Mapping[str, Mapping[str, Any]] = schema["properties"]
     inputs: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise click.UsageError(f"{text!r} is no input: write NAME=VALUE.")
-        if name not in pins:
+        if base_name(name) not in pins:
             raise click.UsageError(f"There is no input {name!r}. {_known(schema)}")
         if name in inputs:
             raise click.UsageError(f"The input {name!r} is given twice.")
-        inputs[name] = _value(name, value, pins[name])
-    missing = [name for name in schema["required"] if name not in inputs]
-    if missing:
-        few = "is" if len(missing) == 1 else "are"
-        raise click.UsageError(f"{', '.join(missing)} {few} missing. {_known(schema)}")
+        inputs[name] = _value(name, value, pins.get(name, {}))
     return inputs
 
 
@@ -63,9 +76,9 @@ def _schema(graph: "Graph") -> Any:
 
 def _known(schema: Any) -> str:
     if not schema["properties"]:
-        return "This agent has no inputs."
+        return "It has no inputs."
     names = [
-        f"{name} (required)" if name in schema["required"] else name
+        f"{name} (required)" if name in schema.get("required", ()) else name
         for name in schema["properties"]
     ]
     return f"The inputs are: {', '.join(names)}."

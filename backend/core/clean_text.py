@@ -25,6 +25,11 @@ def lines(text: str, *, most: int) -> str:
     return kept.rstrip() + ("…" if len(text) > most else "")
 
 
+def without_deceit(text: str) -> str:
+    """Return *text*, or a piece of one, as it is, but for the signs that deceive; lines end with one sign."""
+    return _DECEIVING.sub("", text.replace("\r", ""))
+
+
 def cleaned(value: Any, *, most: int, depth: int = 4, items: int = 50) -> Any:
     """
     Return *value*, JSON, with all its texts clean and all its parts bounded.

@@ -1,6 +1,7 @@
 """Blocks alone over REST and the external API, in real processes: with a model, a sandbox, and kills."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ import httpx2
 import pytest
 
 from backend.testing.providers import Answer, Asked, ModelProvider, Scripted, Silence
-from tests.e2e.harness import Server, assert_consistent, serving, until
+from tests.e2e.harness import Server, assert_consistent, serving, token, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -90,7 +91,35 @@ def test_an_api_key_runs_blocks_too(scene: Scene) -> None:
     assert "only by who is signed in" in refused.text
 
 
+@pytest.mark.parametrize("path", ["/api", "/external-api/v1"])
+def test_a_client_that_goes_away_ends_its_run(scene: Scene, path: str) -> None:
+    scene.mind.was_silent.clear()
+    asked = {**ASKED, "messages": [{"role": "user", "content": f"Be silent: silence, {path}."}]}
+    made = scene.server.rest.post(
+        "/api-keys", {"name": path, "permissions": ["EXECUTE_BLOCK"], "description": ""}
+    )
+    body = json.dumps(asked).encode()
+    head = (
+        f"POST {path}/blocks/{CONVERSATION}/execute HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Bearer {token()}\r\nX-API-Key: {made['plain_text_key']}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    newest = (
+        "SELECT status FROM executions WHERE trigger = 'block' ORDER BY created_us DESC LIMIT 1"
+    )
+
+    with socket.create_connection(("127.0.0.1", scene.server.ports["AgentServer"])) as client:
+        client.sendall(head.encode() + body)
+        assert scene.mind.was_silent.wait(60)
+        assert scene.server.rows(newest) == [("RUNNING",)]
+
+    until(lambda: scene.server.rows(newest) == [("TERMINATED",)], what="the end of its run")
+    log = scene.server.log("AgentServer")
+    assert "request_failed" not in log
+
+
 def test_a_block_lives_through_a_kill_of_the_executor(scene: Scene) -> None:
+    scene.mind.was_silent.clear()
     asked = {**ASKED, "messages": [{"role": "user", "content": "Now silence."}]}
     found: list[httpx2.Response] = []
     asking = threading.Thread(

@@ -8,6 +8,7 @@ from backend.api.answers import answer
 from backend.api.auditing import NotAudited
 from backend.api.context import context_of
 from backend.api.external.routing import ExternalRoutes, user_of
+from backend.api.leaving import while_connected
 from backend.core.block import wire_form
 from backend.core.ids import BlockId
 from backend.core.permissions import Permission
@@ -38,8 +39,8 @@ async def list_blocks(request: Request) -> Response:
 
 
 async def execute_block(request: Request, block_id: str, body: dict[str, Any]) -> Response:
-    """Run one block with the body as its input; return its outputs by pin."""
+    """Run one block with the body as its input; return its outputs by pin. Who goes away ends it."""
     blocks = context_of(request).blocks
     # A key may run blocks; what its user has stored for other services is not lent to it.
-    outputs = await blocks.execute(user_of(request), BlockId(block_id), body, may_lend=False)
-    return answer(outputs)
+    running = blocks.execute(user_of(request), BlockId(block_id), body, may_lend=False)
+    return answer(await while_connected(request, running))

@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from backend.api.answers import answer
 from backend.api.auditing import NotAudited
 from backend.api.context import caller_of, context_of
+from backend.api.leaving import while_connected
 from backend.api.routing import PREFIX, Routes
 from backend.core.block import wire_form
 from backend.core.ids import BlockId
@@ -39,7 +40,12 @@ async def list_blocks(request: Request) -> Response:
 
 
 async def execute_block(request: Request, block_id: str, body: dict[str, Any]) -> Response:
-    """Run one block with the body as its input; return its outputs by pin."""
+    """
+    Run one block with the body as its input; return its outputs by pin.
+
+    Nobody else waits for it: a client that goes away ends its run.
+    """
     context = context_of(request)
     user_id = await context.users.ensure(caller_of(request))
-    return answer(await context.blocks.execute(user_id, BlockId(block_id), body))
+    running = context.blocks.execute(user_id, BlockId(block_id), body)
+    return answer(await while_connected(request, running))
