@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from backend.core.execution import RunStats
 from backend.core.ids import (
@@ -127,7 +127,14 @@ def node_text() -> NodeText:
 
 
 class BusSpec:
-    """Give a fixture `bus` that returns a `BusUnderTest`, and every test here must pass."""
+    """
+    Give a fixture `bus` that returns a `BusUnderTest`, and every test here must pass.
+
+    Attributes:
+        many: More changes, one at a time, than may wait for one listener.
+    """
+
+    many: ClassVar[int] = 20_000
 
     async def test_nothing_is_wanted_when_nobody_listens(self, bus: BusUnderTest) -> None:
         """So that events are not even built."""
@@ -280,7 +287,7 @@ class BusSpec:
             listener = Listener(lively)
             await listener.attached("run:1")
 
-            for revision in range(20_000):
+            for revision in range(self.many):
                 publisher.publish("run:1", node_changed(revision=revision, value="y" * 500))
                 _, change = await listener.next()
                 while isinstance(change, Attached):  # somebody lost something; not this one

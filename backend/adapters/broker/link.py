@@ -39,7 +39,6 @@ LOST: Final = (aiormq.AMQPError, OSError, TimeoutError, RuntimeError)
 _REFUSED: Final = (
     aiormq.AuthenticationError,
     aiormq.ProbableAuthenticationError,
-    aiormq.ConnectionNotAllowed,
 )
 
 
@@ -102,8 +101,8 @@ class Broker:
                 connection = await self._connect()
                 break
             except LOST as exc:
-                if isinstance(exc, _REFUSED):
-                    raise CannotStart(f"{self._shown} lets us not in: {_why(exc)}") from exc
+                if refusal := _refusal(exc):
+                    raise CannotStart(f"{self._shown} lets us not in: {refusal}") from exc
                 if loop.time() - begun > wait_s:
                     raise CannotStart(f"{self._shown} does not answer: {_why(exc)}") from exc
             await asyncio.sleep(pause_s)
@@ -271,6 +270,24 @@ async def consume(
     return over
 
 
+def tag_of(message: DeliveredMessage) -> int:
+    """Return the number by which *message* is acknowledged on its channel."""
+    assert message.delivery_tag is not None, "what is delivered has one"
+    return message.delivery_tag
+
+
+async def either(*works: Coroutine[Any, Any, None]) -> None:
+    """Do all of *works* until the first one ends, and raise what it raised; the others are cancelled."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            await end(task)
+    for task in done:
+        await task
+
+
 async def until_over(channel: AbstractChannel, *overs: "asyncio.Future[None]") -> None:
     """
     Wait until *channel* or one of its consumers is ended from outside, and raise then.
@@ -296,6 +313,16 @@ def _say(error: BaseException | None, session: Session) -> None:
         log.warning("broker_session_ended", session=name, reason=_why(error))
     else:
         log.error("broker_session_failed", session=name, exc_info=error)
+
+
+def _refusal(error: BaseException) -> str:
+    """Return why the broker lets us not in, which no waiting mends; empty if it is not that."""
+    if isinstance(error, _REFUSED):
+        return _why(error)
+    # The library does not read what the broker says instead of opening a virtual host.
+    if isinstance(error, aiormq.InvalidFrameError) and "OpenOk" in str(error):
+        return "there is no such virtual host, or the user may not use it"
+    return ""
 
 
 def _why(error: BaseException | None) -> str:

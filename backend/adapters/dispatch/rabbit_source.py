@@ -13,7 +13,16 @@ from typing import Final
 import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
-from backend.adapters.broker.link import LOST, Broker, consume, end, open_channel, until_over
+from backend.adapters.broker.link import (
+    LOST,
+    Broker,
+    consume,
+    either,
+    end,
+    open_channel,
+    tag_of,
+    until_over,
+)
 from backend.adapters.broker.names import Names
 from backend.adapters.dispatch.hints import BadHint, decode
 from backend.adapters.dispatch.rabbit_places import MOST_STOPS, declare
@@ -135,15 +144,10 @@ class RabbitSignalSource:
         Raises:
             ConnectionError: If *channel* or a consumer ends before that.
         """
-        ended = asyncio.create_task(until_over(channel, *overs))
-        change = asyncio.create_task(self._change.wait())
-        try:
-            await asyncio.wait([ended, change], return_when=asyncio.FIRST_COMPLETED)
-            if ended.done():
-                await ended
-        finally:
-            await end(ended)
-            await end(change)
+        await either(until_over(channel, *overs), self._until_change())
+
+    async def _until_change(self) -> None:
+        await self._change.wait()
 
     async def _got_runs(self, message: DeliveredMessage) -> None:
         try:
@@ -151,14 +155,14 @@ class RabbitSignalSource:
         except BadHint as exc:
             self._say_bad(message, exc)
             with suppress(*LOST):
-                await message.channel.basic_reject(_tag(message), requeue=False, wait=False)
+                await message.channel.basic_reject(tag_of(message), requeue=False, wait=False)
             return
         self._news.set()
 
     async def _give_back(self) -> None:
         while self._arrived:
             message, _ = self._arrived.pop()  # the broker puts each before those that wait
-            await message.channel.basic_nack(_tag(message), requeue=True, wait=False)
+            await message.channel.basic_nack(tag_of(message), requeue=True, wait=False)
 
     def _say_bad(self, message: DeliveredMessage, error: BadHint) -> None:
         self.rejected += 1
@@ -188,9 +192,4 @@ async def _acknowledge(last: DeliveredMessage) -> None:
     """Tell the broker that everything up to *last* was taken."""
     # On a channel that is gone they come again, to whoever listens then.
     with suppress(*LOST):
-        await last.channel.basic_ack(_tag(last), multiple=True, wait=False)
-
-
-def _tag(message: DeliveredMessage) -> int:
-    assert message.delivery_tag is not None, "what is delivered has one"
-    return message.delivery_tag
+        await last.channel.basic_ack(tag_of(last), multiple=True, wait=False)

@@ -1,0 +1,56 @@
+"""What may stand in RABBITMQ_URL, and what is shown of it."""
+
+import pytest
+
+from backend.adapters.broker.address import check_address, shown, with_options
+from backend.core.errors import BadRequest
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "amqp://host",
+        "amqp://user:password@host:5672/",
+        "amqps://user:p%40ss@[::1]:5671/place?cafile=%2Fetc%2Fca.pem",
+    ],
+)
+def test_addresses_of_brokers_pass(url: str) -> None:
+    check_address(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "host:5672",
+        "http://user:hunter2@host",
+        "amqp://",
+        "amqp://user:hunter2@host:many",
+        "amqp://user:hunter2@host:99999",
+        "amqp://user:hunter2@host/?heartbeat=0",
+        "amqp://user:hunter2@[host/",
+    ],
+)
+def test_others_are_refused_without_their_password(url: str) -> None:
+    with pytest.raises(BadRequest, match="amqp://user:password@host") as caught:
+        check_address(url)
+
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("amqp://user:hunter2@host", "amqp://host:5672"),
+        ("amqps://user:hunter2@host:7/%2F", "amqps://host:7"),
+        ("amqp://user:hunter2@host/place?cafile=x", "amqp://host:5672/place"),
+    ],
+)
+def test_what_is_shown_has_no_password(url: str, expected: str) -> None:
+    assert shown(url) == expected
+
+
+def test_options_of_ours_are_added() -> None:
+    assert (
+        with_options("amqp://a:b%40@host/x?cafile=%2Fca", heartbeat=10, name="agpt: one")
+        == "amqp://a:b%40@host/x?cafile=%2Fca&heartbeat=10&name=agpt%3A%20one"
+    )
