@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from backend.ports.dispatch import Dispatcher
     from backend.ports.web import WebClient
     from backend.services.audit import AuditService
-    from backend.services.blocks import BlockService
     from backend.services.credits import CreditService
     from backend.services.executions import ExecutionService
     from backend.services.files import FileService
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from backend.services.preferences import PreferenceService
     from backend.services.presets import PresetService
     from backend.services.reviews import ReviewService
-    from backend.services.run_watches import RunWatches
     from backend.services.schedules import ScheduleService
     from backend.services.users import UserService
     from backend.services.webhooks import WebhookService
@@ -67,7 +65,7 @@ def _context(
 ) -> Context:
     from backend import wiring_library as around
     from backend.wiring_accounts import SignIn
-    from backend.wiring_chat import chat_of, copilot_model, open_watches
+    from backend.wiring_chat import blocks_of, chat_of, copilot_model, open_watches
     from backend.wiring_credentials import open_catalog, open_credentials_and_sign_ins
     from backend.wiring_keys import doors_of
     from backend.wiring_webhooks import webhooks_of as hooks_of
@@ -222,27 +220,6 @@ def _schedules(
         users=users,
         clock=SystemClock(),
         dialect=Dialect(settings.cron_dialect),
-    )
-
-
-def blocks_of(
-    storage: SqlStorage,
-    dispatcher: "Dispatcher",
-    catalog: Catalog,
-    watches: "RunWatches",
-    credits_: "CreditService | None" = None,
-) -> "BlockService":
-    """Return the blocks; one that is run alone is run by the executor, as all others are."""
-    from backend.services.block_runs import BlockRuns
-    from backend.services.blocks import BlockService
-    from backend.wiring_credentials import credentials_store
-
-    runs = BlockRuns(storage=storage, dispatcher=dispatcher, clock=SystemClock(), watches=watches)
-    return BlockService(
-        catalog=catalog,
-        run=runs.run,
-        require_pay=None if credits_ is None else credits_.require_price,
-        credentials=credentials_store(storage),
     )
 
 

@@ -12,6 +12,7 @@ from backend.settings import Settings
 
 if TYPE_CHECKING:
     from backend.ports.dispatch import Dispatcher
+    from backend.services.blocks import BlockService
     from backend.services.chat import ChatService, CopilotModel
     from backend.services.copilot import Copilot
     from backend.services.copilot_tools import CopilotTools
@@ -124,10 +125,14 @@ def _tools(
     settings: Settings, storage: SqlStorage, dispatcher: "Dispatcher", catalog: Catalog
 ) -> "CopilotTools":
     """Return the tools: the services that the REST routes use."""
+    from backend.adapters.pages import FolderPages
     from backend.adapters.storage.audit_log import SqlAuditLog
     from backend.core.cron import Dialect
     from backend.services.agent_tools import AgentTools
     from backend.services.audit import AuditService
+    from backend.services.copilot_blocks import CopilotBlocks
+    from backend.services.copilot_docs import CopilotDocs
+    from backend.services.copilot_files import CopilotFiles
     from backend.services.copilot_tools import CopilotTools
     from backend.services.executions import ExecutionService
     from backend.services.graphs import GraphService
@@ -135,8 +140,9 @@ def _tools(
     from backend.services.users import UserService
     from backend.wiring_credentials import credentials_store
     from backend.wiring_library import credits_of, library_of
+    from backend.wiring_watches import found_files
 
-    clock = SystemClock()
+    clock, credits_ = SystemClock(), credits_of(settings, storage, SystemClock())
     graphs = GraphService(storage=storage, catalog=catalog, clock=clock)
     executions = ExecutionService(
         storage=storage,
@@ -145,7 +151,7 @@ def _tools(
         graphs=graphs,
         catalog=catalog,
         clock=clock,
-        credits_=credits_of(settings, storage, clock),
+        credits_=credits_,
     )
     library = library_of(storage, graphs, clock)
     return CopilotTools(
@@ -161,4 +167,38 @@ def _tools(
         ),
         catalog=catalog,
         audit=AuditService(log=SqlAuditLog(storage.database), clock=clock),
+        blocks=CopilotBlocks(
+            blocks=blocks_of(storage, dispatcher, catalog, _unwatched(), credits_), catalog=catalog
+        ),
+        files=CopilotFiles(files=found_files(settings, clock)),
+        docs=CopilotDocs(pages=FolderPages()),
     )
+
+
+def blocks_of(
+    storage: SqlStorage,
+    dispatcher: "Dispatcher",
+    catalog: Catalog,
+    watches: "RunWatches",
+    credits_: "CreditService | None" = None,
+) -> "BlockService":
+    """Return the blocks; one that is run alone is run by the executor, as all others are."""
+    from backend.services.block_runs import BlockRuns
+    from backend.services.blocks import BlockService
+    from backend.wiring_credentials import credentials_store
+
+    runs = BlockRuns(storage=storage, dispatcher=dispatcher, clock=SystemClock(), watches=watches)
+    return BlockService(
+        catalog=catalog,
+        run=runs.run,
+        require_pay=None if credits_ is None else credits_.require_price,
+        credentials=credentials_store(storage),
+    )
+
+
+def _unwatched() -> "RunWatches":
+    """Return watches that nobody feeds: who runs a block from the executor looks at the rows."""
+    from backend.adapters.bus.silent import SilentSubscriber
+    from backend.services.run_watches import RunWatches
+
+    return RunWatches(SilentSubscriber(), most=0, most_per_user=0)

@@ -95,6 +95,9 @@ class UserFiles(Protocol):
     async def find(self, file_id: FileId) -> StoredFile:
         """Return a file. Raises NotFound if there is none, or it is not this user's."""
 
+    async def own(self, *, most: int) -> list[StoredFile]:
+        """Return this user's files that belong to no run, the newest first, *most* at most."""
+
     async def open(self, file_id: FileId) -> BinaryIO:
         """Return the content, seekable; the caller closes it. Raises NotFound like `find`."""
 

@@ -15,7 +15,7 @@ from backend.core.errors import (
     Unavailable,
 )
 from backend.core.execution import Output
-from backend.core.ids import ExecutionId, UserId
+from backend.core.ids import ExecutionId, UserId, derived_id
 from backend.core.plan import Inputs
 from backend.core.records import ExecutionRecord, NewExecution
 from backend.core.status import FINAL, Status
@@ -53,11 +53,13 @@ class BlockRuns:
         self._limit_s = limit_s
         self._open: Counter[UserId] = Counter()
 
-    async def run(self, spec: BlockSpec, inputs: Inputs, user_id: UserId) -> Sequence[Output]:
+    async def run(
+        self, spec: BlockSpec, inputs: Inputs, user_id: UserId, *, key: str | None = None
+    ) -> Sequence[Output]:
         """
         Return the outputs of *spec* with *inputs*, which are checked already.
 
-        Cancelled, it ends the run.
+        Cancelled, it ends the run. One with a *key* goes on, for whoever comes again with it.
 
         Raises:
             BlockError: If the block fails, takes too long, or waits for somebody.
@@ -66,16 +68,19 @@ class BlockRuns:
             Unavailable: If this service ends before the run does.
         """
         with self._place(user_id):
-            record = await self._storage.submit_alone(self._new_run(spec, inputs, user_id))
+            record = await self._storage.submit_alone(self._new_run(spec, inputs, user_id, key))
             self._dispatcher.signal(SignalKind.RUN, record.id, user_id)
-            ended = False
+            may_stop = key is None
             try:
                 with self._watches.watch(user_id, record.id, counted=False) as watch:
                     record = await self._end_of(spec, record, watch)
-                ended = record.status in FINAL
+                may_stop = record.status not in FINAL
                 return await self._outputs(spec, record)
+            except BlockExecutionError:
+                may_stop = may_stop or record.status not in FINAL
+                raise
             finally:
-                if not ended:
+                if may_stop:
                     await asyncio.shield(self._stop(user_id, record.id))
 
     async def _end_of(
@@ -115,9 +120,12 @@ class BlockRuns:
         if await self._storage.of(user_id).ask_stop(run_id, now_us=self._clock.now_us()):
             self._dispatcher.signal(SignalKind.STOP, run_id)
 
-    def _new_run(self, spec: BlockSpec, inputs: Inputs, user_id: UserId) -> NewExecution:
+    def _new_run(
+        self, spec: BlockSpec, inputs: Inputs, user_id: UserId, key: str | None
+    ) -> NewExecution:
+        fresh = self._clock.new_id() if key is None else derived_id(user_id, "block", spec.id, key)
         return NewExecution(
-            id=ExecutionId(self._clock.new_id()),
+            id=ExecutionId(fresh),
             user_id=user_id,
             graph_id=alone.GRAPH_ID,
             graph_version=alone.VERSION,

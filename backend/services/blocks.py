@@ -1,7 +1,7 @@
 """Blocks: what there is, and running one alone."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from backend.core import alone
 from backend.core.block import BlockSpec, BlockType
@@ -15,8 +15,15 @@ from backend.core.plan import GraphPlan, Inputs, Refusal
 from backend.ports.credentials import CredentialsStore
 from backend.services.lent import with_lent
 
-#: Runs a block alone with its checked input, for a user.
-BlockRunner: TypeAlias = Callable[[BlockSpec, Inputs, UserId], Awaitable[Sequence[Output]]]
+
+class BlockRunner(Protocol):
+    """Runs a block alone with its checked input, for a user; the same *key* is one run."""
+
+    async def __call__(
+        self, spec: BlockSpec, inputs: Inputs, user_id: UserId, /, *, key: str | None = None
+    ) -> Sequence[Output]:
+        """Return what the block gives, in order."""
+
 
 #: Raises if a user cannot pay for a block with its checked input; takes nothing.
 Payer: TypeAlias = Callable[[UserId, BlockSpec, Inputs], Awaitable[None]]
@@ -53,12 +60,14 @@ class BlockService:
         inputs: dict[str, Any],
         *,
         may_lend: bool = True,
+        key: str | None = None,
     ) -> dict[str, list[Any]]:
         """
         Run one block and return its outputs by pin, in order.
 
         Args:
             may_lend: False: credentials of the user may not be named.
+            key: The same key runs it once, however often it comes.
 
         Raises:
             NotFound: If there is no such block.
@@ -76,7 +85,7 @@ class BlockService:
         if self._require_pay is not None:
             await self._require_pay(user_id, block, prepared)
         outputs: dict[str, list[Any]] = {}
-        for pin, value in await self._run(block, prepared, user_id):
+        for pin, value in await self._run(block, prepared, user_id, key=key):
             outputs.setdefault(pin, []).append(value)
         return outputs
 

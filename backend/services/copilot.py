@@ -13,15 +13,16 @@ from backend.core.models import Tool
 from backend.ports.chat import Chats
 from backend.ports.clock import Clock
 from backend.sdk.chat import Said
-from backend.services.copilot_tools import CopilotTools, ToolCalled, within
+from backend.services.copilot_calls import ToolCalled
+from backend.services.copilot_tools import CopilotTools, within
 from backend.services.copilot_words import TOOLS
 
 #: Of a conversation, so many messages are read; the model's room decides what of them is sent.
 MOST_READ: Final = 300
 #: Messages that a session has at most.
 MOST_MESSAGES: Final = 1_000
-#: Calls of a tool for one agent in one session (spec/contract.md 17).
-MOST_OF_AGENT: Final = {"run_agent": 30, "schedule_agent": 30}
+#: Calls of a tool for one agent, or one block, in one session (spec/contract.md 17).
+MOST_OF_ONE: Final = {"run_agent": 30, "schedule_agent": 30, "run_block": 30}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +98,12 @@ class CopilotDesk:
 
     async def call(self, name: str, arguments: Mapping[str, Any], *, key: str) -> str:
         """Call a tool; see ChatDesk."""
-        most = MOST_OF_AGENT.get(name)
-        graph_id = str(arguments.get("graph_id") or "")
-        if most is not None and await self._calls(name, graph_id) > most:
+        most = MOST_OF_ONE.get(name)
+        of = str(arguments.get("graph_id") or arguments.get("block") or "")
+        if most is not None and await self._calls(name, of) > most:
+            what = "block" if name == "run_block" else "agent"
             problem = (
-                f"{name} was called {most} times for this agent in this session: begin another"
+                f"{name} was called {most} times for this {what} in this session: begin another"
             )
             return within({"type": "error", "message": problem}, self._chat_id)
         called = ToolCalled(
@@ -109,12 +111,10 @@ class CopilotDesk:
         )
         return await self._copilot.tools.call(name, called)
 
-    async def _calls(self, name: str, graph_id: str) -> int:
-        """Return how often the session has called a tool for an agent, this time included."""
+    async def _calls(self, name: str, of: str) -> int:
+        """Return how often the session has called a tool for an agent or block, with this time."""
         chats = self._copilot.chats.of(self._user_id)
         found = await chats.messages(self._chat_id, limit=MOST_MESSAGES)
         calls = (call for one in found for call in one.body.get("tool_calls") or ())
         functions = [call.get("function") or {} for call in calls]
-        return sum(
-            one.get("name") == name and graph_id in str(one.get("arguments")) for one in functions
-        )
+        return sum(one.get("name") == name and of in str(one.get("arguments")) for one in functions)

@@ -1,20 +1,23 @@
 """What the copilot can do for a person: the same that they can do by REST, by the same services."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from backend.core import json
-from backend.core.alone import HIDDEN
 from backend.core.audit import Actor, By
 from backend.core.catalog import Catalog
-from backend.core.errors import AgentServerError, BadRequest, GraphInvalid, NotFound
-from backend.core.ids import GraphId, IdSeries, UserId
+from backend.core.errors import AgentServerError, BadRequest, GraphInvalid
+from backend.core.ids import GraphId, IdSeries
 from backend.core.json import Json, JsonObject
 from backend.core.menu import Menu
 from backend.services.agent_tools import AgentResult, AgentTools, run_id_of
 from backend.services.audit import AuditService
+from backend.services.copilot_blocks import CopilotBlocks
+from backend.services.copilot_calls import Does, ToolCalled
+from backend.services.copilot_docs import CopilotDocs
+from backend.services.copilot_files import CopilotFiles
 from backend.services.copilot_forms import (
     agent_form,
     block_form,
@@ -34,44 +37,6 @@ _RUNS: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToolCalled:
-    """
-    One call.
-
-    Attributes:
-        key: The same for each try of it, and of no other call.
-    """
-
-    user_id: UserId
-    chat_id: str
-    key: str
-    arguments: Mapping[str, Any]
-
-    def text(self, name: str) -> str:
-        """Return an argument that is a text; empty if it is not there."""
-        return str(self.arguments.get(name) or "").strip()
-
-    @property
-    def graph_id(self) -> GraphId:
-        """Return the agent that is named. Raises NotFound for those that nobody sees."""
-        graph_id = GraphId(self.text("graph_id"))
-        if graph_id in HIDDEN:
-            raise NotFound(f"Graph #{graph_id} not found.")
-        return graph_id
-
-    @property
-    def inputs(self) -> Mapping[str, Any]:
-        """Return what an agent is given."""
-        inputs = self.arguments.get("inputs") or {}
-        if not isinstance(inputs, Mapping):
-            raise BadRequest("inputs: an object is needed")
-        return inputs
-
-
-Does: TypeAlias = Callable[[ToolCalled], Awaitable[JsonObject]]
-
-
-@dataclass(frozen=True, kw_only=True)
 class CopilotTools:
     """The tools of `copilot_words.TOOLS`, for all users."""
 
@@ -81,6 +46,9 @@ class CopilotTools:
     schedules: ScheduleService
     catalog: Catalog
     audit: AuditService
+    blocks: CopilotBlocks
+    files: CopilotFiles
+    docs: CopilotDocs
 
     async def call(self, name: str, called: ToolCalled) -> str:
         """Return what a tool says, as JSON; what is wrong about the call is said there, too."""
@@ -103,6 +71,9 @@ class CopilotTools:
             "schedule_agent": self._schedule_agent,
             "create_agent": self._create_agent,
             "edit_agent": self._edit_agent,
+            **self.blocks.tools,
+            **self.files.tools,
+            **self.docs.tools,
         }
 
     @cached_property

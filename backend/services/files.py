@@ -1,7 +1,7 @@
 """Files that people send before a run needs them."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import BinaryIO, Final
@@ -91,9 +91,13 @@ class FileService:
             content = self._scanner.checked(content)
         return await self._files.of(user_id).save(new, content)
 
+    async def own(self, user_id: UserId, *, most: int) -> Sequence[StoredFile]:
+        """Return files of *user_id* that belong to no run, the newest first, *most* at most."""
+        return await self._files.of(user_id).own(most=most)
+
     async def download(
         self, user_id: UserId, file_id: str
-    ) -> tuple[StoredFile, AsyncIterator[bytes]]:
+    ) -> tuple[StoredFile, AsyncGenerator[bytes, None]]:
         """
         Return a file of *user_id*, and its content in pieces; walk it to its end, or close it.
 
@@ -105,7 +109,7 @@ class FileService:
         return stored, _pieces(await mine.open(stored.id))
 
 
-async def _pieces(content: BinaryIO) -> AsyncIterator[bytes]:
+async def _pieces(content: BinaryIO) -> AsyncGenerator[bytes, None]:
     with closing(content):
         while piece := await asyncio.to_thread(content.read, PIECE_BYTES):
             yield piece

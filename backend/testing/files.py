@@ -119,6 +119,15 @@ class TransientUserFiles:
         """See the port."""
         return self._mine(file_id)[0]
 
+    async def own(self, *, most: int) -> list[StoredFile]:
+        """See the port."""
+        mine = [
+            stored
+            for file_id, (user_id, run, stored, _) in self._files.kept.items()
+            if user_id == self._user_id and run == _OWN and not self._files.is_expired(file_id)
+        ]
+        return mine[::-1][:most]
+
     async def open(self, file_id: FileId) -> BinaryIO:
         """See the port."""
         return BytesIO(self._mine(file_id)[1])

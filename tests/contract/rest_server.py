@@ -243,7 +243,10 @@ async def things_in(server: RestServer) -> dict[str, int]:
     return {name: count for name, count in counts.items() if not name.startswith("audit")}
 
 
-async def _run_block(spec: BlockSpec, inputs: Inputs, _user: UserId) -> Sequence[Output]:
+async def _run_block(
+    spec: BlockSpec, inputs: Inputs, _user: UserId, *, key: str | None = None
+) -> Sequence[Output]:
+    assert key is None
     return await outputs_of(load_blocks().get(spec.id), inputs)
 
 

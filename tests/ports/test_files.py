@@ -113,6 +113,18 @@ class FilesSpec:
         with pytest.raises(NotFound):
             await files.of(ANN).find(theirs.id)
 
+    async def test_files_of_no_run_are_listed_for_their_owner_alone(self, files: Files) -> None:
+        first, second = [await keep(files, run=None, name=name) for name in ("a", "b")]
+        await keep(files, run=RUN)
+        await keep(files, run=None, user=BOB)
+
+        mine = await files.of(ANN).own(most=10)
+
+        assert {one.id for one in mine} == {first.id, second.id}
+        assert {one.name for one in mine} == {"a", "b"}
+        assert len(await files.of(ANN).own(most=1)) == 1
+        assert await files.of(UserId("nobody")).own(most=10) == []
+
     async def test_the_same_key_is_the_same_file(self, files: Files) -> None:
         first = await keep(files, b"x" * 90, key="node 1")
 

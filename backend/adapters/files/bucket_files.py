@@ -177,6 +177,18 @@ class BucketUserFiles:
     async def find(self, file_id: FileId) -> StoredFile:
         return (await self._find(file_id))[0]
 
+    async def own(self, *, most: int) -> list[StoredFile]:
+        folder = facts.own_folder(self._user_id)
+        there = [one async for one in self._bucket.listed(folder) if one.name.endswith(FACTS)]
+        found: list[StoredFile] = []
+        for one in sorted(there, key=_age, reverse=True):
+            if len(found) == most:
+                break
+            name = one.name.rpartition("/")[2].removesuffix(FACTS)
+            with suppress(NotFound):  # its time is over, or it has just gone
+                found.append(await self.find(FileId(f"{folder}_{name}")))
+        return found
+
     async def open(self, file_id: FileId) -> BinaryIO:
         for _ in range(_READS):
             stored, place = await self._find(file_id)

@@ -41,6 +41,11 @@ def folder_of(user_id: UserId, new: NewFile) -> str:
     """Return in which folder *new* lies. Raises BadRequest if its run can be none."""
     if new.run_id is not None:
         return checked_run(new.run_id)
+    return own_folder(user_id)
+
+
+def own_folder(user_id: UserId) -> str:
+    """Return in which folder what belongs to a user and no run lies."""
     return OWN + hashlib.blake2b(user_id.encode(), digest_size=16).hexdigest()
 
 

@@ -134,6 +134,16 @@ class FolderUserFiles:
     async def find(self, file_id: FileId) -> StoredFile:
         return (await self._find(file_id))[0]
 
+    async def own(self, *, most: int) -> list[StoredFile]:
+        folder = facts.own_folder(self._user_id)
+        found: list[StoredFile] = []
+        for name in await _in_thread(lambda: _newest(self._files.root / folder)):
+            if len(found) == most:
+                break
+            with suppress(NotFound):  # its time is over, or it has just gone
+                found.append(await self.find(FileId(f"{folder}_{name}")))
+        return found
+
     async def open(self, file_id: FileId) -> BinaryIO:
         _, place = await self._find(file_id)
         return await _in_thread(lambda: _opened(place))
@@ -180,6 +190,18 @@ def _count(folder: Path) -> Used:
                 with suppress(FileNotFoundError):  # another writer's draft may just have gone
                     used.size_bytes += entry.stat(follow_symlinks=False).st_size
     return used
+
+
+def _newest(folder: Path) -> list[str]:
+    """Return the names of all files in *folder*, the newest first."""
+    found: list[tuple[float, str]] = []
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(FACTS):
+                with suppress(FileNotFoundError):
+                    at_s = entry.stat(follow_symlinks=False).st_mtime
+                    found.append((at_s, entry.name.removesuffix(FACTS)))
+    return [name for _, name in sorted(found, reverse=True)]
 
 
 def _opened(place: Path) -> BinaryIO:

@@ -1,12 +1,10 @@
 """The service that runs blocks alone, over the storage of a test's house."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
+from backend.adapters.bus.silent import SilentSubscriber
 from backend.adapters.storage.credentials import SqlCredentials
 from backend.core.ids import BlockId
-from backend.ports.bus import Change
 from backend.services.block_runs import BlockRuns
 from backend.services.blocks import BlockService
 from backend.services.run_watches import RunWatches
@@ -14,30 +12,11 @@ from tests.unit.engine import engine_blocks
 from tests.unit.engine.engine_house import ANN, House
 
 
-class NoBus:
-    """Nothing is told here: the rows alone must do."""
-
-    def subscribe(self, topic: str) -> None:
-        pass
-
-    def unsubscribe(self, topic: str) -> None:
-        pass
-
-    async def changes(self) -> AsyncIterator[tuple[str, Change]]:
-        await asyncio.Event().wait()
-        never: tuple[tuple[str, Change], ...] = ()
-        for one in never:
-            yield one
-
-    async def close(self) -> None:
-        pass
-
-
 class Alone:
     """Ann's way to run a block alone."""
 
     def __init__(self, house: House, *, limit_s: float = 20.0) -> None:
-        self.watches = RunWatches(NoBus(), most=1, most_per_user=1)
+        self.watches = RunWatches(SilentSubscriber(), most=1, most_per_user=1)
         runs = BlockRuns(
             storage=house.storage,
             dispatcher=house.signals,
@@ -45,7 +24,7 @@ class Alone:
             watches=self.watches,
             limit_s=limit_s,
         )
-        self._blocks = BlockService(
+        self.blocks = BlockService(
             catalog=engine_blocks.CATALOG,
             run=runs.run,
             credentials=SqlCredentials(house.storage.database),
@@ -54,4 +33,4 @@ class Alone:
     async def execute(self, name: str, **inputs: Any) -> dict[str, list[Any]]:
         """Run the block of this name."""
         spec = engine_blocks.CATALOG.named(name)
-        return await self._blocks.execute(ANN, spec.id if spec else BlockId(name), inputs)
+        return await self.blocks.execute(ANN, spec.id if spec else BlockId(name), inputs)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any, Final
 
+from backend.adapters.pages import FolderPages
 from backend.adapters.storage.audit_log import SqlAuditLog
 from backend.adapters.storage.chats import SqlChats
 from backend.adapters.storage.credentials import SqlCredentials
@@ -21,12 +22,18 @@ from backend.ports.models import ModelClient
 from backend.services.agent_tools import AgentTools
 from backend.services.audit import AuditService
 from backend.services.copilot import Copilot
+from backend.services.copilot_blocks import CopilotBlocks
+from backend.services.copilot_docs import CopilotDocs
+from backend.services.copilot_files import CopilotFiles
 from backend.services.copilot_tools import CopilotTools
 from backend.services.executions import ExecutionService
+from backend.services.files import FileService
 from backend.services.graphs import GraphService
 from backend.services.schedules import ScheduleService
 from backend.services.users import UserService
+from backend.testing.files import TransientFiles
 from backend.wiring_library import library_of
+from tests.unit.engine.engine_alone import Alone
 from tests.unit.engine.engine_blocks import CATALOG
 from tests.unit.engine.engine_deciding import KEY, MODEL, SPECS
 from tests.unit.engine.engine_house import ANN, Fault, House
@@ -63,6 +70,9 @@ def copilot_of(house: House) -> Copilot:
             ),
             catalog=CATALOG,
             audit=AuditService(log=SqlAuditLog(storage.database), clock=clock),
+            blocks=CopilotBlocks(blocks=Alone(house).blocks, catalog=CATALOG),
+            files=CopilotFiles(files=FileService(files=TransientFiles(), clock=clock)),
+            docs=CopilotDocs(pages=FolderPages()),
         ),
     )
 

@@ -37,7 +37,7 @@ async def test_a_block_that_is_switched_off_is_not_run(server: RestServer) -> No
     spec = server.catalog.get(CALCULATOR)
     assert spec is not None
 
-    async def never(*_: object) -> list[tuple[str, object]]:
+    async def never(*_: object, key: str | None = None) -> list[tuple[str, object]]:
         raise AssertionError
 
     blocks = BlockService(catalog=Catalog([replace(spec, disabled=True)]), run=never)
