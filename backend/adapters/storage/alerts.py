@@ -1,9 +1,22 @@
 """Alerts on agents, and the runs that come before them."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from backend.adapters.storage import notices
 from backend.adapters.storage.database import Database
@@ -135,7 +148,7 @@ def look(connection: Connection, now_us: int, back_us: int, limit: int) -> Look:
     runs = _runs(connection, max(start_us, first_us), limit)
     return Look(
         runs=runs,
-        rules=_rules_of(connection, {run.graph_id for run in runs}),
+        rules=_rules_of(connection, runs),
         silent=_silent(connection, now_us),
         cursor_us=known_us,
         revision=revision,
@@ -182,11 +195,17 @@ def _ended(row: Row[Any]) -> EndedRun:
     )
 
 
-def _rules_of(connection: Connection, graph_ids: set[GraphId]) -> list[AlertRule]:
-    if not graph_ids:
+def _rules_of(connection: Connection, runs: Sequence[EndedRun]) -> list[AlertRule]:
+    if not runs:
         return []
     found = connection.execute(
-        select(agent_alerts).where(_A.graph_id.in_(graph_ids)).order_by(_A.created_us, _A.id)
+        select(agent_alerts)
+        .where(
+            # A graph is its owner's; the owners are for the index.
+            _A.user_id.in_({run.user_id for run in runs}),
+            _A.graph_id.in_({run.graph_id for run in runs}),
+        )
+        .order_by(_A.created_us, _A.id)
     )
     return [_rule(row) for row in found]
 
@@ -211,7 +230,8 @@ def _silent(connection: Connection, now_us: int) -> list[tuple[AlertRule, str, i
     found = connection.execute(
         select(agent_alerts, last.label("last"), name.label("name"))
         .where(
-            _A.kind == AlertKind.NO_RUN_FOR.value,
+            # As the index names them: a value that is bound would not choose it.
+            _A.kind == literal_column(f"'{AlertKind.NO_RUN_FOR.value}'"),
             _A.is_active.is_(True),
             _A.since_us + for_us < now_us,
             begun_us + for_us < now_us,

@@ -104,10 +104,14 @@ class SqlDeliveries:
         steps: list[Callable[[Connection], int]] = [
             lambda c: _delete_old(c, now_us - self._days * _DAY_US, limit),
             lambda c: _delete_old_keys(c, now_us - self._key_days * _DAY_US, limit),
-            lambda c: _delete_surplus(c, self._kept, limit),
-            lambda c: _delete_surplus_keys(c, self._keys, limit),
-            lambda c: _delete_orphans(c, limit),
         ]
+        # Looking for these takes longer the more there is: who writes must not wait for it.
+        if full := await self._database.read(lambda c: _full(c, _D.webhook_id, self._kept)):
+            steps.append(lambda c: _delete_surplus(c, full, limit))
+        if full_keys := await self._database.read(lambda c: _full(c, _K.webhook_id, self._keys)):
+            steps.append(lambda c: _delete_surplus_keys(c, full_keys, limit))
+        if gone := await self._database.read(_gone_webhook):
+            steps.append(lambda c: _delete_orphans(c, gone, limit))
         return sum([await self._database.write(step, incidental=True) for step in steps])
 
 
@@ -242,51 +246,59 @@ def _delete_old_keys(connection: Connection, before_us: int, limit: int) -> int:
     ).rowcount
 
 
-def _delete_surplus(connection: Connection, kept: int, limit: int) -> int:
-    """Delete the oldest of a webhook that has too many, but not what waits: it was taken."""
-    full = connection.execute(
-        select(_D.webhook_id, func.count().label("count"))
-        .group_by(_D.webhook_id)
-        .having(func.count() > kept)
-        .limit(1)
+def _full(connection: Connection, webhook_id: Any, kept: int) -> tuple[str, int] | None:
+    """Return a webhook of which more than *kept* rows are there, and how many more."""
+    row = connection.execute(
+        select(webhook_id, func.count()).group_by(webhook_id).having(func.count() > kept).limit(1)
     ).first()
-    if full is None:
-        return 0
-    webhook_id, count = full
+    return None if row is None else (str(row[0]), row[1] - kept)
+
+
+def _gone_webhook(connection: Connection) -> str | None:
+    """Return a webhook that is not there any more, and of which something is kept."""
+    first = select(func.min(_D.webhook_id).label("id")).cte("ids", recursive=True)
+    # From webhook to webhook in the index, over all that is kept of each.
+    after = select(func.min(_D.webhook_id)).where(_D.webhook_id > first.c.id).scalar_subquery()
+    ids = first.union_all(select(after).where(first.c.id.is_not(None)))
+    there = select(webhooks.c.id).where(webhooks.c.id == ids.c.id).exists()
+    gone = select(ids.c.id).where(
+        ids.c.id.is_not(None),
+        ~there,
+        select(_D.id).where(_D.webhook_id == ids.c.id, _D.status != _RECEIVED).exists(),
+    )
+    return connection.execute(gone.limit(1)).scalar()
+
+
+def _delete_surplus(connection: Connection, full: tuple[str, int], limit: int) -> int:
+    """Delete the oldest of a webhook that has too many, but not what waits: it was taken."""
+    webhook_id, surplus = full
     oldest = (
         select(_D.id)
         .where(_D.webhook_id == webhook_id, _D.status != _RECEIVED)
         .order_by(_D.received_us, _D.id)
-        .limit(min(count - kept, limit))
+        .limit(min(surplus, limit))
     )
     return connection.execute(delete(deliveries).where(_D.id.in_(oldest))).rowcount
 
 
-def _delete_surplus_keys(connection: Connection, kept: int, limit: int) -> int:
-    full = connection.execute(
-        select(_K.webhook_id, func.count().label("count"))
-        .group_by(_K.webhook_id)
-        .having(func.count() > kept)
-        .limit(1)
-    ).first()
-    if full is None:
-        return 0
-    webhook_id, count = full
+def _delete_surplus_keys(connection: Connection, full: tuple[str, int], limit: int) -> int:
+    webhook_id, surplus = full
     oldest = (
         select(_K.webhook_id, _K.key)
         .where(_K.webhook_id == webhook_id)
         .order_by(_K.taken_us)
-        .limit(min(count - kept, limit))
+        .limit(min(surplus, limit))
     )
     return connection.execute(
         delete(webhook_deliveries).where(tuple_(_K.webhook_id, _K.key).in_(oldest))
     ).rowcount
 
 
-def _delete_orphans(connection: Connection, limit: int) -> int:
-    """Delete deliveries whose webhook is gone: nobody can ask for them any more."""
-    there = select(webhooks.c.id).where(webhooks.c.id == _D.webhook_id).exists()
-    gone = select(_D.id).where(~there, _D.status != _RECEIVED).limit(limit)
+def _delete_orphans(connection: Connection, webhook_id: str, limit: int) -> int:
+    """Delete deliveries of a webhook that is gone: nobody can ask for them any more."""
+    there = select(webhooks.c.id).where(webhooks.c.id == webhook_id).exists()
+    some = (_D.webhook_id == webhook_id, _D.status != _RECEIVED, ~there)
+    gone = select(_D.id).where(*some).limit(limit)
     return connection.execute(delete(deliveries).where(_D.id.in_(gone))).rowcount
 
 

@@ -45,11 +45,8 @@ class SqlPreferences:
         await self._database.write(lambda c: count_bounce(c, address, error, now_us))
 
     async def refusing(self, *, bounces: int) -> int:
-        query = (
-            select(func.count())
-            .select_from(users.join(mail_bounces, _B.address == _U.email))
-            .where(_B["count"] >= bounces)
-        )
+        refusing = select(_B.address).where(_B["count"] >= bounces)
+        query = select(func.count()).select_from(users).where(_U.email.in_(refusing))
         return await self._database.read(lambda c: int(c.execute(query).scalar() or 0))
 
 

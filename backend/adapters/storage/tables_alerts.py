@@ -29,6 +29,13 @@ agent_alerts: Final = Table(
     Column("revision", Integer, nullable=False, server_default=_ZERO),
     Index("agent_alerts_by_graph", "user_id", "graph_id", "created_us", "id"),
     Index("agent_alerts_since", "since_us"),
+    # Those that come true though nothing happens: they are looked at each time.
+    Index(
+        "agent_alerts_silent",
+        "graph_id",
+        sqlite_where=text("kind = 'no_run_for'"),
+        postgresql_where=text("kind = 'no_run_for'"),
+    ),
 )
 
 #: Runs that were judged: what is looked at again, for some run may end late, is judged once.

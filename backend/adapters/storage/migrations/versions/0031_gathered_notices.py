@@ -1,4 +1,7 @@
-"""What repeats is told together in chats, too. Mark: pre (safe before the new program runs)."""
+"""What repeats is told together in chats, too; alerts about silence are found by an index.
+
+Mark: pre (safe before the new program runs).
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,4 +34,9 @@ def upgrade() -> None:
         "notice_gathered_due", "notice_gathered", ["due_us"],
         sqlite_where=sa.text("due_us IS NOT NULL"),
         postgresql_where=sa.text("due_us IS NOT NULL"),
+    )  # fmt: skip
+    op.create_index(
+        "agent_alerts_silent", "agent_alerts", ["graph_id"],
+        sqlite_where=sa.text("kind = 'no_run_for'"),
+        postgresql_where=sa.text("kind = 'no_run_for'"),
     )  # fmt: skip
