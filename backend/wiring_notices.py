@@ -136,6 +136,7 @@ def mailer_of(settings: Settings) -> "Mailer":
 def notices_of(settings: Settings, storage: "SqlStorage", clock: "Clock") -> "NoticeService":
     """Return what shows administrators the queue, and letters with the operator's templates."""
     from backend.adapters.storage.notice_queue import SqlNoticeQueue
+    from backend.adapters.storage.preferences import SqlPreferences
     from backend.services.notices import NoticeService
 
     def as_bytes(letter: "Letter") -> bytes:
@@ -145,6 +146,7 @@ def notices_of(settings: Settings, storage: "SqlStorage", clock: "Clock") -> "No
 
     return NoticeService(
         queue=SqlNoticeQueue(storage.database),
+        people=SqlPreferences(storage.database),
         clock=clock,
         sample=lambda kind: sample_letter(settings, kind, clock.now_us()),
         as_bytes=as_bytes,

@@ -161,11 +161,11 @@ def _with_service(data_dir: Path | None, work: "Callable[[ChannelService], Await
     from backend.adapters.web import GuardedWebClient  # noqa: PLC0415 -- help does without
     from backend.cli.database import require_newest  # noqa: PLC0415 -- the same
     from backend.settings import load_settings  # noqa: PLC0415 -- the same
-    from backend.wiring import database_path, open_database  # noqa: PLC0415 -- the same
+    from backend.wiring import database_place, open_database  # noqa: PLC0415 -- the same
     from backend.wiring_channels import channels_of  # noqa: PLC0415 -- the same
 
     settings, _ = load_settings(overrides_of(data_dir))
-    require_newest(database_path(settings))
+    require_newest(database_place(settings))
 
     async def run() -> T:
         async with AsyncExitStack() as stack:

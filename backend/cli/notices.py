@@ -84,6 +84,30 @@ def show(*, notice_id: str, as_json: bool, data_dir: Path | None) -> None:
             click.echo(f"{name}: {value}")
 
 
+@notices.command()
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@json_option
+@data_dir_option
+def bounces(*, limit: int, as_json: bool, data_dir: Path | None) -> None:
+    """
+    List addresses that refuse letters, and what was said; the last refusal first.
+
+    One that has refused three in a row gets no more, until it changes or a notice is sent again
+    with `agpt notices retry`.
+    """
+    found = _with_notices(data_dir, lambda service: service.bounced(limit=limit))
+    if as_json:
+        from backend.api.wire.notices import bounce_form  # noqa: PLC0415 -- help does without
+
+        print_json([bounce_form(one) for one in found])
+        return
+    for one in found:
+        state = "gets no more" if one.is_refused else f"refused {one.count}"
+        click.echo(f"{_time(one.last_us)}  {state}  {one.address}: {one.error}")
+    if not found:
+        click.echo("No address has refused a letter.")
+
+
 def _which(notice_id: str | None, *, failed: bool) -> str | None:
     if (notice_id is None) is not failed:
         raise click.UsageError("give the ID of a notice, or --failed")
@@ -160,10 +184,14 @@ def _say(count: int, name: str, words: str, *, as_json: bool) -> None:
         click.echo(f"{count} {'notice' if count == 1 else 'notices'} {words}")
 
 
-def _line(notice: "NoticeRecord") -> str:
+def _time(at_us: int) -> str:
     from datetime import UTC, datetime  # noqa: PLC0415 -- help does without
 
-    at = datetime.fromtimestamp(notice.created_us // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(at_us // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _line(notice: "NoticeRecord") -> str:
+    at = _time(notice.created_us)
     about = str(notice.data.get("agent_name") or notice.data.get("period") or "")[:60]
     what = f" {' '.join(about.split())}" if about else ""
     why = f": {notice.error}" if notice.error else ""
@@ -173,18 +201,16 @@ def _line(notice: "NoticeRecord") -> str:
 def _with_notices(data_dir: Path | None, work: "Callable[[NoticeService], Awaitable[T]]") -> T:
     """Return what *work* does with the queue, beside a running server or without one."""
     from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- help does without
-    from backend.adapters.storage import open_storage  # noqa: PLC0415 -- the same
     from backend.cli.database import require_newest  # noqa: PLC0415 -- the same
     from backend.settings import load_settings  # noqa: PLC0415 -- the same
-    from backend.wiring import database_path  # noqa: PLC0415 -- the same
+    from backend.wiring import database_place, open_database  # noqa: PLC0415 -- the same
     from backend.wiring_notices import notices_of  # noqa: PLC0415 -- the same
 
     settings = load_settings(overrides_of(data_dir))[0]
-    path = database_path(settings)
-    require_newest(path)
+    require_newest(database_place(settings))
 
     async def done() -> Any:
-        storage = open_storage(path)
+        storage = open_database(settings)
         try:
             return await work(notices_of(settings, storage, SystemClock()))
         finally:

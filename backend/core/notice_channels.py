@@ -13,6 +13,8 @@ from backend.core.records import NoticeRecord
 NOTICE_KINDS: Final = (*KINDS, "REFUND_REQUEST", "REFUND_PROCESSED")
 #: Ours: a channel was turned off because it failed too often. It is told in the app only.
 CHANNEL_OFF: Final = "CHANNEL_DISABLED"
+#: Likewise: an address refuses letters, and gets no more.
+ADDRESS_REFUSED: Final = "ADDRESS_REFUSED"
 
 #: Channels of one user.
 MOST_CHANNELS: Final = 20

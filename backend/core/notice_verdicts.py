@@ -8,8 +8,6 @@ from backend.core.preferences import DAY_US, Preferences, day_of
 
 #: The address of an account that has none.
 NOBODY: Final = "@users.invalid"
-#: An address that has refused so many letters in a row gets no more.
-MAX_BOUNCES: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +56,7 @@ def verdict_on(
         return Dropped(because="the account has no mail address")
     if not user.wants(kind):
         return Dropped(because="the account does not want such notices")
-    if user.bounces >= MAX_BOUNCES:
+    if user.is_refused:
         return Dropped(because=f"the address refuses letters: {user.bounce}"[:500])
     if limited and not user.has_room:
         # They go together with those of tomorrow.

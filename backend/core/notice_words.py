@@ -161,6 +161,15 @@ def _channel_off(_kind: str, data: Data) -> _Said:
     return f"The channel {name} was turned off", lines, True
 
 
+def _address_refused(_kind: str, data: Data) -> _Said:
+    address = plain(data.get("address") or "", _NAME_CHARS)
+    lines = [
+        plain(data.get("error") or "", _TEXT_CHARS // 2),
+        "give your account another address; until then no letters are sent",
+    ]
+    return f"Letters do not reach {address}", lines, True
+
+
 def _test(_kind: str, data: Data) -> _Said:
     name = plain(data.get("agent_name") or "", _NAME_CHARS)
     return "A test of this channel", [f"notices reach {name}"], False
@@ -184,6 +193,7 @@ _WORDS: Final[Mapping[str, Callable[[str, Data], _Said]]] = {
     "REFUND_REQUEST": _refund,
     "REFUND_PROCESSED": _refund,
     "CHANNEL_DISABLED": _channel_off,
+    "ADDRESS_REFUSED": _address_refused,
     "TEST": _test,
 }
 

@@ -30,6 +30,9 @@ UNSUBSCRIBED: Final = KINDS[:8]
 DEFAULT_DAILY_LIMIT: Final = 3
 MAX_DAILY_LIMIT: Final = 1_000
 
+#: An address that has refused so many letters in a row gets no more.
+MAX_BOUNCES: Final = 3
+
 DAY_US: Final = 24 * 3600 * 1_000_000
 _ADDRESS: Final = re.compile(r"[^@\s<>\"(),:;\\]{1,64}@[^@\s<>\"(),:;\\.]+(\.[^@\s<>\"(),:;\\.]+)*")
 _MAX_ADDRESS: Final = 254
@@ -62,9 +65,36 @@ class Preferences:
         return self.daily_limit > 0 and self.said.get(kind, True)
 
     @property
+    def is_refused(self) -> bool:
+        """Whether the address has refused so many letters that it gets no more."""
+        return self.bounces >= MAX_BOUNCES
+
+    @property
     def has_room(self) -> bool:
         """Whether one more letter may be sent today."""
         return self.sent_today < self.daily_limit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bounced:
+    """
+    An address that has refused letters.
+
+    Attributes:
+        user_id: Whose it is; None: nobody's, for example the operator's.
+        error: What its server said the last time.
+    """
+
+    address: str
+    user_id: UserId | None
+    count: int
+    last_us: int
+    error: str
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it gets no more."""
+        return self.count >= MAX_BOUNCES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -111,6 +111,9 @@ class Records(Protocol):
     def failed_notices(self) -> FailedNotices:
         """Return what became of notices that nobody got."""
 
+    def failed_jobs(self) -> Iterator[Broken]:
+        """Yield the server's own jobs that failed the last time, with what was said."""
+
 
 class Premises(Protocol):
     """The data directory around the database."""

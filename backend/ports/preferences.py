@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from backend.core.ids import UserId
-from backend.core.preferences import PreferenceChanges, Preferences
+from backend.core.preferences import Bounced, PreferenceChanges, Preferences
 
 
 class UserPreferences(Protocol):
@@ -35,7 +35,14 @@ class AllPreferences(Protocol):
         """Count a letter that has left today; its address refuses nothing any more."""
 
     async def note_bounce(self, address: str, *, error: str, now_us: int) -> None:
-        """Count a letter that *address* refused for good, and what was said."""
+        """
+        Count a letter that *address* refused for good, and what was said.
+
+        When it is one too many, its owner reads in the app that no more are sent.
+        """
+
+    async def bounced(self, *, limit: int) -> list[Bounced]:
+        """Return addresses that have refused letters, the last refusal first."""
 
     async def refusing(self, *, bounces: int) -> int:
         """Return how many accounts have an address that has refused at least *bounces*."""

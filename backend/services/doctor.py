@@ -71,6 +71,7 @@ SCHEDULES_READABLE: Final = "A schedule's times can be read."
 SCHEDULES_FIRE: Final = "Schedules fire when they should."
 NOTICES_LEAVE: Final = "Notices leave when they should."
 NOTICES_ARRIVE: Final = "Letters reach those who are told."
+JOBS_WORK: Final = "The server's own jobs did what they should, the last time."
 STOPS_END: Final = "A run that was told to stop ends within a minute."
 RUNS_MOVE: Final = "Runs move, or wait for something that will come."
 
@@ -148,6 +149,7 @@ def examine(
     look(SCHEDULES_FIRE, _late_schedules(records, alive, now_us))
     look(NOTICES_LEAVE, _late_notices(records, alive, now_us))
     look(NOTICES_ARRIVE, _failed_notices(records))
+    look(JOBS_WORK, records.failed_jobs())
     notes, more = _still(records, alive, now_us)
     look(STOPS_END, _wrong(notes, is_stopping=True))
     look(RUNS_MOVE, _wrong(notes, is_stopping=False))
@@ -155,7 +157,7 @@ def examine(
 
 
 #: How many rules are looked at.
-STEPS: Final = len(SENTENCES) + len(PLACES) + 7
+STEPS: Final = len(SENTENCES) + len(PLACES) + 8
 
 
 def _finding(rule: str, broken: Iterable[Broken]) -> Finding:
@@ -223,7 +225,10 @@ def _failed_notices(records: Records) -> Iterator[Broken]:
         )
         yield Broken(row="notices", detail=detail)
     if failed.addresses:
-        detail = f"{failed.addresses} accounts have an address that refuses letters; they get none"
+        detail = (
+            f"{failed.addresses} accounts have an address that refuses letters; they get none: see "
+            "`agpt notices bounces`"
+        )
         yield Broken(row="mail addresses", detail=detail)
 
 

@@ -5,10 +5,12 @@ from typing import Final
 
 from backend.core.errors import NotFound
 from backend.core.notices import NoticeType
+from backend.core.preferences import Bounced
 from backend.core.records import NoticeRecord
 from backend.ports.clock import Clock
 from backend.ports.mail import Letter
 from backend.ports.notices import MAX_PAGE, NoticeQuery, NoticeQueue
+from backend.ports.preferences import AllPreferences
 
 __all__ = ["MAX_PAGE", "NoticeQuery", "NoticeService"]
 
@@ -22,6 +24,7 @@ class NoticeService:
         self,
         *,
         queue: NoticeQueue,
+        people: AllPreferences,
         clock: Clock,
         sample: Callable[[NoticeType], Letter],
         as_bytes: Callable[[Letter], bytes],
@@ -34,6 +37,7 @@ class NoticeService:
             as_bytes: Returns a letter as it goes over the wire.
         """
         self._queue = queue
+        self._people = people
         self._clock = clock
         self._sample = sample
         self._as_bytes = as_bytes
@@ -91,6 +95,10 @@ class NoticeService:
             done += count
             if count < _STEP:
                 return done
+
+    async def bounced(self, *, limit: int) -> Sequence[Bounced]:
+        """Return addresses that have refused letters, the last refusal first."""
+        return await self._people.bounced(limit=limit)
 
     def preview(self, kind: NoticeType) -> Letter:
         """

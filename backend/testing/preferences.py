@@ -74,6 +74,10 @@ class PreferencesSpec:
         refused = (await preferences.some([ANN, BOB], now_us=NOON))[ANN]
         assert (refused.bounces, refused.bounce) == (2, "550 no")
         assert [await preferences.refusing(bounces=n) for n in (2, 3)] == [1, 0]
+        mine, stray = await preferences.bounced(limit=9)
+        assert (mine.address, mine.user_id, mine.count) == ("ann@example.com", ANN, 2)
+        assert (mine.error, mine.last_us, mine.is_refused) == ("550 no", NOON, False)
+        assert (stray.address, stray.user_id) == ("another@example.com", None)
         await preferences.note_letter(BOB, now_us=NOON)
         assert await preferences.refusing(bounces=1) == 1
         await preferences.note_letter(ANN, now_us=NOON)

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 import pytest
 
-from backend.core.preferences import KINDS, UNSUBSCRIBED, unsubscribe_token
+from backend.adapters.storage.preferences import SqlPreferences
+from backend.core.preferences import KINDS, MAX_BOUNCES, UNSUBSCRIBED, unsubscribe_token
 from tests.contract.rest_server import ANN, BOB, UNSUBSCRIBE_KEY, Json, RestServer
 
 PREFERENCES: Final = "/api/auth/user/preferences"
@@ -45,6 +46,20 @@ async def test_the_account_shows_them_too(server: RestServer) -> None:
     user = (await server.ask("POST", "/api/auth/user")).json()
 
     assert (user["notify_on_low_balance"], user["notify_on_agent_run"]) == (False, True)
+
+
+async def test_an_address_that_refuses_letters_is_told_to_its_owner(server: RestServer) -> None:
+    before = (await server.ask("POST", "/api/auth/user")).json()
+    people = SqlPreferences(server.storage.database)
+    for _ in range(MAX_BOUNCES):
+        await people.note_bounce("ann@example.com", error="550 nobody", now_us=1)
+
+    after = (await server.ask("POST", "/api/auth/user")).json()
+
+    assert (before["email_verified"], before["email_bounce"]) == (True, None)
+    assert (after["email_verified"], after["email_bounce"]) == (False, "550 nobody")
+    told = (await server.ask("GET", "/api/notifications")).json()["notifications"]
+    assert [one["kind"] for one in told] == ["ADDRESS_REFUSED"]
 
 
 async def test_one_click_ends_all_notices_but_those_about_what_one_offers(

@@ -91,6 +91,8 @@ WRONG: list[tuple[str, int, str]] = [
     ("notices retry", 2, "give the ID of a notice, or --failed"),
     ("notices retry --failed", 1, "no server has been started on it yet"),
     ("notices drop n --failed", 2, "give the ID of a notice, or --failed"),
+    ("notices bounces --limit 0", 2, "0 is not in the range"),
+    ("notices bounces", 1, "no server has been started on it yet"),
     ("notices preview LETTER", 2, "'LETTER' is not one of"),
     ("secrets", 2, " secrets [OPTIONS] COMMAND [ARGS]..."),
     ("secrets check", 1, "no server has been started on it yet"),

@@ -35,12 +35,13 @@ from backend.adapters.storage.tables import (
     system_jobs,
     users,
 )
+from backend.adapters.storage.tables_jobs import system_job_runs
 from backend.adapters.storage.tables_mail import mail_bounces, notices
 from backend.adapters.storage.value_files import FILES
 from backend.adapters.storage.why import SqlRunRows
 from backend.core.errors import NotFound, Unavailable
 from backend.core.ids import ExecutionId
-from backend.core.notice_verdicts import MAX_BOUNCES
+from backend.core.preferences import MAX_BOUNCES
 from backend.core.records import NoticeStatus, Timetable
 from backend.core.status import FINAL, Status
 from backend.ports.doctor import Broken, FailedNotices, Rule
@@ -52,6 +53,7 @@ _G: Final = graphs.c
 _S: Final = schedules.c
 _M: Final = notices.c
 _J: Final = system_jobs.c
+_R: Final = system_job_runs.c
 _SCHEDULES: Final = select(
     _S.id, _S.cron, _S.timezone, _S.rules, _S.created_us, _S.next_us, _S.paused_because
 )
@@ -194,6 +196,24 @@ class SqlRecords:
             error=str(self._one(newest) or "") if count else "",
             addresses=int(self._one(refusing) or 0),
         )
+
+    def failed_jobs(self) -> Iterator[Broken]:
+        newest = (
+            select(func.max(_R.started_us))
+            .where(_R.job == _J.name)
+            .correlate(system_jobs)
+            .scalar_subquery()
+        )
+        failed = (
+            select(_J.name, _R.error)
+            .join(system_job_runs, _R.job == _J.name)
+            .where(_J.every_us > 0, _R.started_us == newest, _R.ok.is_(False))
+            .order_by(_J.name)
+        )
+        for row in self._connection.execute(failed):
+            yield Broken(
+                row=f"job {row.name}", detail=f"it failed the last time: {row.error}"[:400]
+            )
 
     def _one(self, query: Select[Any]) -> Any:
         return self._connection.execute(query).scalar()

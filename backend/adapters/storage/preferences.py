@@ -3,17 +3,22 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, case, delete, func, select, update
+from sqlalchemy import Connection, Row, Select, case, delete, func, insert, select, update
 
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.tables import users
 from backend.adapters.storage.tables_mail import mail_bounces, mail_limits
+from backend.adapters.storage.tables_notices import notice_inbox
 from backend.core import json
 from backend.core.errors import NotFound
 from backend.core.ids import UserId
+from backend.core.notice_channels import ADDRESS_REFUSED
+from backend.core.notice_words import words
 from backend.core.preferences import (
     DEFAULT_DAILY_LIMIT,
+    MAX_BOUNCES,
+    Bounced,
     PreferenceChanges,
     Preferences,
     day_of,
@@ -43,6 +48,9 @@ class SqlPreferences:
 
     async def note_bounce(self, address: str, *, error: str, now_us: int) -> None:
         await self._database.write(lambda c: count_bounce(c, address, error, now_us))
+
+    async def bounced(self, *, limit: int) -> list[Bounced]:
+        return await self._database.read(lambda c: bounced(c, limit))
 
     async def refusing(self, *, bounces: int) -> int:
         refusing = select(_B.address).where(_B["count"] >= bounces)
@@ -148,3 +156,42 @@ def count_bounce(connection: Connection, address: str, error: str, now_us: int) 
             index_elements=["address"], set_={"count": _B["count"] + 1, **values}
         )
     )
+    refusals = connection.execute(select(_B["count"]).where(_B.address == address)).scalar()
+    if refusals == MAX_BOUNCES:
+        _tell_owners(connection, address, error, now_us)
+
+
+def _tell_owners(connection: Connection, address: str, error: str, now_us: int) -> None:
+    """Enter in the app that letters do not reach *address*: no letter can say so."""
+    told = words(ADDRESS_REFUSED, {"address": address, "error": error})
+    for row in connection.execute(select(_U.id).where(_U.email == address)).all():
+        connection.execute(
+            insert(notice_inbox).values(
+                id=f"address_refused:{row.id}:{now_us}",
+                user_id=row.id,
+                kind=ADDRESS_REFUSED,
+                title=told.title,
+                text=told.text,
+                created_us=now_us,
+            )
+        )
+
+
+def bounced(connection: Connection, limit: int) -> list[Bounced]:
+    """Return addresses that have refused letters; see AllPreferences.bounced."""
+    found = connection.execute(
+        select(_B.address, _B["count"].label("refusals"), _B.last_us, _B.error, _U.id)
+        .outerjoin(users, _U.email == _B.address)
+        .order_by(_B.last_us.desc(), _B.address)
+        .limit(limit)
+    )
+    return [
+        Bounced(
+            address=row.address,
+            user_id=None if row.id is None else UserId(row.id),
+            count=row.refusals,
+            last_us=row.last_us,
+            error=row.error,
+        )
+        for row in found
+    ]

@@ -40,8 +40,9 @@ def add_user_routes(routes: Routes) -> None:
 
 async def get_or_create_user(request: Request) -> Response:
     """Return the account of whoever holds the token; made now if it was not there."""
-    record = await context_of(request).users.get_or_create(caller_of(request))
-    return answer(wire.user(record))
+    context = context_of(request)
+    record = await context.users.get_or_create(caller_of(request))
+    return answer(wire.user(record, await context.preferences.get(record.id)))
 
 
 async def get_timezone(request: Request) -> Response:

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from backend.api.wire.times import iso
+from backend.core.preferences import Bounced
 from backend.core.records import NoticeRecord
 
 
@@ -28,4 +29,16 @@ def notice_form(notice: NoticeRecord) -> dict[str, Any]:
         "next_at": iso(notice.next_us) if notice.next_us else None,
         "sent_at": None if notice.sent_us is None else iso(notice.sent_us),
         "data": dict(notice.data),
+    }
+
+
+def bounce_form(one: Bounced) -> dict[str, Any]:
+    """Return an address that has refused letters."""
+    return {
+        "address": one.address,
+        "user_id": one.user_id,
+        "refusals": one.count,
+        "last_at": iso(one.last_us),
+        "error": one.error,
+        "gets_no_more": one.is_refused,
     }

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, Field
 
 from backend.api.wire.times import iso
+from backend.core.preferences import Preferences
 from backend.core.records import UserRecord
 from backend.services.timezones import is_timezone, known_timezones
 
@@ -38,12 +39,18 @@ def timezone_schema() -> dict[str, Any]:
     return {"type": "string", "enum": list(known_timezones()), "minLength": 1}
 
 
-def user(record: UserRecord) -> dict[str, Any]:
-    """Return an account. What the reference keeps beside it is empty here."""
+def user(record: UserRecord, wanted: Preferences) -> dict[str, Any]:
+    """
+    Return an account. What the reference keeps beside it is empty here.
+
+    An address is verified until it has refused so many letters that it gets no more; then
+    ``email_bounce`` is what its server said.
+    """
     return {
         "id": record.id,
         "email": record.email,
-        "email_verified": True,
+        "email_verified": not wanted.is_refused,
+        "email_bounce": wanted.bounce if wanted.is_refused else None,
         "name": record.name,
         "created_at": iso(record.created_us),
         "updated_at": iso(record.updated_us),
@@ -51,7 +58,7 @@ def user(record: UserRecord) -> dict[str, Any]:
         "integrations": "",
         "stripe_customer_id": None,
         "top_up_config": None,
-        "max_emails_per_day": 3,
+        "max_emails_per_day": wanted.daily_limit,
         **{f"notify_on_{name}": record.preferences.get(name.upper(), True) for name in _NOTICES},
         "timezone": record.timezone,
     }

@@ -206,6 +206,26 @@ def test_letters_that_nobody_got_are_told_until_somebody_looks_at_them(
     assert broken(examined(database)) == {}
 
 
+def test_a_job_of_the_server_that_failed_the_last_time_is_told(database: SickDatabase) -> None:
+    database.do(
+        "INSERT INTO system_jobs (name, started_us, ended_us, result, every_us)"
+        " VALUES ('retention', 1, 2, '', 9), ('gone', 1, 2, '', 0)"
+    )
+    for number, name, ok in ((1, "retention", 1), (2, "retention", 0), (3, "gone", 0)):
+        database.add(
+            "system_job_runs", job=name, started_us=number, ended_us=number, ok=ok, result="",
+            error=None if ok else "the disk is full",
+        )  # fmt: skip
+
+    [finding] = examined(database).broken
+
+    assert finding.rule == doctor.JOBS_WORK
+    [job] = finding.broken
+    assert (job.row, job.detail) == ("job retention", "it failed the last time: the disk is full")
+    database.add("system_job_runs", job="retention", started_us=9, ended_us=9, ok=1, result="")
+    assert broken(examined(database)) == {}
+
+
 def test_of_many_spoiled_rows_a_few_are_shown_and_all_counted(database: SickDatabase) -> None:
     for number in range(30):
         database.add_run(f"run {number}", "COMPLETED", ended_us=None)

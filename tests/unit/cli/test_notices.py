@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from backend.adapters.storage import open_storage
 from backend.adapters.storage.migrate import migrate
 from backend.adapters.storage.notice_queue import SqlNoticeQueue
+from backend.adapters.storage.preferences import SqlPreferences
 from backend.cli import main
 from backend.core.ids import UserId
 from backend.core.records import NoticeRecord, NoticeStatus
@@ -115,3 +116,26 @@ def test_a_template_that_cannot_be_filled_is_told(
 
     assert code != 0
     assert "NOTICE_TEMPLATES_DIR make no letter of DAILY_SUMMARY" in errors
+
+
+def test_addresses_that_refuse_letters_are_listed(data: Path) -> None:
+    empty = agpt(data, "notices", "bounces")
+
+    async def bounce() -> None:
+        storage = open_storage(data / "agpt.db")
+        for _ in range(3):
+            await SqlPreferences(storage.database).note_bounce(
+                "ann@example.com", error="550 nobody", now_us=1_000_000
+            )
+        await storage.close()
+
+    asyncio.run(bounce())
+    code, text, _ = agpt(data, "notices", "bounces")
+    [one] = json.loads(agpt(data, "notices", "bounces", "--json")[1])
+
+    assert empty[:2] == (0, "No address has refused a letter.\n")
+    assert (code, text) == (
+        0,
+        "1970-01-01 00:00:01  gets no more  ann@example.com: 550 nobody\n",
+    )
+    assert (one["address"], one["refusals"], one["gets_no_more"]) == ("ann@example.com", 3, True)

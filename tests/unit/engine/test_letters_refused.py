@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from backend.adapters.mail import SmtpMailer, SmtpServer
+from backend.adapters.storage.notice_inbox import SqlInbox
 from backend.adapters.storage.notice_queue import SqlNoticeQueue
 from backend.adapters.storage.preferences import SqlPreferences
 from backend.engine.postman import Postman
@@ -74,6 +75,23 @@ async def test_a_bounce_is_kept_and_shown_and_not_tried_again(house: House) -> N
     told = await SqlPreferences(house.storage.database).of(ANN).get(now_us=clock.now_us())
     assert told is not None
     assert told.bounces == 1
+
+
+async def test_an_owner_reads_in_the_app_that_no_more_letters_come_once(house: House) -> None:
+    clock = FakeClock()
+    inbox = SqlInbox(house.storage.database).of(ANN)
+    async with delivering(house, clock) as (box, postman):
+        box.at_recipient = "550 5.1.1 no such user"
+        for name in "abcde":
+            await queue(house, clock, name)
+            await postman.deliver_due()
+
+    [told] = await inbox.listed(before=None, unread_only=True, limit=9)
+    assert (told.kind, told.title) == (
+        "ADDRESS_REFUSED",
+        "Letters do not reach ann@example.com",
+    )
+    assert "550 5.1.1 no such user" in told.text
 
 
 async def test_a_letter_whose_server_goes_in_its_middle_has_one_copy_more_at_most(

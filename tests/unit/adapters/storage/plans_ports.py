@@ -164,6 +164,7 @@ CHANNEL_CALLS: Final[Mapping[str, Call]] = {
     "AllPreferences.some": lambda s: _people(s).some([ANN], now_us=9),
     "AllPreferences.note_letter": lambda s: _people(s).note_letter(ANN, now_us=9),
     "AllPreferences.note_bounce": lambda s: _people(s).note_bounce("a@b", error="e", now_us=9),
+    "AllPreferences.bounced": lambda s: _people(s).bounced(limit=10),
     "AllPreferences.refusing": lambda s: _people(s).refusing(bounces=3),
     "UserPreferences.get": lambda s: _people(s).of(ANN).get(now_us=9),
     "UserPreferences.change": lambda s: _people(s).of(ANN).change(PreferenceChanges(), now_us=9),

@@ -77,6 +77,11 @@ BOUNDED_TOO = {
     ("UserChannels.waiting", "SCAN anon_1"): "it counts to a thousand",
     ("UserInbox.unread", "SCAN anon_1"): "it counts to ten thousand",
     ("SendQueue.unrouted", "SCAN notices USING INDEX notices_unrouted"): "what is not on its way",
+    (
+        "AllPreferences.bounced",
+        "SCAN mail_bounces USING INDEX sqlite_autoindex_mail_bounces_1",
+    ): "addresses that have refused letters",
+    ("AllPreferences.bounced", "USE TEMP B-TREE FOR ORDER BY"): "the same",
     ("AllPreferences.refusing", "SCAN mail_bounces"): "addresses that have refused letters",
     ("Watches.next_us", "SCAN trigger_states USING COVERING INDEX trigger_states_by_time"): (
         "it ends after the first"
