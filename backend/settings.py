@@ -15,6 +15,7 @@ from backend.setting_calls import CallSettings
 from backend.setting_files import FileStoreSettings
 from backend.setting_keys import keys_of
 from backend.setting_notices import NoticeSettings
+from backend.setting_places import check_places
 from backend.setting_providers import ProviderSettings
 from backend.setting_sandbox import SandboxSettings
 from backend.setting_sources import (
@@ -55,7 +56,6 @@ ADDRESSES: Final = (
     ("pyro_host", "execution_manager_port"),
 )
 _FERNET_KEY_BYTES: Final = 32
-_DATABASES: Final = ("postgresql://", "postgres://")
 
 
 class _Settings(BaseModel):
@@ -68,7 +68,11 @@ class _Settings(BaseModel):
     database_url: str = Field(
         "", description="An address of PostgreSQL; empty: the SQLite file in the data directory."
     )
-    rabbitmq_url: str = Field("", description="Empty: no broker.")
+    rabbitmq_url: str = Field(
+        "",
+        description="An address of RabbitMQ: with DATABASE_URL, any number of each service share"
+        " the work; empty: one machine.",
+    )
 
     # Addresses
     agent_api_host: str = Field("127.0.0.1", description="Where the REST service listens.")
@@ -320,7 +324,7 @@ def load_settings(
     for name, entry in gather_config_file(names, data_dir).items():
         found.setdefault(name, entry)
     found["agpt_data_dir"] = (data_dir, source)
-    _refuse_what_is_not_embedded(found)
+    check_places(found)
     explicit_key = bool(found.get("jwt_verify_key", ("", ""))[0])
     if not explicit_key and str(found.get("jwt_sign_algorithm", ("HS256",))[0])[:2] != "HS":
         raise bad_setting(
@@ -342,16 +346,6 @@ def load_settings(
     return settings, {
         name: found[name][1] if name in found else "default" for name in Settings.model_fields
     }
-
-
-def _refuse_what_is_not_embedded(found: Found) -> None:
-    url = str(found.get("database_url", ("",))[0])
-    if url and not url.startswith(_DATABASES):
-        hint = "an address of PostgreSQL: postgresql://user:password@host:port/database"
-        raise bad_setting("database_url", found, hint, {"database_url"})
-    if found.get("rabbitmq_url", ("",))[0]:
-        hint = "this release has one executor, on one machine, and needs no broker; unset it"
-        raise bad_setting("rabbitmq_url", found, hint, {"rabbitmq_url"})
 
 
 def _check(settings: Settings, found: Found, *, explicit_key: bool) -> None:

@@ -122,6 +122,7 @@ class Metrics:
     """
 
     def __init__(self, service_name: str) -> None:
+        self.service_name = service_name
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.gauge("up", "1 while the service runs", ["service"]).labels(service_name).set(1)

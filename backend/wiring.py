@@ -1,6 +1,7 @@
 """The only place that knows which adapter stands behind which port. One function a service.
 
-This release wires the embedded row: SQLite, ZeroMQ inside the data directory, one executor.
+Embedded: SQLite (or PostgreSQL), ZeroMQ inside the data directory, one executor. Clustered:
+PostgreSQL and RabbitMQ, any number of each service. What differs is in wiring_bus.py.
 """
 
 import asyncio
@@ -12,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from backend.adapters.clock import SystemClock
 from backend.adapters.database_place import Place
-from backend.adapters.ipc import socket_path
 from backend.adapters.storage import SqlStorage
 from backend.core.errors import CannotStart
 from backend.settings import Settings
 from backend.telemetry import Metrics
+from backend.wiring_bus import EVENTS, NOTICES, Ways, open_ways
 from backend.wiring_files import large_values, open_rows
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
         stack.push_async_callback(web.aclose)
         processes = worker_pool(settings, stack)
         models = open_models(settings, web)
-        engine = _engine(settings, storage, web, processes, models, stack)
+        ways = await open_ways(settings, metrics, stack)
+        engine = _engine(settings, storage, web, processes, models, ways, stack)
         watch_engine(engine, storage.database, metrics)
         watch_processes(processes, metrics)
 
@@ -145,13 +147,13 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
 async def _alone_on_database(
     settings: Settings, stack: AsyncExitStack, stopping: asyncio.Event
 ) -> None:
-    """Keep executors of other data directories from a database that is not in this one."""
+    """Keep executors of other data directories from the database; in a cluster they are welcome."""
     url = settings.database_url
-    if not url:
+    if not url or settings.rabbitmq_url:
         return
-    from backend.adapters.storage.postgres_lock import PostgresExecutorLock
+    from backend.adapters.storage.postgres_lock import PostgresLock
 
-    lock = await PostgresExecutorLock.take(url)
+    lock = await PostgresLock.take(url)
     stack.callback(lock.release)
     work_beside(stack, stopping, lock.keep())
 
@@ -162,11 +164,10 @@ def _engine(
     web: "GuardedWebClient",
     processes: "Processes",
     models: "ProviderModels",
+    ways: Ways,
     stack: AsyncExitStack,
 ) -> "Engine":
     from backend import wiring_files as around
-    from backend.adapters.bus.local import LocalPublisher
-    from backend.adapters.dispatch.local import LocalSignalSource
     from backend.discovery import load_blocks
     from backend.engine.engine import Engine
     from backend.wiring_chat import open_copilot
@@ -182,8 +183,8 @@ def _engine(
     clock, catalog = SystemClock(), open_catalog(settings)
     return Engine(
         storage=storage,
-        signals=LocalSignalSource(socket_path(settings.agpt_data_dir, "signals")),
-        publisher=LocalPublisher(socket_path(settings.agpt_data_dir, "events")),
+        signals=ways.signals(),
+        publisher=ways.publisher(EVENTS),
         clock=clock,
         catalog=catalog,
         blocks=load_blocks(),
@@ -203,7 +204,8 @@ def _engine(
         end_notice=end_notices(settings, clock),
         ledger=ledger_of(settings, storage),
         prices=settings.block_prices,
-        turns=open_copilot(settings, storage, catalog, stack),
+        turns=open_copilot(settings, storage, catalog, ways.dispatcher()),
+        fleet=ways.fleet(storage),
     )
 
 
@@ -238,7 +240,6 @@ async def serve_rest(settings: Settings, started: Started, stopping: asyncio.Eve
 
 async def serve_websocket(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
     """Show runs live."""
-    from backend.adapters.bus.local import LocalSubscriber
     from backend.api.serving import serve_app
     from backend.api.ws.protocol import uvicorn_options
     from backend.wiring_accounts import issuer_web
@@ -246,12 +247,10 @@ async def serve_websocket(settings: Settings, started: Started, stopping: asynci
 
     metrics = Metrics("WebsocketServer")
     storage = open_database(settings)
-    subscriber = LocalSubscriber(socket_path(settings.agpt_data_dir, "events"))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
-        stack.push_async_callback(subscriber.close)
-        notices = LocalSubscriber(socket_path(settings.agpt_data_dir, "notices"))
-        stack.push_async_callback(notices.close)
+        ways = await open_ways(settings, metrics, stack)
+        subscriber, notices = ways.subscriber(EVENTS), ways.subscriber(NOTICES)
         errors: list[BaseException] = []
 
         def ended(task: "asyncio.Task[None]") -> None:

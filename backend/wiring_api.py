@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from backend.adapters.clock import SystemClock
-from backend.adapters.ipc import socket_path
 from backend.adapters.storage import SqlStorage
 from backend.api.context import Context, Health, Notices
 from backend.core.catalog import Catalog
@@ -15,6 +14,7 @@ from backend.core.ids import UserId
 from backend.ports.bus import EventSubscriber
 from backend.settings import Settings
 from backend.telemetry import Metrics
+from backend.wiring_bus import EVENTS, Ways, open_ways
 
 if TYPE_CHECKING:
     from backend.adapters.web import GuardedWebClient
@@ -41,18 +41,16 @@ async def rest_context(
     settings: Settings, metrics: Metrics, stack: AsyncExitStack, *, port: int
 ) -> Context:
     """Return what the REST routes, served on *port*, work with; *stack* closes it."""
-    from backend.adapters.dispatch.local import LocalDispatcher
     from backend.wiring import open_database
 
     storage = open_database(settings)
     stack.push_async_callback(storage.close)
-    dispatcher = LocalDispatcher(socket_path(settings.agpt_data_dir, "signals"))
-    stack.push_async_callback(dispatcher.close)
+    ways = await open_ways(settings, metrics, stack)
     database = storage.database
     metrics.gauge("database_busy_waits", "Waits for another writer").set_function(
         lambda: database.busy_waits
     )
-    return _context(settings, metrics, stack, storage, dispatcher, port)
+    return _context(settings, metrics, stack, storage, ways, port)
 
 
 def _context(
@@ -60,7 +58,7 @@ def _context(
     metrics: Metrics,
     stack: AsyncExitStack,
     storage: SqlStorage,
-    dispatcher: "Dispatcher",
+    ways: Ways,
     port: int,
 ) -> Context:
     from backend import wiring_library as around
@@ -74,7 +72,8 @@ def _context(
     credentials, sign_ins = open_credentials_and_sign_ins(settings, storage, web)
     accounts = (sign_in := SignIn(settings, storage, clock)).account_service()
     users, credits_ = around.users_of(storage, clock), around.credits_of(settings, storage, clock)
-    watches, files = open_watches(settings, stack), _files(settings, clock)
+    watches, files = open_watches(settings, ways.subscriber(EVENTS)), _files(settings, clock)
+    dispatcher = ways.dispatcher()
     graphs, executions = _graphs_and_runs(storage, dispatcher, catalog, credits_)
     base_url = settings.platform_base_url or settings.rest_address(port)
     webhooks = hooks_of(settings, storage, executions, clock, base_url, catalog, credentials, web)

@@ -7,12 +7,12 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from backend.adapters.clock import SystemClock
-from backend.adapters.ipc import socket_path
 from backend.adapters.storage import SqlStorage
 from backend.settings import Settings
 from backend.telemetry import Metrics
 
 if TYPE_CHECKING:
+    from backend.ports.bus import EventPublisher
     from backend.ports.clock import Clock
     from backend.ports.web import WebClient
     from backend.services.channel_calls import ChannelCalls
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 
 def channel_works(
-    settings: Settings, storage: SqlStorage, metrics: Metrics, stack: AsyncExitStack
+    settings: Settings,
+    storage: SqlStorage,
+    metrics: Metrics,
+    publisher: "EventPublisher",
+    stack: AsyncExitStack,
 ) -> list[Coroutine[Any, Any, None]]:
     """Return what routes notices, tells sockets, and sends through channels; until cancelled."""
-    from backend.adapters.bus.local import LocalPublisher
     from backend.adapters.storage.notice_sends import SqlSendQueue
     from backend.adapters.web import GuardedWebClient
     from backend.engine.notice_router import NoticeRouter
@@ -33,7 +36,6 @@ def channel_works(
     clock, queue = SystemClock(), SqlSendQueue(storage.database)
     web = GuardedWebClient(settings.trust_endpoints_for_requests)
     stack.push_async_callback(web.aclose)
-    publisher = LocalPublisher(socket_path(settings.agpt_data_dir, "notices"))
     router = NoticeRouter(queue, publisher, clock)
     sender = NoticeSender(queue, channel_calls(settings, web), clock, tell=router.tell)
     metrics.gauge("messages_sent", "Messages that channels took").set_function(lambda: sender.sent)

@@ -1,16 +1,15 @@
 """The copilot: how it is asked, and what it works with. Part of wiring.py."""
 
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 from backend.adapters.clock import SystemClock
-from backend.adapters.ipc import socket_path
 from backend.adapters.storage import SqlStorage
 from backend.core.catalog import Catalog
 from backend.core.errors import NotFound
 from backend.settings import Settings
 
 if TYPE_CHECKING:
+    from backend.ports.bus import EventSubscriber
     from backend.ports.dispatch import Dispatcher
     from backend.services.blocks import BlockService
     from backend.services.chat import ChatService, CopilotModel
@@ -66,13 +65,10 @@ def _problem_of(name: str, catalog: Catalog) -> str:
     )
 
 
-def open_watches(settings: Settings, stack: AsyncExitStack) -> "RunWatches":
-    """Return who in this process watches which run; *stack* closes its way to the bus."""
-    from backend.adapters.bus.local import LocalSubscriber
+def open_watches(settings: Settings, subscriber: "EventSubscriber") -> "RunWatches":
+    """Return who in this process watches which run."""
     from backend.services.run_watches import RunWatches
 
-    subscriber = LocalSubscriber(socket_path(settings.agpt_data_dir, "events"))
-    stack.push_async_callback(subscriber.close)
     return RunWatches(
         subscriber,
         most=settings.chat_max_streams,
@@ -103,16 +99,13 @@ def chat_of(
 
 
 def open_copilot(
-    settings: Settings, storage: SqlStorage, catalog: Catalog, stack: AsyncExitStack
+    settings: Settings, storage: SqlStorage, catalog: Catalog, dispatcher: "Dispatcher"
 ) -> "Copilot":
-    """Return what turns work with, for the executor; *stack* closes its way to itself."""
-    from backend.adapters.dispatch.local import LocalDispatcher
+    """Return what turns work with, for the executor; *dispatcher* is its way to itself."""
     from backend.adapters.storage.chats import SqlChats
     from backend.core.chat import copilot_graph
     from backend.services.copilot import Copilot
 
-    dispatcher = LocalDispatcher(socket_path(settings.agpt_data_dir, "signals"))
-    stack.push_async_callback(dispatcher.close)
     return Copilot(
         graph=copilot_graph(time_limit_s=settings.chat_max_turn_s),
         chats=SqlChats(storage.database, storage.values),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -14,6 +14,8 @@ from backend.telemetry import Metrics
 from backend.wiring import Started, database_path, open_database, serve_internal, work_beside
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from backend.engine.retention import Retention
 
 log = structlog.get_logger(__name__)
@@ -27,8 +29,6 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
     """Bring the tables up to date, then keep the database file in order."""
     from backend.adapters.storage.account_storage import SqlAccounts
     from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID, DEFAULT_USER_NAME
-    from backend.engine.file_sweep import sweep_files
-    from backend.wiring_files import open_files
 
     metrics, clock = Metrics("DatabaseManager"), SystemClock()
     await asyncio.to_thread(_up_to_date, settings)
@@ -46,19 +46,28 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
             await storage.ping()
             return {}
 
-        retention = _retention(settings, storage, clock, metrics)
-
         await serve_internal(
             settings,
             started,
             stopping,
             health=health,
             metrics=metrics,
-            calls={
-                "retention": lambda _: retention.work(at_most_s=_RETENTION_S),
-                "file_sweep": lambda _: sweep_files(open_files(settings), storage),
-            },
+            calls=housekeeping(settings, storage, clock, metrics),
         )
+
+
+def housekeeping(
+    settings: Settings, storage: SqlStorage, clock: SystemClock, metrics: Metrics
+) -> "dict[str, Callable[[Any], Awaitable[Any]]]":
+    """Return what keeps the database small, by name; a call is told nothing."""
+    from backend.engine.file_sweep import sweep_files
+    from backend.wiring_files import open_files
+
+    retention = _retention(settings, storage, clock, metrics)
+    return {
+        "retention": lambda _: retention.work(at_most_s=_RETENTION_S),
+        "file_sweep": lambda _: sweep_files(open_files(settings), storage),
+    }
 
 
 def _up_to_date(settings: Settings) -> None:
@@ -77,7 +86,13 @@ async def _kept(settings: Settings, storage: SqlStorage, metrics: Metrics) -> No
     if settings.database_url:
         from backend.adapters.storage.postgres import measure
 
-        await measure(storage.database, metrics.gauge)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(measure(storage.database, metrics.gauge))
+            if settings.rabbitmq_url:
+                from backend.adapters.storage.cluster import measure_backlog
+
+                clock = SystemClock()
+                group.create_task(measure_backlog(storage.database, metrics.gauge, clock.now_us))
         return
     from backend.adapters.storage.keeper import Keeper
 

@@ -10,6 +10,7 @@ from backend.adapters.clock import SystemClock
 from backend.settings import Settings
 from backend.telemetry import Metrics
 from backend.wiring import Started, open_database, serve_internal, work_beside
+from backend.wiring_bus import NOTICES, one_of_all, open_ways
 
 if TYPE_CHECKING:
     from backend.adapters.storage import SqlStorage
@@ -80,8 +81,9 @@ async def serve_notifications(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
         stack.push_async_callback(mailer.close)
-        channels = channel_works(settings, storage, metrics, stack)
-        work_beside(stack, stopping, postman.serve(), *channels)
+        publisher = (await open_ways(settings, metrics, stack)).publisher(NOTICES)
+        channels = channel_works(settings, storage, metrics, publisher, stack)
+        work_beside(stack, stopping, one_of_all(settings, [postman.serve(), *channels]))
 
         async def health() -> Mapping[str, object]:
             await storage.ping()

@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 from backend.adapters.clock import SystemClock
-from backend.adapters.ipc import socket_path
 from backend.settings import Settings
 from backend.telemetry import Metrics
 from backend.wiring import Started, open_database, serve_internal, work_beside
+from backend.wiring_bus import open_ways
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from backend.engine.jobs import Jobs
     from backend.engine.summarist import Summarist
     from backend.ports.dispatch import Dispatcher
+
+    Housekeeping = Callable[[str], Awaitable[str]]
 
 #: Often enough to keep up with a busy server.
 _RETENTION_EVERY_S: Final = 300
@@ -32,7 +34,6 @@ _SUMMARIES_EVERY_S: Final = 60.0
 
 async def serve_scheduler(settings: Settings, started: Started, stopping: asyncio.Event) -> None:
     """Fire schedules, and run the system's own jobs."""
-    from backend.adapters.dispatch.local import LocalDispatcher
     from backend.core.cron import Dialect
     from backend.engine.figures import watch_jobs
     from backend.engine.ticker import Ticker
@@ -44,24 +45,25 @@ async def serve_scheduler(settings: Settings, started: Started, stopping: asynci
 
     metrics, clock, catalog = Metrics("Scheduler"), SystemClock(), open_catalog(settings)
     storage = open_database(settings)
-    dispatcher = LocalDispatcher(socket_path(settings.agpt_data_dir, "signals"))
-    executions = ExecutionService(
-        storage=storage,
-        credentials=credentials_store(storage),
-        dispatcher=dispatcher,
-        graphs=GraphService(storage=storage, catalog=catalog, clock=clock),
-        catalog=catalog,
-        clock=clock,
-    )
-    fires = FireService(executions=executions, dialect=Dialect(settings.cron_dialect))
-    ticker = Ticker(storage, dispatcher, clock, fires)
-    jobs = _jobs(settings, storage, dispatcher, clock, catalog)
-    watch_jobs(jobs, metrics)
-    alerts = _alert_watch(settings, storage, clock, catalog, metrics)
-    metrics.gauge("schedules_fired", "Runs started by schedules").set_function(lambda: ticker.fired)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
-        stack.push_async_callback(dispatcher.close)
+        dispatcher = (await open_ways(settings, metrics, stack)).dispatcher()
+        executions = ExecutionService(
+            storage=storage,
+            credentials=credentials_store(storage),
+            dispatcher=dispatcher,
+            graphs=GraphService(storage=storage, catalog=catalog, clock=clock),
+            catalog=catalog,
+            clock=clock,
+        )
+        fires = FireService(executions=executions, dialect=Dialect(settings.cron_dialect))
+        ticker = Ticker(storage, dispatcher, clock, fires)
+        metrics.gauge("schedules_fired", "Runs started by schedules").set_function(
+            lambda: ticker.fired
+        )
+        jobs = _jobs(storage, dispatcher, clock, catalog, _housekeeping(settings, storage, metrics))
+        watch_jobs(jobs, metrics)
+        alerts = _alert_watch(settings, storage, clock, catalog, metrics)
         watching = watch_triggers(settings, storage, executions, catalog, metrics, stack)
         work_beside(stack, stopping, ticker.serve(), jobs.serve(), alerts.serve(), *watching)
 
@@ -84,29 +86,49 @@ def _summarist(storage: "SqlStorage", clock: SystemClock) -> "Summarist":
     )
 
 
+def _housekeeping(settings: Settings, storage: "SqlStorage", metrics: Metrics) -> "Housekeeping":
+    """
+    Return what does a job of the database manager by its name, and says what came of it.
+
+    In a cluster the database manager may be on any machine, and does nothing that this cannot do.
+    """
+    if settings.rabbitmq_url:
+        from backend.wiring_database import housekeeping
+
+        works = housekeeping(settings, storage, SystemClock(), metrics)
+
+        async def done(name: str) -> str:
+            return str(await works[name](None))
+
+        return done
+    from backend.adapters.internal_calls import InternalCaller
+
+    database = InternalCaller(
+        settings.pyro_host,
+        settings.database_api_port,
+        key=settings.instance_key.get_secret_value(),
+    )
+
+    async def called(name: str) -> str:
+        return str(await database.call(name))
+
+    return called
+
+
 def _jobs(
-    settings: Settings,
     storage: "SqlStorage",
     dispatcher: "Dispatcher",
     clock: SystemClock,
     catalog: "Catalog",
+    housekeeping: "Housekeeping",
 ) -> "Jobs":
-    from backend.adapters.internal_calls import InternalCaller
     from backend.adapters.storage.jobs import SqlJobs
     from backend.adapters.storage.oauth import SqlOAuth
     from backend.engine.job_reports import OutcomeReports
     from backend.engine.jobs import Job, Jobs, Report, StuckRunWatch
 
     kept, oauth = SqlJobs(storage.database), SqlOAuth(storage.database)
-    database = InternalCaller(
-        settings.pyro_host,
-        settings.database_api_port,
-        key=settings.instance_key.get_secret_value(),
-    )
     reports = OutcomeReports(kept, clock, block_name=_block_names(catalog))
-
-    async def called(name: str) -> str:
-        return str(await database.call(name))
 
     async def cleanup_oauth_tokens() -> str:
         return f"{await oauth.forget(now_us=clock.now_us())} codes and tokens deleted"
@@ -115,10 +137,10 @@ def _jobs(
         "report_late_executions": (60, StuckRunWatch(storage, dispatcher, clock).look),
         "report_block_error_rates": (_DAY_S, reports.block_error_rates),
         "report_execution_accuracy_alerts": (_DAY_S, reports.accuracy),
-        "cleanup_expired_files": (3600, lambda: called("file_sweep")),
+        "cleanup_expired_files": (3600, lambda: housekeeping("file_sweep")),
         "cleanup_oauth_tokens": (6 * 3600, cleanup_oauth_tokens),
         "summaries": (_SUMMARIES_EVERY_S, _summarist(storage, clock).look),
-        "retention": (_RETENTION_EVERY_S, lambda: called("retention")),
+        "retention": (_RETENTION_EVERY_S, lambda: housekeeping("retention")),
     }
     return Jobs(
         kept,

@@ -2,16 +2,23 @@
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias
+from typing import Final
 
 from backend.core.ids import ExecutionId, GraphId, UserId
+from backend.ports.seats import Key
 from backend.ports.storage import StoredRun
 from backend.ports.why import AdmissionFacts
 
-Key: TypeAlias = tuple[UserId, GraphId]
-
 #: Runs that are remembered while they wait; more wait in storage, and are found there.
 MOST_WAITING: Final = 10_000
+
+
+class Elsewhere:
+    """Who has no more room anywhere, with what other executors have under way; here nobody."""
+
+    def __init__(self) -> None:
+        self.full_graphs: set[Key] = set()
+        self.full_users: set[UserId] = set()
 
 
 class Admission:
@@ -24,11 +31,18 @@ class Admission:
         per_graph: Runs at once of one user and graph.
         per_user: Runs at once of one user; the slots that are left are for others.
         resting: Says how many of a user's runs only wait for people, and hold no slot.
+        elsewhere: Knows who has no more room with what other executors have under way.
     """
 
     def __init__(
-        self, per_graph: int, per_user: int, resting: Callable[[UserId], int] = lambda _: 0
+        self,
+        per_graph: int,
+        per_user: int,
+        resting: Callable[[UserId], int] = lambda _: 0,
+        *,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
+        self._elsewhere = elsewhere or Elsewhere()
         self._resting = resting
         self._per_graph = per_graph
         self._per_user = per_user
@@ -58,6 +72,14 @@ class Admission:
         """Note that an admitted run has ended; return those that may be tried again."""
         if stored.depth:
             return []
+        self.take_back(stored)
+        next_id = self._next(stored.record.user_id)
+        return [] if next_id is None else [next_id]
+
+    def take_back(self, stored: StoredRun) -> None:
+        """Note that an admitted run does not begin, and nobody else in its place."""
+        if stored.depth:
+            return
         user_id, _ = key = _key(stored)
         self._active[key] -= 1
         self._users[user_id] -= 1
@@ -65,8 +87,6 @@ class Admission:
             del self._active[key]
         if not self._users[user_id]:
             del self._users[user_id]
-        next_id = self._next(user_id)
-        return [] if next_id is None else [next_id]
 
     def put_right(self, active: Iterable[StoredRun]) -> bool:
         """Count *active*, all runs under way, and nobody else; say whether that was wrong."""
@@ -92,18 +112,24 @@ class Admission:
 
     def is_full(self, user_id: UserId) -> bool:
         """Say whether no more runs of this user may begin now."""
+        if user_id in self._elsewhere.full_users:
+            return True
         count = self._users[user_id]
         return count >= self._per_user and count - self._resting(user_id) >= self._per_user
 
     def full(self) -> list[Key]:
         """Return the users and graphs of which no more runs may begin now."""
-        return [key for key, count in self._active.items() if count >= self._per_graph]
+        here = (key for key, count in self._active.items() if count >= self._per_graph)
+        return list({*here, *self._elsewhere.full_graphs})
 
     def full_users(self) -> list[UserId]:
         """Return the users of whom no more runs may begin now."""
-        return [user_id for user_id in self._users if self.is_full(user_id)]
+        users = {*self._users, *self._elsewhere.full_users}
+        return [user_id for user_id in users if self.is_full(user_id)]
 
     def _has_room(self, key: Key) -> bool:
+        if key in self._elsewhere.full_graphs:
+            return False
         return self._active[key] < self._per_graph and not self.is_full(key[0])
 
     def _next(self, user_id: UserId) -> ExecutionId | None:

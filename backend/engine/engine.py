@@ -14,6 +14,7 @@ from backend.core.model_registry import ModelRegistry
 from backend.core.records import NoticeRecord
 from backend.engine import explain
 from backend.engine.budgets import BudgetWatch
+from backend.engine.fleet import Fleet
 from backend.engine.journal import Journal
 from backend.engine.lag import LoopLag
 from backend.engine.nesting import Nesting
@@ -45,7 +46,7 @@ EndNotice = Callable[[StoredRun, Execution], NoticeRecord | None]
 
 class Engine:
     """
-    Runs agents until it is told to stop. One per data directory; `serve` once.
+    Runs agents until it is told to stop. One per data directory, or of a fleet; `serve` once.
 
     Attributes:
         journal, worker, lag: Their figures are for /metrics.
@@ -78,12 +79,13 @@ class Engine:
         ledger: Ledger | None = None,
         prices: Prices | None = None,
         turns: TurnDesks | None = None,
+        fleet: Fleet | None = None,
     ) -> None:
         self._publisher, self._signals = publisher, signals
+        self.fleet = fleet
         self._tasks: set[asyncio.Task[None]] = set()
-        self.journal = Journal(
-            storage=storage, publisher=publisher, clock=clock, owner=clock.new_id()
-        )
+        owner = clock.new_id() if fleet is None else fleet.me
+        self.journal = Journal(storage=storage, publisher=publisher, clock=clock, owner=owner)
         self._tools = tools = EngineTools(
             journal=self.journal,
             steps=storage,
@@ -108,7 +110,7 @@ class Engine:
             prices=prices or {},
             turns=turns,
         )
-        self.lag, self.worker = LoopLag(), Worker(storage, signals, tools, slots=slots)
+        self.lag, self.worker = LoopLag(), Worker(storage, signals, tools, slots=slots, fleet=fleet)
         tools.nesting = Nesting(self.worker, limit=limits.nesting, stops_asked=storage.stops_asked)
         self.watch = ProgressWatch(self.worker, tools)
         tools.budgets = BudgetWatch(self.worker, storage, clock)
@@ -130,11 +132,12 @@ class Engine:
 
         What has not ended by then goes on at the next start, from its last committed step.
         """
-        await self._tools.budgets.settle(stopping)
+        if self.fleet is None:  # else others may be in calls, and those of the dead are looked for
+            await self._tools.budgets.settle(stopping)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self.journal.serve(), name="journal"),
-                group.create_task(self.worker.serve(), name="worker"),
+                group.create_task(self._work(), name="worker"),
                 group.create_task(self.watch.serve(), name="progress"),
                 group.create_task(self._publisher.serve(lambda: None), name="events"),
                 group.create_task(self.lag.serve(), name="lag"),
@@ -146,6 +149,19 @@ class Engine:
             for task in tasks:
                 task.cancel()
         await self._signals.close()
+        if self.fleet is not None:
+            await self.fleet.close()
+
+    async def _work(self) -> None:
+        """Let the worker work; one of a fleet begins when the others can see it."""
+        if self.fleet is None:
+            await self.worker.serve()
+            return
+        seen = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.fleet.serve(seen.set, self.worker.look), name="fleet")
+            await seen.wait()
+            await self.worker.serve()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start a node's task. It reports all that happens to its run, so nobody waits for it."""

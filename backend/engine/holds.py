@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from backend.core.errors import StaleAttempt
 from backend.core.ids import ExecutionId
 from backend.core.records import Hold, HoldKind
 from backend.engine.journal import Journal
 from backend.engine.run_loop import RunLoop
-from backend.ports.storage import StoredRun
+from backend.ports.storage import EngineStorage, StoredRun
+
+if TYPE_CHECKING:
+    from backend.engine.tools import EngineTools
 
 _LOOK_S: Final = 0.02
 
@@ -36,6 +40,58 @@ class Holds:
             or stored.root_id in runs
             or record.graph_id in self._ids[HoldKind.GRAPH]
         )
+
+
+class HoldWatch:
+    """Knows what is paused, and lets go of what is paused while it is under way."""
+
+    def __init__(
+        self,
+        storage: EngineStorage,
+        tools: "EngineTools",
+        active: Mapping[ExecutionId, RunLoop],
+        ended: Callable[[RunLoop], None],
+    ) -> None:
+        """
+        Look after *active*.
+
+        Args:
+            ended: Called with each run that was let go.
+        """
+        self._storage = storage
+        self._tools = tools
+        self._active = active
+        self._ended = ended
+        self._holds = Holds()
+        self._letting_go: dict[ExecutionId, asyncio.Task[None]] = {}
+
+    async def look(self) -> None:
+        """Let go of what an operator has paused since the last look."""
+        self._holds = Holds(await self._storage.holds())
+        for run_id, loop in self._active.items():
+            if run_id not in self._letting_go and self.cover(loop.stored):
+                task = self._tools.spawn(self._let_go(loop))
+                self._letting_go[run_id] = task
+                task.add_done_callback(partial(self._forget, run_id))
+
+    def cover(self, stored: StoredRun) -> bool:
+        """Say whether *stored* is paused; what is to be stopped never is."""
+        return stored.record.stop_us is None and self._holds.cover(stored)
+
+    def want(self, run_id: ExecutionId) -> None:
+        """Note that a nested run was wanted while it is paused."""
+        self._holds.wanted.add(run_id)
+
+    def is_wanted(self, run_id: ExecutionId) -> bool:
+        """Say whether a nested run was wanted while it was paused."""
+        return run_id in self._holds.wanted
+
+    async def _let_go(self, loop: RunLoop) -> None:
+        if await let_go(loop, self._tools.journal, lambda: self.cover(loop.stored)):
+            self._ended(loop)
+
+    def _forget(self, run_id: ExecutionId, _: object) -> None:
+        del self._letting_go[run_id]
 
 
 async def let_go(loop: RunLoop, journal: Journal, is_held: Callable[[], bool]) -> bool:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Final
 
 import structlog
@@ -14,7 +13,8 @@ from backend.core.records import ExecutionRecord
 from backend.core.status import Status
 from backend.engine.admission import Admission
 from backend.engine.attempts import Attempts
-from backend.engine.holds import Holds, let_go
+from backend.engine.fleet import Fleet
+from backend.engine.holds import HoldWatch
 from backend.engine.loading import RunLoader
 from backend.engine.rest import Rest
 from backend.engine.run_loop import RunLoop
@@ -38,12 +38,19 @@ class Worker:
     """See the module. `serve` must run; all methods are called from its event loop."""
 
     def __init__(
-        self, storage: EngineStorage, signals: SignalSource, tools: EngineTools, *, slots: int
+        self,
+        storage: EngineStorage,
+        signals: SignalSource,
+        tools: EngineTools,
+        *,
+        slots: int,
+        fleet: Fleet | None = None,
     ) -> None:
         self._storage = storage
         self._signals = signals
         self._tools = tools
         self._slots = slots
+        self._fleet = fleet
         self.active_runs: dict[ExecutionId, RunLoop] = {}
         self._children: set[ExecutionId] = set()
         self._loading: set[ExecutionId] = set()
@@ -54,10 +61,11 @@ class Worker:
         self._sweeps = True  # … and stops and pauses; `_more` lasts while no slot is free
         self._rest = Rest(self.active_runs)
         per_user = tools.limits.runs_per_user or max(1, slots * 3 // 4)
-        self._admission = Admission(tools.limits.runs_per_graph, per_user, self._resting_of)
+        self._admission = Admission(
+            tools.limits.runs_per_graph, per_user, self._resting_of, elsewhere=fleet
+        )
         self._watchers: dict[ExecutionId, Callable[[RunLoop], None]] = {}
-        self._holds = Holds()
-        self._letting_go: dict[ExecutionId, asyncio.Task[None]] = {}
+        self._holds = HoldWatch(storage, tools, self.active_runs, self._ended)
         self._full = False
         self._looks_soon = False
         self._held = False
@@ -171,7 +179,7 @@ class Worker:
         if self._stops or self._sweeps:
             await self._look_for_stops()
         if self._sweeps:
-            await self._look_for_holds()
+            await self._holds.look()
             self._sweeps = False
         # Children whose parents hold slots and wait for them go on whether a slot is free or not.
         resumed = [i for i in self._watchers if i not in self.active_runs]
@@ -191,28 +199,11 @@ class Worker:
                 exclude=list(self.active_runs),
                 full=self._admission.full(),
                 full_users=self._admission.full_users(),
+                takeable=None if self._fleet is None else self._fleet.takeable(),
             )
             self._full = len(ids) >= limit  # there may be more: look again when a run has ended
             await self._begin_all(ids, fresh=False)
-
-    async def _look_for_holds(self) -> None:
-        """Let go of what an operator has paused since the last look."""
-        self._holds = Holds(await self._storage.holds())
-        for run_id, loop in self.active_runs.items():
-            if run_id not in self._letting_go and self._is_held(loop.stored):
-                task = self._tools.spawn(self._let_go(loop))
-                self._letting_go[run_id] = task
-                task.add_done_callback(partial(self._forget_letting_go, run_id))
-
-    def _forget_letting_go(self, run_id: ExecutionId, _: object) -> None:
-        del self._letting_go[run_id]
-
-    def _is_held(self, stored: StoredRun) -> bool:
-        return stored.record.stop_us is None and self._holds.cover(stored)
-
-    async def _let_go(self, loop: RunLoop) -> None:
-        if await let_go(loop, self._tools.journal, lambda: self._is_held(loop.stored)):
-            self._ended(loop)
+        self._signals.want(self.free > 0)
 
     async def _look_for_stops(self) -> None:
         self._stops.clear()
@@ -238,9 +229,12 @@ class Worker:
                 stored
                 for stored in loaded
                 if stored.record.id not in self.active_runs
-                and not self._is_held(stored)
+                and (self._fleet is None or self._fleet.may_take(stored))
+                and not self._holds.cover(stored)
                 and self._admission.admit(stored)
             ]
+            if self._fleet is not None:
+                new = await self._fleet.seated(new, refused=self._admission.take_back)
             # Together: what a sweep finds waits for its claim, all of them for one commit.
             await asyncio.gather(*(self._begin_admitted(stored, fresh=fresh) for stored in new))
         finally:
@@ -255,6 +249,8 @@ class Worker:
                 self._let_in(stored)  # it did not begin: somebody else takes its place
 
     def _let_in(self, stored: StoredRun) -> None:
+        if self._fleet is not None:
+            self._fleet.left(stored)
         for run_id in self._admission.release(stored):
             self._ask(stored.record.user_id, run_id)
             self._wake.set()
@@ -328,6 +324,7 @@ class Worker:
         if not loop.claimed:
             self._attempts.forget(loop.stored.record.id)
         self._let_in(loop.stored)
+        self._signals.want(True)
         self._note_rest(loop.stored.record.id, loop.execution.status)
         self._look_again()
 
@@ -357,14 +354,14 @@ class Worker:
         loaded = await self._storage.load_runs([run_id])
         if not loaded:
             return None
-        if not to_stop and self._is_held(loaded[0]):
-            self._holds.wanted.add(run_id)  # begun with what its parent waits for, later
+        if not to_stop and self._holds.cover(loaded[0]):
+            self._holds.want(run_id)  # begun with what its parent waits for, later
             return None
         return await self.begin(loaded[0], fresh=True)
 
     def is_held(self, run_id: ExecutionId) -> bool:
         """Say whether a child run was wanted while an operator has paused it."""
-        return run_id in self._holds.wanted
+        return self._holds.is_wanted(run_id)
 
     def watch_child(self, run_id: ExecutionId, attach: Callable[[RunLoop], None] | None) -> None:
         """Call *attach* with each loop of a child, the present one too; with None no more."""

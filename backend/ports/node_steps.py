@@ -61,11 +61,14 @@ class NodeSteps(Protocol):
             StaleAttempt: If the run has another owner by now, or is over.
         """
 
-    async def settle_dead_calls(self) -> int:
+    async def settle_dead_calls(self, owners: frozenset[str] | None = None) -> int:
         """
         Count all that budgets hold back as used, and return for how many calls.
 
         Called before the only executor begins: nobody is left who could say what they took.
+
+        Args:
+            owners: Only what was held back for runs of these executors, which are gone.
         """
 
     async def free_budget_waits(self, *, now_us: int) -> tuple[list[ExecutionId], int]:

@@ -197,6 +197,8 @@ class StoredRun:
     asks_before_sensitive: bool = False  #: sensitive blocks ask a person first
     stalls: int = 0  #: attempts in a row, up to the last, in which nothing was committed
     problem: str | None = None  #: why it cannot go on: what it was given is lost
+    owner: str | None = None  #: the executor of its last attempt
+    root_owner: str | None = None  #: … and of the run above all others; of a root its own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -246,6 +248,7 @@ class EngineStorage(NodeSteps, Protocol):
         exclude: Sequence[ExecutionId],
         full: Sequence[tuple[UserId, GraphId]] = (),
         full_users: Sequence[UserId] = (),
+        takeable: Sequence[str] | None = None,
     ) -> list[ExecutionId]:
         """
         Return runs that must be run: the oldest of each user, then the second of each, and so on.
@@ -254,9 +257,14 @@ class EngineStorage(NodeSteps, Protocol):
             exclude: Not these.
             full: Not those of these users and graphs, except nested ones.
             full_users: Not those of these users, except nested ones.
+            takeable: Of what others have begun, only what belongs to these executors, nested ones
+                by their roots; what waits is anybody's. None: all.
 
         What is paused is left out.
         """
+
+    async def owners(self) -> frozenset[str]:
+        """Return the executors that runs under way belong to."""
 
     async def holds(self) -> list[Hold]:
         """Return what an operator has paused, oldest first."""

@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql import func
 
 from backend.adapters.storage import notices, reviews
@@ -128,23 +139,29 @@ def settle(connection: Connection, place: StepPlace, key: str, call: CallMade | 
     connection.execute(delete(budget_reservations).where(*mine))
 
 
-def settle_in_full(connection: Connection, place: StepPlace | None, key: str = "") -> int:
-    """
-    End reservations of calls of which nobody knows what they took: all of it counts as used.
+def settle_in_full(connection: Connection, place: StepPlace, key: str) -> int:
+    """End the reservation of a call of which nobody knows what it took: all of it counts as used."""
+    return _settle(
+        connection,
+        _R.run_id == place.run_id,
+        _R.node_exec_id == place.node_exec_id,
+        _R.key == key,
+    )
 
-    Args:
-        place: Of whose step; None: all that there are.
-    """
-    query = select(budget_reservations)
-    gone = delete(budget_reservations)
-    if place is not None:
-        mine = (_R.run_id == place.run_id, _R.node_exec_id == place.node_exec_id, _R.key == key)
-        query, gone = query.where(*mine), gone.where(*mine)
-    found = connection.execute(query).all()
+
+def settle_dead(connection: Connection, owners: frozenset[str] | None) -> int:
+    """Do so for all calls, or those of executors that are gone; see NodeSteps.settle_dead_calls."""
+    if owners is None:
+        return _settle(connection)
+    return _settle(connection, _R.run_id.in_(select(_E.id).where(_E.owner.in_(sorted(owners)))))
+
+
+def _settle(connection: Connection, *which: ColumnElement[bool]) -> int:
+    found = connection.execute(select(budget_reservations).where(*which)).all()
     for row in found:
         _give_back(connection, row, row.amount)
     if found:
-        connection.execute(gone)
+        connection.execute(delete(budget_reservations).where(*which))
     return len(found)
 
 

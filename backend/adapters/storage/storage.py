@@ -110,10 +110,14 @@ class SqlStorage:
         exclude: Sequence[ExecutionId],
         full: Sequence[tuple[UserId, GraphId]] = (),
         full_users: Sequence[UserId] = (),
+        takeable: Sequence[str] | None = None,
     ) -> list[ExecutionId]:
         return await self.database.read(
-            lambda c: unfinished.unfinished(c, limit, exclude, full, full_users)
+            lambda c: unfinished.unfinished(c, limit, exclude, full, full_users, takeable)
         )
+
+    async def owners(self) -> frozenset[str]:
+        return await self.database.read(unfinished.owners)
 
     async def holds(self) -> list[Hold]:
         return await self.database.read(holds.listed)
@@ -206,11 +210,11 @@ class SqlStorage:
             lambda c: node_steps.give_up(c, place, key, is_known=is_known)
         )
 
-    async def settle_dead_calls(self) -> int:
+    async def settle_dead_calls(self, owners: frozenset[str] | None = None) -> int:
         reserved = select(budget_reservations.c.run_id).limit(1)
         if await self.database.read(lambda c: c.execute(reserved).first()) is None:
             return 0
-        return await self.database.write(lambda c: reservations.settle_in_full(c, None))
+        return await self.database.write(lambda c: reservations.settle_dead(c, owners))
 
     async def free_budget_waits(self, *, now_us: int) -> tuple[list[ExecutionId], int]:
         waits = select(budget_waits.c.run_id).limit(1)

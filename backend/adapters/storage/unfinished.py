@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, func, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+)
 
 from backend.adapters.storage import executions as runs
 from backend.adapters.storage import packed, rows
@@ -32,6 +42,7 @@ from backend.ports.storage import StoredRun
 _E: Final = executions.c
 _N: Final = node_executions.c
 _UNFINISHED: Final = ("QUEUED", "RUNNING")
+_ROOT: Final = executions.alias("root")
 #: Of the runs that wait, the oldest so many take turns. Who has more of them is full soon, and is
 #: then left out.
 _MOST_LOOKED_AT: Final = 10_000
@@ -43,9 +54,12 @@ def unfinished(
     exclude: Sequence[ExecutionId],
     full: Sequence[tuple[UserId, GraphId]] = (),
     full_users: Sequence[UserId] = (),
+    takeable: Sequence[str] | None = None,
 ) -> list[ExecutionId]:
     """Return unfinished runs, users in turn; see EngineStorage.unfinished."""
     query = select(_E.id, _E.user_id, _E.created_us).where(is_unfinished, not_(is_held()))
+    if takeable is not None:
+        query = query.where(_is_takeable(takeable))
     if exclude:
         query = query.where(_E.id.not_in(exclude))
     if full_users:
@@ -60,6 +74,23 @@ def unfinished(
     return [ExecutionId(row.id) for row in found]
 
 
+def _is_takeable(owners: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that nobody but *owners* has a run, or what it is nested in."""
+    above = exists().where(
+        _ROOT.c.id == _E.root_id, or_(_ROOT.c.owner.is_(None), _ROOT.c.owner.in_(owners))
+    )
+    return or_(
+        and_(_E.parent_id.is_(None), or_(_E.status == "QUEUED", _E.owner.in_(owners))),
+        and_(_E.parent_id.is_not(None), above),
+    )
+
+
+def owners(connection: Connection) -> frozenset[str]:
+    """Return the executors that runs under way belong to; see EngineStorage.owners."""
+    query = select(_E.owner).where(is_unfinished, _E.owner.is_not(None)).distinct()
+    return frozenset(row.owner for row in connection.execute(query))
+
+
 def load_runs(
     connection: Connection, values: Values, ids: Sequence[ExecutionId]
 ) -> list[StoredRun]:
@@ -67,7 +98,6 @@ def load_runs(
     return [_stored_run(row, values) for row in connection.execute(_LOAD_RUNS, {"ids": ids})]
 
 
-_ROOT: Final = executions.alias("root")
 # Made once: to build a statement costs more than to run it.
 _LOAD_RUNS: Final = (
     select(
@@ -75,6 +105,7 @@ _LOAD_RUNS: Final = (
         users.c.timezone,
         library_agents.c.settings,
         _ROOT.c.stop_us.label("root_stop_us"),
+        _ROOT.c.owner.label("root_owner"),
     )
     .outerjoin(users, users.c.id == _E.user_id)
     # What its owner has set for the agent that was started holds for all that this one runs.
@@ -119,6 +150,8 @@ def _stored_run(row: Any, values: Values) -> StoredRun:
         asks_people=settings.get("human_in_the_loop_safe_mode") is not False,
         asks_before_sensitive=settings.get("sensitive_action_safe_mode") is True,
         stalls=row.stalls + 1 if no_progress else 0,
+        owner=row.owner,
+        root_owner=row.root_owner,
     )
 
 

@@ -21,6 +21,7 @@ from backend.core.models import ModelSpec
 from backend.core.records import ExecutionRecord, NewExecution, NodeRecord
 from backend.core.status import FINAL
 from backend.engine.engine import Engine
+from backend.engine.fleet import Fleet
 from backend.engine.tools import Limits, TurnDesks
 from backend.ports.bus import Attached, Change, NodeChanged, NodeText, NoticeTold, RunChanged
 from backend.ports.credits import Ledger
@@ -234,6 +235,7 @@ class House:
         model_specs: Mapping[str, ModelSpec] | None = None,
         prices: Prices | None = None,
         turns: TurnDesks | None = None,
+        fleet: Fleet | None = None,
     ) -> AsyncIterator[Engine]:
         """An engine at work; afterwards it is killed, not stopped."""
         engine = Engine(
@@ -256,6 +258,7 @@ class House:
             registry=ModelRegistry(models=model_specs or {}),
             prices=prices,
             turns=turns,
+            fleet=fleet,
         )
         up, stopping = asyncio.Event(), asyncio.Event()
         serving = asyncio.create_task(

@@ -240,6 +240,11 @@ SYSTEM_CALLS: Final[Mapping[str, Call]] = {
     "hold": lambda s: s.hold(Hold(kind=HoldKind.SERVER)),
     "let_go": lambda s: s.let_go(HoldKind.SERVER, ""),
     "holds": lambda s: s.holds(),
+    "unfinished of some executors": lambda s: s.unfinished(
+        limit=10, exclude=[], takeable=["me", "gone"]
+    ),
+    "owners": lambda s: s.owners(),
+    "settle_dead_calls of some executors": lambda s: s.settle_dead_calls(frozenset({"gone"})),
     "load_runs": lambda s: s.load_runs([RUN]),
     "stops_asked": lambda s: s.stops_asked(),
     "stuck_runs": lambda s: s.stuck_runs(before_us=9, limit=10),

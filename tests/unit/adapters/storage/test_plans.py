@@ -38,6 +38,14 @@ BOUNDED = {
     ("begin_step", "USE TEMP B-TREE FOR ORDER BY"): "the few budgets that one call counts on",
     ("begin_step that finds no room", "USE TEMP B-TREE FOR ORDER BY"): "the same",
     ("begin_step that may take an answer", "USE TEMP B-TREE FOR ORDER BY"): "the same",
+    ("unfinished of some executors", "SCAN executions USING INDEX executions_unfinished"): (
+        "runs that wait or run"
+    ),
+    ("unfinished of some executors", "SCAN anon_1"): "as above",
+    ("unfinished of some executors", "USE TEMP B-TREE FOR ORDER BY"): "as above",
+    ("owners", "SCAN executions USING INDEX executions_unfinished"): "every few seconds",
+    ("owners", "USE TEMP B-TREE FOR DISTINCT"): "the few executors there are",
+    ("settle_dead_calls of some executors", "SCAN budget_reservations"): "calls under way",
     ("settle_dead_calls", "SCAN budget_reservations"): "calls that a dead executor was in",
     ("free_budget_waits", "SCAN budget_waits"): "what waits for a budget, each second",
     ("free_budget_waits", "SCAN budget_waits USING COVERING INDEX budget_waits_by_budget"): (

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select, update
 from backend.adapters.database_place import shown
 from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.postgres import PostgresDatabase, engine_for
-from backend.adapters.storage.postgres_lock import PostgresExecutorLock
+from backend.adapters.storage.postgres_lock import Kind, PostgresLock
 from backend.adapters.storage.tables import users
 from backend.core.errors import CannotStart, Unavailable
 from tests.databases import emptied
@@ -140,12 +140,12 @@ async def test_one_executor_at_a_time_holds_a_database(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("backend.adapters.storage.postgres_lock._TAKEN_WAIT_S", 0.1)
-    first = await PostgresExecutorLock.take(url)
+    first = await PostgresLock.take(url)
     with pytest.raises(CannotStart, match="in use by another executor"):
-        await PostgresExecutorLock.take(url)
+        await PostgresLock.take(url)
     first.release()
 
-    (await PostgresExecutorLock.take(url)).release()
+    (await PostgresLock.take(url)).release()
 
 
 async def test_who_lost_the_lock_takes_it_again_or_ends(
@@ -153,7 +153,7 @@ async def test_who_lost_the_lock_takes_it_again_or_ends(
 ) -> None:
     monkeypatch.setattr("backend.adapters.storage.postgres_lock._LOOK_S", 0.01)
     monkeypatch.setattr("backend.adapters.storage.postgres_lock._TAKEN_WAIT_S", 0.1)
-    lock = await PostgresExecutorLock.take(url)
+    lock = await PostgresLock.take(url)
     lost = lock._connection
     keeping = asyncio.create_task(lock.keep())
 
@@ -171,8 +171,8 @@ async def test_who_lost_the_lock_takes_it_again_or_ends(
 async def test_who_lost_the_lock_to_another_ends(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.adapters.storage.postgres_lock._LOOK_S", 0.01)
     monkeypatch.setattr("backend.adapters.storage.postgres_lock._TAKEN_WAIT_S", 0.1)
-    lock = PostgresExecutorLock(url, await asyncio.to_thread(_ended_session, url))
-    theirs = await PostgresExecutorLock.take(url)
+    lock = PostgresLock(url, Kind.EXECUTOR, await asyncio.to_thread(_ended_session, url))
+    theirs = await PostgresLock.take(url)
 
     with pytest.raises(CannotStart, match="in use"):
         await lock.keep()

@@ -1,0 +1,189 @@
+"""This executor among others: which runs it may take, and which places are left for them.
+
+A run belongs to the executor that its row names, while that one lives; a run that waits, to
+whoever takes a seat for it. Who takes a run over raises its attempt, so that a wrong belief about
+who lives costs work done twice in memory, and nothing that is on disk.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from backend.core.errors import Unavailable
+from backend.core.status import Status
+from backend.engine.admission import Elsewhere
+from backend.ports.peers import Peers
+from backend.ports.seats import Seat, Seats
+from backend.ports.storage import StoredRun
+
+log = structlog.get_logger()
+
+LOOK_S: Final = 1.0
+#: Each so many looks all is read, and the seats are put right.
+_ALL_EACH: Final = 5
+
+
+class FleetStorage(Protocol):
+    """What is asked of storage."""
+
+    async def owners(self) -> frozenset[str]:
+        """Return the executors that unfinished runs belong to."""
+
+    async def settle_dead_calls(self, owners: frozenset[str] | None = None) -> int:
+        """See backend.ports.node_steps.NodeSteps."""
+
+
+class Fleet(Elsewhere):
+    """
+    See the module. `serve` must run; all else is called from its event loop.
+
+    Attributes:
+        me: The id of this executor, new with each process.
+        gone: Executors that are known to be gone.
+        taken_over: How many executors have gone in this one's time.
+    """
+
+    def __init__(self, me: str, *, storage: FleetStorage, peers: Peers, seats: Seats) -> None:
+        super().__init__()
+        self.me = me
+        self.peers = peers
+        self._storage = storage
+        self._seats = seats
+        self._held: dict[str, Seat] = {}
+        self._left: list[Seat] = []
+        self._looks = 0
+        self._row_owners: frozenset[str] = frozenset()
+        self.gone: frozenset[str] = frozenset()
+        self.taken_over = 0
+
+    # Who may take what.
+
+    def takeable(self) -> tuple[str, ...]:
+        """Return the executors whose runs may be begun here."""
+        return (self.me, *sorted(self.gone))
+
+    def may_take(self, stored: StoredRun) -> bool:
+        """Say whether a run may be begun here; a nested one goes where its root is."""
+        owner = stored.root_owner if stored.depth else stored.owner
+        if owner is None or owner == self.me or owner in self.gone:
+            return True
+        return not stored.depth and stored.record.status is Status.QUEUED
+
+    # Seats.
+
+    async def seated(
+        self, runs: Sequence[StoredRun], *, refused: Callable[[StoredRun], None]
+    ) -> list[StoredRun]:
+        """
+        Return those of *runs* that may begin now.
+
+        Args:
+            refused: Called with each of the others, also after an error.
+
+        Raises:
+            Unavailable: If the database does not answer; then none has a seat.
+        """
+        # Who is to be stopped is let in: nothing of it is run.
+        wanted = [_seat(run) for run in runs if not run.depth and run.record.stop_us is None]
+        seated: list[StoredRun] = []
+        try:
+            if wanted:
+                await self._exchange(wanted)
+            for run in runs:
+                needs_none = run.depth or run.record.stop_us is not None
+                if needs_none or run.record.id in self._held:
+                    seated.append(run)
+            return seated
+        finally:
+            having = {run.record.id for run in seated}
+            for run in runs:
+                if run.record.id not in having:
+                    refused(run)
+
+    def left(self, stored: StoredRun) -> None:
+        """Note that a run is not here any more; its seat is given back with the next exchange."""
+        seat = self._held.pop(stored.record.id, None)
+        if seat is not None:
+            self._left.append(seat)
+            self.full_graphs.discard((seat.user_id, seat.graph_id))
+            self.full_users.discard(seat.user_id)
+
+    async def _exchange(self, wanted: Sequence[Seat]) -> None:
+        left, self._left = self._left, []
+        try:
+            seated = await self._seats.exchange(
+                wanted, left=[seat.run_id for seat in left], gone=self.gone
+            )
+        except Unavailable:
+            self._left = [*left, *self._left]
+            raise
+        self._held.update((seat.run_id, seat) for seat in wanted if seat.run_id in seated.taken)
+        self.full_graphs.update(seated.full_graphs)
+        self.full_users.update(seated.full_users)
+
+    # Who lives.
+
+    async def serve(self, ready: Callable[[], None], changed: Callable[[], None]) -> None:
+        """
+        Show that this one lives, and look after the others, until cancelled.
+
+        Args:
+            ready: Called when the others can see this one: before, nothing may be begun.
+            changed: Called when runs may be taken that might not before.
+        """
+        seen = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.peers.serve(seen.set))
+            await seen.wait()
+            has_looked = False
+            while True:
+                # Who has not looked yet does not know whose runs it may not take.
+                if await self._try_to_look(changed) and not has_looked:
+                    has_looked = True
+                    log.info("executor_joined", executor=self.me)
+                    ready()
+                await asyncio.sleep(LOOK_S)
+
+    async def _try_to_look(self, changed: Callable[[], None]) -> bool:
+        try:
+            await self.look(changed)
+        except Unavailable as exc:
+            log.warning("fleet_waits_for_storage", error=str(exc))
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Give all seats back; the peers see the rest when the process ends."""
+        await self._seats.close()
+
+    async def look(self, changed: Callable[[], None]) -> None:
+        """Look once."""
+        if self._looks % _ALL_EACH == 0:
+            # Seats show who has runs under way. Rows show the rest: what was paused there, and what
+            # a server that lost its power had seats for. To read them costs more.
+            self._row_owners = await self._storage.owners()
+        self._looks += 1
+        known = (self._row_owners | await self._seats.owners()) - {self.me}
+        self.gone &= known  # of whom nothing is left nobody asks
+        unsure = known - self.gone
+        news = await self.peers.gone(unsure) if unsure else frozenset()
+        if news:
+            # First what their calls may have taken: a call that is made again is counted again.
+            settled = await self._storage.settle_dead_calls(news)
+            log.warning("executors_are_gone", owners=sorted(news), dead_calls=settled)
+            self.gone |= news
+            self.taken_over += len(news)
+        self.full_graphs.clear()
+        self.full_users.clear()
+        if self._left:
+            await self._exchange(())
+        if self._looks % _ALL_EACH == 0:
+            await self._seats.hold(list(self._held.values()))
+        changed()
+
+
+def _seat(stored: StoredRun) -> Seat:
+    record = stored.record
+    return Seat(record.id, record.user_id, record.graph_id)

@@ -1,0 +1,28 @@
+"""Checks where an installation keeps its rows, and how its services reach each other."""
+
+from typing import Final
+
+from backend.setting_sources import Found, bad_setting
+
+_DATABASES: Final = ("postgresql://", "postgres://")
+_BROKERS: Final = ("amqp://", "amqps://")
+
+
+def check_places(found: Found) -> None:
+    """
+    Refuse addresses of a database or broker that are none.
+
+    Raises:
+        CannotStart: Says which setting, from where, and what it may be.
+    """
+    url = str(found.get("database_url", ("",))[0])
+    if url and not url.startswith(_DATABASES):
+        hint = "an address of PostgreSQL: postgresql://user:password@host:port/database"
+        raise bad_setting("database_url", found, hint, {"database_url"})
+    broker = str(found.get("rabbitmq_url", ("",))[0])
+    if broker and not broker.startswith(_BROKERS):
+        hint = "an address of RabbitMQ: amqp://user:password@host:port/vhost"
+        raise bad_setting("rabbitmq_url", found, hint, {"rabbitmq_url"})
+    if broker and not url:
+        hint = "only with DATABASE_URL: those who share work share its database; unset it"
+        raise bad_setting("rabbitmq_url", found, hint, {"rabbitmq_url"})

@@ -1,0 +1,118 @@
+"""A cluster: one whole server, and more services of it as on other machines, each with its own folder."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from backend.adapters.broker.names import Names
+from backend.adapters.broker.tidy import drop
+from cryptography.fernet import Fernet
+
+from backend.adapters.database_place import Place
+from backend.adapters.storage.cluster import TABLES, installation_at
+from backend.adapters.storage.doctor import examine
+from backend.ports.doctor import Rule
+from tests.databases import emptied
+from tests.e2e.harness import Server
+from tests.e2e.running import Running
+from tests.services import require_service
+
+MODULES: Final = {
+    "ExecutionManager": "backend.exec",
+    "AgentServer": "backend.rest",
+    "WebsocketServer": "backend.ws",
+    "Scheduler": "backend.scheduler",
+    "NotificationManager": "backend.notification",
+}
+
+
+class Member(Server):
+    """One service alone, under its own supervisor."""
+
+    def __init__(self, service: str, data_dir: Path, **settings: str) -> None:
+        super().__init__(data_dir, **settings)
+        self.service = service
+
+    def start(self, *, limit_s: float = 30.0) -> "Member":
+        """Start it, and wait until it is ready."""
+        if self._running is not None:
+            self._running.kill_all()
+        running = self._running = Running(
+            "-m", MODULES[self.service], environment=self._environment
+        )
+        self.wait_ready(self.service, limit_s=limit_s)
+        self.family |= running.family
+        return self
+
+
+class Cluster:
+    """Its members share a database of PostgreSQL, a broker, and their keys. `finish` ends it."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.url = emptied(require_service("postgres"))
+        self.broker_url = require_service("rabbitmq")
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            for table in TABLES:
+                connection.execute(f"DROP TABLE IF EXISTS {table}".encode())
+        self._folder = folder
+        self._settings = {
+            "DATABASE_URL": self.url,
+            "RABBITMQ_URL": self.broker_url,
+            "ENCRYPTION_KEY": Fernet.generate_key().decode(),
+            "UNSUBSCRIBE_SECRET_KEY": "a key of the links in letters, long enough for them",
+            **settings,
+        }
+        self.server = Server(folder / "first", **self._settings)
+        self.members: list[Member] = []
+
+    def start(self) -> "Cluster":
+        """Start the whole server, with one executor."""
+        self.server.start()
+        return self
+
+    def add(self, service: str, **settings: str) -> Member:
+        """Start one more of *service*, as on another machine."""
+        name = f"{service}-{len(self.members)}"
+        made = Member(service, self._folder / name, **{**self._settings, **settings})
+        self.members.append(made)
+        return made.start()
+
+    @property
+    def executors(self) -> list[Server]:
+        """Whatever has an executor."""
+        return [self.server, *(one for one in self.members if one.service == "ExecutionManager")]
+
+    def owners(self, *run_ids: str) -> dict[str, str | None]:
+        """Return which executor each run belongs to."""
+        with psycopg.connect(self.url) as connection:
+            query = "SELECT id, owner FROM executions WHERE id = ANY(%s)"
+            return dict(connection.execute(query, (list(run_ids),)).fetchall())
+
+    def assert_nothing_broken(self) -> None:
+        """All rules of the doctor hold over the database."""
+        with examine(Place(Path("none"), self.url)) as records:
+            broken = [found for rule in Rule for found in records.broken(rule)]
+        assert broken == []
+
+    def stop(self) -> None:
+        """Stop all as an operator does, and see that nothing is left."""
+        for one in [*reversed(self.members), self.server]:
+            one.stop()
+            one.assert_nothing_left()
+
+    def finish(self) -> None:
+        """End all that is left of it, and remove what it has at the broker."""
+        for one in [*self.members, self.server]:
+            for service in ("ExecutionManager",):
+                print(f"{one.data_dir.name}: {one.log(service)[-3000:]}")  # noqa: T201 - pytest shows it with a failure
+            one.finish()
+        installation = installation_at(self.url)
+        if installation is not None:
+            asyncio.run(drop(self.broker_url, Names(installation)))
+
+
+def seconds_until(began_s: float) -> float:
+    """Return how long ago *began_s* of the monotonic clock was."""
+    return time.monotonic() - began_s

@@ -1,0 +1,215 @@
+"""Executors that share runs: who has one keeps it while he lives, and nothing is done twice."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+
+from backend.core.status import Status
+from backend.engine.engine import Engine
+from backend.engine.fleet import Fleet
+from backend.engine.tools import Limits
+from backend.ports.dispatch import SignalKind
+from tests.seats import MemorySeats, SharedSeats
+from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, graph
+from tests.unit.engine.engine_house import ANN, House
+
+WAITING = graph(
+    "waiting",
+    {"in": INPUT, "wait": ("WaitsBlock", {}), "out": OUTPUT},
+    """
+    in.result -> wait.value
+    wait.result -> out.value
+    """,
+)
+
+
+class FewPeers:
+    """Says who is gone as a test says."""
+
+    def __init__(self) -> None:
+        self.dead: set[str] = set()
+
+    async def gone(self, owners: Collection[str]) -> frozenset[str]:
+        return frozenset(self.dead.intersection(owners))
+
+    async def serve(self, ready: Callable[[], None]) -> None:
+        ready()
+        await asyncio.Event().wait()
+
+
+class Executors:
+    """Makes executors of one house."""
+
+    def __init__(self, house: House, seats: SharedSeats | None = None) -> None:
+        self.house = house
+        self.peers = FewPeers()
+        self.seats = seats or SharedSeats()
+
+    def __call__(self, name: str, **options: Any) -> AbstractAsyncContextManager[Engine]:
+        fleet = Fleet(
+            name,
+            storage=self.house.storage,
+            peers=self.peers,
+            seats=MemorySeats(self.seats, name),
+        )
+        return self.house.engine(fleet=fleet, **options)
+
+    async def owner(self, run_id: str) -> str | None:
+        [[owner]] = self.house.rows("SELECT owner FROM executions WHERE id = ?", run_id)
+        assert owner is None or isinstance(owner, str)
+        return owner
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look often: what is tested is what is seen, not when."""
+    monkeypatch.setattr("backend.engine.fleet.LOOK_S", 0.02)
+    monkeypatch.setattr("backend.engine.worker.SWEEP_S", 0.02)
+
+
+async def test_three_executors_share_runs_and_do_nothing_twice(house: House) -> None:
+    await house.add(EVERYTHING)
+    executors = Executors(house)
+    async with executors("a") as a, executors("b") as b, executors("c") as c:
+        ids = []
+        for number in range(30):
+            ids.append(await house.submit("everything", run=number))
+            house.signals.signal(SignalKind.RUN, ids[-1], ANN)
+        runs = [await house.ended(run_id) for run_id in ids]
+
+    assert {run.status for run in runs} == {Status.COMPLETED}
+    assert all(engine.worker.picked_up for engine in (a, b, c))
+    assert set(house.notes.count().values()) == {1}
+    assert {run.attempt for run in runs} == {1}
+    owners = {
+        (run_id, owner) for run_id, owner in house.rows("SELECT root_id, owner FROM executions")
+    }
+    assert len(owners) == len(ids)  # nested runs are where their root is
+    assert house.events.too_early == []
+
+
+async def test_what_a_living_executor_has_nobody_takes(house: House) -> None:
+    await house.add(WAITING)
+    house.notes.hold = asyncio.Event()
+    run_id = await house.submit("waiting", run=1)
+    executors = Executors(house)
+    async with executors("a"):
+        await house.notes.held.wait()
+        async with executors("b") as b:
+            house.signals.signal(SignalKind.RUN, run_id, ANN)
+            await asyncio.sleep(0.3)
+            assert b.worker.picked_up == 0
+            house.notes.hold.set()
+            run = await house.ended(run_id)
+
+    assert (run.status, await executors.owner(run_id)) == (Status.COMPLETED, "a")
+
+
+async def test_the_runs_of_the_dead_are_taken_over_and_go_on(house: House) -> None:
+    await house.add(EVERYTHING)
+    executors = Executors(house)
+    ids = [await house.submit("everything", run=number) for number in range(10)]
+    async with executors("a"):
+        while len(house.rows("SELECT 1 FROM node_executions WHERE status = 'COMPLETED'")) < 20:  # noqa: ASYNC110 - rows wake nobody
+            await asyncio.sleep(0.001)
+    done = {
+        row[0] for row in house.rows("SELECT id FROM node_executions WHERE status = 'COMPLETED'")
+    }
+    before = house.notes.count()
+    async with executors("b") as b:
+        await asyncio.sleep(0.1)
+        assert not any(
+            owner == "b" for [owner] in house.rows("SELECT owner FROM executions WHERE attempt > 1")
+        )
+        executors.peers.dead.add("a")
+        runs = [await house.ended(run_id) for run_id in ids]
+
+    assert {run.status for run in runs} == {Status.COMPLETED}
+    after = house.notes.count()
+    assert {one: after[one] for one in done} == {one: before[one] for one in done}
+    assert max(after.values()) <= 2
+    assert all(len(house.notes.keys(one)) == 1 for one in after)
+    assert b.fleet is not None
+    assert b.fleet.taken_over == 1
+
+
+async def test_an_executor_that_wakes_after_its_runs_were_taken_over_changes_nothing(
+    house: House,
+) -> None:
+    await house.add(WAITING)
+    first, second = asyncio.Event(), asyncio.Event()
+    house.notes.hold = first
+    run_id = await house.submit("waiting", run=1)
+    executors = Executors(house)
+    async with executors("a") as a:
+        await house.notes.held.wait()
+        house.notes.held.clear()
+        house.notes.hold = second
+        executors.peers.dead.add("a")
+        async with executors("b"):
+            await house.notes.held.wait()
+            first.set()  # what it was in ends, and it wants to say so
+            while a.worker.active:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.005)
+            assert (await house.run(run_id)).status is Status.RUNNING
+            second.set()
+            run = await house.ended(run_id)
+
+    assert (run.status, run.attempt, await executors.owner(run_id)) == (Status.COMPLETED, 2, "b")
+    assert len(house.rows("SELECT 1 FROM node_executions WHERE status = 'COMPLETED'")) == 3
+
+
+async def test_a_limit_holds_over_all_executors(house: House) -> None:
+    await house.add(WAITING)
+    house.notes.hold = asyncio.Event()
+    executors = Executors(house, SharedSeats(per_graph=3))
+    limits = Limits(runs_per_graph=3)
+    ids = [await house.submit("waiting", run=number) for number in range(9)]
+    async with executors("a", limits=limits), executors("b", limits=limits):
+        for run_id in ids:
+            house.signals.signal(SignalKind.RUN, run_id, ANN)
+        await house.notes.held.wait()
+        await asyncio.sleep(0.3)
+        at_once = len(house.notes.runs)
+        house.notes.hold.set()
+        runs = [await house.ended(run_id) for run_id in ids]
+
+    assert at_once == 3
+    assert executors.seats.most == 3
+    assert {run.status for run in runs} == {Status.COMPLETED}
+
+
+async def test_a_stop_reaches_the_executor_that_has_the_run(house: House) -> None:
+    await house.add(WAITING)
+    house.notes.hold = asyncio.Event()
+    run_id = await house.submit("waiting", run=1)
+    executors = Executors(house)
+    async with executors("a"):
+        await house.notes.held.wait()
+        async with executors("b") as b:
+            assert await house.user.ask_stop(run_id, now_us=house.clock.now_us())
+            run = await house.ended(run_id)
+            assert b.worker.picked_up == 0
+
+    assert (run.status, await executors.owner(run_id)) == (Status.TERMINATED, "a")
+
+
+async def test_a_seat_whose_taker_died_before_it_began_is_free_again(house: House) -> None:
+    await house.add(EVERYTHING)
+    run_id = await house.submit("everything", run=1)
+    executors = Executors(house)
+    [stored] = await house.storage.load_runs([run_id])
+    dead = Fleet(
+        "a", storage=house.storage, peers=executors.peers, seats=MemorySeats(executors.seats, "a")
+    )
+    assert await dead.seated([stored], refused=lambda _: None) == [stored]
+    async with executors("b"):
+        await asyncio.sleep(0.1)
+        assert (await house.run(run_id)).status is Status.QUEUED
+        executors.peers.dead.add("a")
+        run = await house.ended(run_id)
+
+    assert run.status is Status.COMPLETED
