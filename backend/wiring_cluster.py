@@ -91,13 +91,13 @@ class Cluster:
 
     def publisher(self, what: str) -> "EventPublisher":
         """Return the way to those who listen."""
-        from backend.adapters.bus.rabbit import RabbitPublisher
+        from backend.adapters.bus.rabbit_publisher import RabbitPublisher
 
         return RabbitPublisher(self._broker, self._names, what)
 
     def subscriber(self, what: str) -> "EventSubscriber":
         """Return what is told."""
-        from backend.adapters.bus.rabbit import RabbitSubscriber
+        from backend.adapters.bus.rabbit_subscriber import RabbitSubscriber
 
         made = RabbitSubscriber(self._broker, self._names, what)
         self._stack.push_async_callback(made.close)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
-from backend.adapters.broker.names import Names
-from backend.adapters.broker.tidy import drop
 from cryptography.fernet import Fernet
 
+from backend.adapters.broker.names import Names
+from backend.adapters.broker.tidy import drop
 from backend.adapters.database_place import Place
 from backend.adapters.storage.cluster import TABLES, installation_at
 from backend.adapters.storage.doctor import examine

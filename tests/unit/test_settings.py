@@ -92,7 +92,8 @@ def test_the_end_of_a_base_url_is_trimmed(data: Path) -> None:
         ("agent_api_host", "0.0.0.0", "JWT_VERIFY_KEY"),
         ("websocket_server_host", "::", "JWT_VERIFY_KEY"),
         ("pyro_host", "192.0.2.1", "JWT_VERIFY_KEY"),
-        ("rabbitmq_url", "amqp://x", "this release"),
+        ("rabbitmq_url", "amqp://x", "only with DATABASE_URL"),
+        ("rabbitmq_url", "http://x", "an address of RabbitMQ"),
         ("cron_dialect", "quartz", "'posix' or 'autogpt'"),
     ],
 )
