@@ -1,7 +1,6 @@
 """A cluster: one whole server, and more services of it as on other machines, each with its own folder."""
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Final
 
@@ -79,6 +78,10 @@ class Cluster:
         self.members.append(made)
         return made.start()
 
+    def member(self, service: str) -> Member:
+        """Return the first of *service* that is on a machine of its own."""
+        return next(one for one in self.members if one.service == service)
+
     @property
     def executors(self) -> list[Server]:
         """Whatever has an executor."""
@@ -111,8 +114,3 @@ class Cluster:
         installation = installation_at(self.url)
         if installation is not None:
             asyncio.run(drop(self.broker_url, Names(installation)))
-
-
-def seconds_until(began_s: float) -> float:
-    """Return how long ago *began_s* of the monotonic clock was."""
-    return time.monotonic() - began_s

@@ -3,15 +3,13 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from tests.e2e.effects import EffectCounter
 from tests.e2e.graphs import templates, web_chain
-from tests.e2e.harness import Server, Socket, until
+from tests.e2e.harness import Json, Server, Socket, until
 from tests.e2e.members import Cluster
 from tests.e2e.test_kills import STEPS, assert_completed, assert_done_once
 
@@ -22,28 +20,47 @@ pytestmark = [
     pytest.mark.service("rabbitmq"),
 ]
 
+#: Runs of one agent at once, in the whole cluster.
+AT_ONCE = 6
 #: A frozen executor is taken over when the broker has cut it off.
 FROZEN_S = 45.0
 
 
+@pytest.fixture(scope="module")
+def counter() -> Iterator[EffectCounter]:
+    made = EffectCounter()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def cluster(counter: EffectCounter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three executors, two REST and two WebSocket services. A test leaves all of them at work."""
+    made = Cluster(
+        tmp_path_factory.mktemp("cluster"),
+        TRUST_ENDPOINTS_FOR_REQUESTS=counter.origin,
+        MAX_CONCURRENT_GRAPH_EXECUTIONS_PER_USER=str(AT_ONCE),
+    )
+    try:
+        made.start()
+        for service in ("ExecutionManager", "ExecutionManager", "AgentServer", "WebsocketServer"):
+            made.add(service)
+        yield made
+        made.assert_nothing_broken()
+        made.stop()
+    finally:
+        made.finish()
+
+
 @pytest.fixture
-def start_cluster(tmp_path: Path, outside: EffectCounter) -> Iterator[Callable[..., Cluster]]:
-    """Start a cluster with so many executors."""
-    with ExitStack() as stack:
-
-        def start(executors: int = 2, **settings: str) -> Cluster:
-            made = Cluster(tmp_path, TRUST_ENDPOINTS_FOR_REQUESTS=outside.origin, **settings)
-            stack.callback(made.finish)
-            made.start()
-            for _ in range(executors - 1):
-                made.add("ExecutionManager")
-            return made
-
-        yield start
+def outside(counter: EffectCounter) -> EffectCounter:
+    counter.effects.clear()
+    counter.slow_s = 0.05
+    return counter
 
 
 def owner_of(cluster: Cluster, run_id: str) -> Server:
-    """Return the member whose executor has a run, by who has logged its beginning."""
+    """Return the member whose executor has a run: the one that has said its name."""
     owner = until(lambda: cluster.owners(run_id)[run_id], what="an owner")
     return until(
         lambda: next(
@@ -53,86 +70,36 @@ def owner_of(cluster: Cluster, run_id: str) -> Server:
     )
 
 
-def test_executors_share_the_runs_of_one_user(
-    start_cluster: Callable[..., Cluster], outside: EffectCounter
+def most_at_once(runs: list[Json]) -> int:
+    spans = [(run["started_at"], run["ended_at"]) for run in runs]
+    return max(len([1 for begun, end in spans if begun <= at < end]) for at, _ in spans)
+
+
+def test_executors_share_runs_and_a_limit_holds_over_all_of_them(
+    cluster: Cluster, outside: EffectCounter
 ) -> None:
-    cluster = start_cluster(executors=3)
     rest = cluster.server.rest
     graph = rest.add(web_chain(outside.origin, STEPS))
 
-    runs = [rest.start(graph, run=f"r{number}") for number in range(12)]
+    runs = [rest.start(graph, run=f"r{number}") for number in range(3 * AT_ONCE)]
     ended = [rest.ended(graph, run_id) for run_id in runs]
 
     for number, run in enumerate(ended):
         assert_completed(run)
         assert_done_once(f"r{number}", outside.of(f"r{number}"), kills=0)
     assert len(set(cluster.owners(*runs).values())) > 1
-    cluster.assert_nothing_broken()
-    cluster.stop()
+    assert most_at_once(ended) <= AT_ONCE
 
 
-def test_a_run_goes_on_elsewhere_when_its_executor_is_killed(
-    start_cluster: Callable[..., Cluster], outside: EffectCounter
+def test_a_stop_and_events_reach_whom_they_concern(
+    cluster: Cluster, outside: EffectCounter
 ) -> None:
-    cluster = start_cluster()
-    rest = cluster.server.rest
-    graph = rest.add(web_chain(outside.origin, STEPS))
-    run_id = rest.start(graph, run="r")
-    outside.wait_for(STEPS // 2)
-    owner = owner_of(cluster, run_id)
-
-    owner.kill_everything() if owner is not cluster.server else owner.kill("ExecutionManager")
-    run = rest.ended(graph, run_id)
-
-    assert_completed(run)
-    assert_done_once("r", outside.of("r"))
-    cluster.assert_nothing_broken()
-
-
-def test_a_frozen_executor_is_replaced_and_changes_nothing_when_it_wakes(
-    start_cluster: Callable[..., Cluster], outside: EffectCounter
-) -> None:
-    cluster = start_cluster()
-    rest = cluster.server.rest
-    graph = rest.add(web_chain(outside.origin, STEPS))
-    run_id = rest.start(graph, run="r")
-    outside.wait_for(STEPS // 2)
-    owner = owner_of(cluster, run_id)
-    before = cluster.owners(run_id)
-
-    # With its supervisor, which would start it anew.
-    for pid in (owner.running.pid, owner.pid("ExecutionManager")):
-        signal_to(pid, signal.SIGSTOP)
-    begun = time.monotonic()
-    until(lambda: cluster.owners(run_id) != before, limit_s=FROZEN_S, what="a takeover")
-    taken_s = time.monotonic() - begun
-    run = rest.ended(graph, run_id) if owner is not cluster.server else None
-    for pid in (owner.pid("ExecutionManager"), owner.running.pid):
-        signal_to(pid, signal.SIGCONT)
-    run = run or rest.ended(graph, run_id)
-
-    assert taken_s < FROZEN_S
-    assert_completed(run)
-    assert_done_once("r", outside.of("r"))
-    assert cluster.owners(run_id) != before
-    cluster.assert_nothing_broken()
-
-
-def signal_to(pid: int, number: signal.Signals) -> None:
-    os.kill(pid, number)
-
-
-def test_a_stop_and_events_reach_whoever_it_concerns(
-    start_cluster: Callable[..., Cluster], outside: EffectCounter
-) -> None:
-    cluster = start_cluster()
     outside.slow_s = 0.2
-    second = cluster.add("WebsocketServer")
-    other_rest = cluster.add("AgentServer")
+    other_rest, other_ws = cluster.member("AgentServer"), cluster.member("WebsocketServer")
     graph = cluster.server.rest.add(web_chain(outside.origin, STEPS))
     for number in range(4):
         run_id = other_rest.rest.start(graph, run=f"r{number}")
-        watchers = [Socket(cluster.server), Socket(second)]
+        watchers = [Socket(cluster.server), Socket(other_ws)]
         for watcher in watchers:
             watcher.subscribe(run_id, after=0)
         outside.wait_for(len(outside.effects) + 2)
@@ -141,41 +108,77 @@ def test_a_stop_and_events_reach_whoever_it_concerns(
         cluster.server.rest.stop(graph, run_id)
         seen = [watcher.until_ended() for watcher in watchers]
 
-        assert time.monotonic() - asked < 5
+        assert time.monotonic() - asked < 10
         for events in seen:
             numbers = [event["data"]["sequence"] for event in events]
             assert numbers == sorted(set(numbers))
             assert events[-1]["data"]["status"] == "TERMINATED"
         for watcher in watchers:
             watcher.close()
-    cluster.stop()
 
 
-def test_a_limit_holds_over_all_executors(
-    start_cluster: Callable[..., Cluster], outside: EffectCounter
-) -> None:
-    cluster = start_cluster(executors=3, MAX_CONCURRENT_GRAPH_EXECUTIONS_PER_USER="2")
-    outside.slow_s = 0.1
-    rest = cluster.server.rest
-    graph = rest.add(web_chain(outside.origin, 3))
-
-    runs = [rest.start(graph, run=f"r{number}") for number in range(12)]
-    ended = [rest.ended(graph, run_id) for run_id in runs]
-
-    assert {run["status"] for run in ended} == {"COMPLETED"}
-    spans = sorted((run["started_at"], run["ended_at"]) for run in ended)
-    at_once = max(sum(begun <= other < end for begun, end in spans) for other, _ in spans)
-    assert at_once <= 2
-
-
-def test_short_runs_reach_their_end_on_whatever_executor(
-    start_cluster: Callable[..., Cluster],
-) -> None:
-    cluster = start_cluster(executors=3)
+def test_many_short_runs_reach_their_end(cluster: Cluster) -> None:
     rest = cluster.server.rest
     graph = rest.add(templates())
 
-    runs = [rest.start(graph, run=f"r{number}") for number in range(100)]
+    runs = [rest.start(graph, run=f"r{number}") for number in range(60)]
 
     assert {rest.ended(graph, run_id)["status"] for run_id in runs} == {"COMPLETED"}
-    cluster.assert_nothing_broken()
+
+
+def test_a_run_goes_on_elsewhere_when_its_executor_is_killed(
+    cluster: Cluster, outside: EffectCounter
+) -> None:
+    rest = cluster.server.rest
+    graph = rest.add(web_chain(outside.origin, STEPS))
+    run_id = rest.start(graph, run="r")
+    outside.wait_for(STEPS // 2)
+
+    owner_of(cluster, run_id).kill("ExecutionManager")
+    run = rest.ended(graph, run_id)
+
+    assert_completed(run)
+    assert_done_once("r", outside.of("r"))
+
+
+def test_runs_end_though_a_whole_machine_is_gone(cluster: Cluster, outside: EffectCounter) -> None:
+    rest = cluster.server.rest
+    graph = rest.add(web_chain(outside.origin, STEPS))
+    runs = [rest.start(graph, run=f"r{number}") for number in range(4)]
+    outside.wait_for(STEPS)
+
+    lost = cluster.member("ExecutionManager")
+    lost.kill_everything()
+    ended = [rest.ended(graph, run_id) for run_id in runs]
+    lost.start()
+
+    for number, run in enumerate(ended):
+        assert_completed(run)
+        assert_done_once(f"r{number}", outside.of(f"r{number}"))
+
+
+def test_a_frozen_executor_is_replaced_and_changes_nothing_when_it_wakes(
+    cluster: Cluster, outside: EffectCounter
+) -> None:
+    rest = cluster.server.rest
+    graph = rest.add(web_chain(outside.origin, STEPS))
+    run_id = rest.start(graph, run="r")
+    outside.wait_for(STEPS // 2)
+    owner, before = owner_of(cluster, run_id), cluster.owners(run_id)
+    # With its supervisor, which would start it anew. Of the whole server REST is frozen by nobody.
+    pids = (owner.running.pid, owner.pid("ExecutionManager"))
+
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        until(lambda: cluster.owners(run_id) != before, limit_s=FROZEN_S, what="a takeover")
+        run = rest.ended(graph, run_id)
+    finally:
+        for pid in reversed(pids):
+            os.kill(pid, signal.SIGCONT)
+
+    assert_completed(run)
+    assert_done_once("r", outside.of("r"))
+    after = cluster.owners(run_id)
+    time.sleep(2)  # what it wakes up with reaches the database, if anything does
+    assert (cluster.owners(run_id), rest.run(graph, run_id)) == (after, run)
