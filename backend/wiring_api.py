@@ -72,8 +72,7 @@ def _context(
     credentials, sign_ins = open_credentials_and_sign_ins(settings, storage, web)
     accounts = (sign_in := SignIn(settings, storage, clock)).account_service()
     users, credits_ = around.users_of(storage, clock), around.credits_of(settings, storage, clock)
-    watches, files = open_watches(settings, ways.subscriber(EVENTS)), _files(settings, clock)
-    dispatcher = ways.dispatcher()
+    watches, dispatcher = open_watches(settings, ways.subscriber(EVENTS)), ways.dispatcher()
     graphs, executions = _graphs_and_runs(storage, dispatcher, catalog, credits_)
     base_url = settings.platform_base_url or settings.rest_address(port)
     webhooks = hooks_of(settings, storage, executions, clock, base_url, catalog, credentials, web)
@@ -105,7 +104,7 @@ def _context(
         sign_ins=sign_ins,
         reviews=_reviews(storage, dispatcher),
         chats=chat_of(storage, dispatcher, copilot_model(settings, catalog), watches, credits_),
-        files=files,
+        files=(files := _files(settings, clock)),
         doors=doors_of(settings, storage, clock, stack, base_url, accounts.may_act),
         catalog=catalog,
         clock=clock,

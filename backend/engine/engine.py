@@ -81,8 +81,7 @@ class Engine:
         turns: TurnDesks | None = None,
         fleet: Fleet | None = None,
     ) -> None:
-        self._publisher, self._signals = publisher, signals
-        self.fleet = fleet
+        self._publisher, self._signals, self.fleet = publisher, signals, fleet
         self._tasks: set[asyncio.Task[None]] = set()
         owner = clock.new_id() if fleet is None else fleet.me
         self.journal = Journal(storage=storage, publisher=publisher, clock=clock, owner=owner)
