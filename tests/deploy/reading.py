@@ -4,6 +4,7 @@ import configparser
 import json
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -152,4 +153,4 @@ def seconds(text: str) -> float:
 
 def program(name: str) -> Path:
     """Return a program of ours, as it is installed here."""
-    return ROOT / ".venv" / "bin" / name
+    return Path(sys.executable).with_name(name)
