@@ -32,6 +32,7 @@ class ClientAuth(StrEnum):
 
     BASIC = "basic"
     POST = "post"
+    NONE = "none"  #: by nothing but its id: what it was given with the code proves the rest
 
 
 class Revocation(StrEnum):
@@ -72,6 +73,7 @@ class OAuthProvider:
     pkce: bool = True
     is_json: bool = False
     extra: Mapping[str, str] = field(default_factory=dict)  #: of the address to sign in at
+    token_extra: Mapping[str, str] = field(default_factory=dict)  #: of what is sent for tokens
     user_url: str = ""
     username_at: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()

@@ -62,6 +62,7 @@ from backend.core.models import (
 )
 from backend.core.schema import ValueSchema, to_boolean, to_dict, to_list, to_number, to_string
 from backend.core.tokens import PER_MESSAGE, estimated_tokens, first_tokens, last_tokens
+from backend.core.tool_sign_ins import is_below
 from backend.ports.mcp import ServerTool, ToolOutcome, ToolServer
 from backend.ports.sandbox import CodeOutcome, CodeStep
 from backend.ports.web import (
@@ -163,6 +164,7 @@ __all__ = [
     "estimated_tokens",
     "failure_of",
     "first_tokens",
+    "is_below",
     "json_text",
     "last_tokens",
     "make_inputs",

@@ -57,7 +57,8 @@ class OAuthCalls:
     """
 
     def __init__(self, web: WebClient) -> None:
-        self._web = web
+        #: The guarded way out.
+        self.web = web
 
     async def exchange(
         self, client: OAuthClient, *, code: str, verifier: str | None, redirect_uri: str
@@ -140,6 +141,7 @@ class OAuthCalls:
         )
 
         provider = client.provider
+        fields = {**provider.token_extra, **fields}
         if provider.is_json:
             given = {name: value for name, value in fields.items() if value}
             body = json.dumps({"grant_type": grant, **given})
@@ -167,7 +169,7 @@ class OAuthCalls:
         headers: Mapping[str, str],
     ) -> WebResponse:
         media_type = headers.get("Content-Type", _FORM)
-        return await self._web.send(
+        return await self.web.send(
             method,
             url,
             headers={
@@ -186,7 +188,8 @@ def _authenticated(
 ) -> tuple[str, dict[str, str], str]:
     from authlib.oauth2.auth import ClientAuth as Signer  # noqa: PLC0415 - start stays light
 
-    signer = Signer(client.client_id, client.client_secret.reveal(), f"client_secret_{way.value}")
+    name = "none" if way is ClientAuth.NONE else f"client_secret_{way.value}"
+    signer = Signer(client.client_id, client.client_secret.reveal(), name)
     signed: tuple[str, dict[str, str], str] = signer.prepare("POST", url, headers, body)
     return signed
 

@@ -72,16 +72,13 @@ class Sealer:
             updated_us=now_us,
         )
 
-    def seal_verifier(self, verifier: str, *, user_id: UserId, key: str) -> str:
-        """Return what proves at the end of a sign-in who began it, sealed."""
-        return self._vault.seal(
-            {"verifier": verifier}, user_id=user_id, record_id=f"{_SIGN_IN}{key}"
-        )
+    def seal_away(self, values: JsonObject, *, user_id: UserId, key: str) -> str:
+        """Return what only we may know until somebody is back from a sign-in, sealed."""
+        return self._vault.seal(values, user_id=user_id, record_id=f"{_SIGN_IN}{key}")
 
-    def open_verifier(self, sealed: str, *, user_id: UserId, key: str) -> str:
-        """Undo `seal_verifier`."""
-        opened = self._vault.open(sealed, user_id=user_id, record_id=f"{_SIGN_IN}{key}")
-        return str(opened["verifier"])
+    def open_away(self, sealed: str, *, user_id: UserId, key: str) -> JsonObject:
+        """Undo `seal_away`."""
+        return self._vault.open(sealed, user_id=user_id, record_id=f"{_SIGN_IN}{key}")
 
     def seal_webhook(self, secret: str, *, user_id: UserId, webhook_id: WebhookId) -> str:
         """Return with what the deliveries of a webhook are signed, sealed."""

@@ -2,18 +2,23 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
+from urllib.parse import urlsplit
 
-from backend.core.credentials import CredentialsRecord, OAuth2Credentials, SignIn
+from backend.core.credentials import CredentialsRecord, OAuth2Credentials, Secret, SignIn
 from backend.core.errors import BadRequest, NotConfigured, NotFound, ProviderNotConfigured
 from backend.core.ids import CredentialsId, UserId
+from backend.core.json import Json, JsonObject
 from backend.core.providers import OAUTH
+from backend.core.tool_sign_ins import PROVIDER
 from backend.ports.clock import Clock
 from backend.ports.credentials import CredentialsStore
 from backend.services.credentials import CredentialsService
 from backend.services.oauth_calls import OAuthCalls, OAuthClient, TokenAnswer
 from backend.services.sealed import Sealer
 from backend.services.tokens import not_configured
+from backend.services.tool_sign_ins import ToolSignIns, client_from
 
 #: How long somebody may be away (spec/contract.md 10.2).
 AWAY_S: Final = 600
@@ -50,24 +55,55 @@ class SignInService:
         self._sealer = sealer
         self._calls = calls
         self._clients = clients
+        self._servers = ToolSignIns(calls.web)
         self._clock = clock
         self._new_token = new_token
         self._frontend = frontend_base_url
 
     async def begin(
-        self, user_id: UserId, provider: str, scopes: tuple[str, ...]
+        self,
+        user_id: UserId,
+        provider: str,
+        scopes: tuple[str, ...],
+        *,
+        server_url: str | None = None,
     ) -> tuple[str, str]:
         """
         Return the address at which to sign in, and the state that comes back from there.
 
         The state is good for `AWAY_S`, once, for this user and provider; only its hash is kept.
 
+        Args:
+            server_url: Which tool server is meant, where the provider is those.
+
         Raises:
             NotFound: If accounts of this provider cannot be connected.
             ProviderNotConfigured: If this server is no client of it.
             NotConfigured: If nobody says where the user interface is.
             BadRequest: If there are too many scopes.
+            Besides, for a tool server, as `ToolSignIns.found`.
         """
+        if len(scopes) > MAX_SCOPES:
+            raise BadRequest(f"at most {MAX_SCOPES} scopes can be asked for")
+        client, wanted, facts = await self._asked(provider, scopes, server_url)
+        state, verifier = self._new_token(), self._new_token()
+        away = _away(verifier, client, facts)
+        await self._keep(user_id, provider, wanted, state, away)
+        return self._address(client, wanted, state, verifier), state
+
+    async def _asked(
+        self, provider: str, scopes: tuple[str, ...], server_url: str | None
+    ) -> tuple[OAuthClient, tuple[str, ...], Mapping[str, str]]:
+        """Return us as a client, what is asked for, and what is kept of a client that is new."""
+        if provider != PROVIDER:
+            client = self._client(provider)
+            return client, client.provider.scopes(scopes), {}
+        found = await self._servers.found(server_url or "", self._redirect_uri())
+        return found.client, scopes or found.scopes[:MAX_SCOPES], found.facts
+
+    def _address(
+        self, client: OAuthClient, wanted: tuple[str, ...], state: str, verifier: str
+    ) -> str:
         from authlib.oauth2.rfc6749.parameters import (  # noqa: PLC0415 - start stays light
             prepare_grant_uri,
         )
@@ -75,12 +111,6 @@ class SignInService:
             create_s256_code_challenge,
         )
 
-        client = self._client(provider)
-        if len(scopes) > MAX_SCOPES:
-            raise BadRequest(f"at most {MAX_SCOPES} scopes can be asked for")
-        wanted = client.provider.scopes(scopes)
-        state, verifier = self._new_token(), self._new_token()
-        await self._keep(user_id, provider, wanted, state, verifier)
         proof = {}
         if client.provider.pkce:
             challenge = create_s256_code_challenge(verifier)
@@ -95,7 +125,7 @@ class SignInService:
             **proof,
             **client.provider.extra,
         )
-        return url, state
+        return url
 
     async def finish(
         self, user_id: UserId, provider: str, *, code: str, state: str
@@ -109,14 +139,16 @@ class SignInService:
             Unavailable: If the provider does not answer, or answers nonsense.
             NotFound, NotConfigured: As `begin` does.
         """
-        client = self._client(provider)
+        if provider != PROVIDER:
+            self._client(provider)  # refused before the state is used up
         key = _key(state)
         taken = await self._store.of(user_id).take_sign_in(
             key, provider, now_us=self._clock.now_us()
         )
         if taken is None:
             raise BadRequest("This sign-in is not known, or over, or was ended: begin it again.")
-        verifier = self._sealer.open_verifier(taken.sealed, user_id=user_id, key=key)
+        away = self._sealer.open_away(taken.sealed, user_id=user_id, key=key)
+        client, verifier = self._back(provider, away), str(away["verifier"])
         answer = await self._calls.exchange(
             client,
             code=code,
@@ -125,6 +157,8 @@ class SignInService:
         )
         username = await self._calls.whose(client, answer)
         made = self._made(client, taken, answer, username)
+        if provider == PROVIDER:
+            made = _of_server(made, client, away)
         return await self._credentials.create(user_id, made)
 
     def _client(self, provider: str) -> OAuthClient:
@@ -135,6 +169,14 @@ class SignInService:
             raise ProviderNotConfigured(not_configured(provider))
         return client
 
+    def _back(self, provider: str, away: JsonObject) -> OAuthClient:
+        """Return us as the client that began a sign-in."""
+        if provider != PROVIDER:
+            return self._client(provider)
+        facts, secret = away.get("client"), away.get("client_secret")
+        assert isinstance(facts, dict)
+        return client_from(facts, Secret(str(secret)) if secret else None)
+
     def _redirect_uri(self) -> str:
         if not self._frontend:
             raise NotConfigured(
@@ -143,7 +185,12 @@ class SignInService:
         return self._frontend + _CALLBACK
 
     async def _keep(
-        self, user_id: UserId, provider: str, scopes: tuple[str, ...], state: str, verifier: str
+        self,
+        user_id: UserId,
+        provider: str,
+        scopes: tuple[str, ...],
+        state: str,
+        away: JsonObject,
     ) -> None:
         self._redirect_uri()  # refused before anything is written
         now_us, key = self._clock.now_us(), _key(state)
@@ -152,7 +199,7 @@ class SignInService:
             user_id=user_id,
             provider=provider,
             scopes=scopes,
-            sealed=self._sealer.seal_verifier(verifier, user_id=user_id, key=key),
+            sealed=self._sealer.seal_away(away, user_id=user_id, key=key),
             expires_us=now_us + AWAY_S * 1_000_000,
         )
         await self._store.of(user_id).add_sign_in(sign_in, now_us=now_us, most=MAX_AWAY)
@@ -173,6 +220,26 @@ class SignInService:
             scopes=answer.scopes if answer.scopes is not None else taken.scopes,
             metadata={name: answer.said[name] for name in kept if name in answer.said},
         )
+
+
+def _away(verifier: str, client: OAuthClient, facts: Mapping[str, str]) -> JsonObject:
+    """Return what is needed when somebody is back."""
+    if not facts:
+        return {"verifier": verifier}
+    secret = client.client_secret.reveal()
+    return {"verifier": verifier, "client": dict[str, Json](facts), "client_secret": secret}
+
+
+def _of_server(made: OAuth2Credentials, client: OAuthClient, away: JsonObject) -> OAuth2Credentials:
+    """Return the tokens of a tool server with what renews them."""
+    facts = away["client"]
+    assert isinstance(facts, dict)
+    return replace(
+        made,
+        title=urlsplit(str(facts["server_url"])).netloc,
+        metadata=facts,
+        client_secret=client.client_secret or None,
+    )
 
 
 def _key(state: str) -> str:

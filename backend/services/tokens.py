@@ -14,10 +14,12 @@ from backend.core.errors import (
     Unavailable,
 )
 from backend.core.ids import CredentialsId, UserId
+from backend.core.tool_sign_ins import PROVIDER
 from backend.ports.clock import Clock
 from backend.ports.credentials import CredentialsStore
 from backend.services.oauth_calls import OAuthCalls, OAuthClient, TokenAnswer
 from backend.services.sealed import Sealer
+from backend.services.tool_sign_ins import client_from
 
 #: Tokens that end sooner are renewed before they are used (spec/contract.md 10.1).
 RENEW_BEFORE_S: Final = 300
@@ -89,7 +91,10 @@ class TokenService:
 
     async def revoke(self, tokens: OAuth2Credentials) -> bool:
         """Tell the provider that *tokens* count no more; say whether it agreed."""
-        client = self._clients.get(tokens.provider)
+        try:
+            client = self._client_of(tokens)
+        except SignInNeeded:
+            return False  # they do not say who would have to hear it
         if client is None:
             return False
         token = tokens.refresh_token or tokens.access_token
@@ -151,7 +156,7 @@ class TokenService:
     async def _renew_now(
         self, record: CredentialsRecord, tokens: OAuth2Credentials
     ) -> OAuth2Credentials:
-        client = self._clients.get(record.provider)
+        client = self._client_of(tokens)
         if client is None:
             raise ProviderNotConfigured(not_configured(record.provider))
         assert tokens.refresh_token is not None
@@ -163,6 +168,12 @@ class TokenService:
         if not await self._store.of(record.user_id).replace(fresh):
             raise NotFound(f"Credentials #{record.id} were changed or deleted meanwhile.")
         return renewed
+
+    def _client_of(self, tokens: OAuth2Credentials) -> OAuthClient | None:
+        """Return us as a client of who gave *tokens*; of tool servers, each has one of its own."""
+        if tokens.provider == PROVIDER:
+            return client_from(tokens.metadata, tokens.client_secret)
+        return self._clients.get(tokens.provider)
 
     def _with(self, tokens: OAuth2Credentials, answer: TokenAnswer) -> OAuth2Credentials:
         now_s = self._clock.now_us() // 1_000_000

@@ -50,6 +50,7 @@ OURS: dict[str, dict[str, Any]] = {
 MORE_QUERIES = {
     "getV1List execution schedules for a graph": ("include_paused",),
     "getV1List execution schedules for a user": ("include_paused",),
+    "getV1Initiate oauth flow": ("server_url",),
 }
 
 #: Signing in, which the contract leaves to others; tests/contract/test_accounts.py asks them.

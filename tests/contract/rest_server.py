@@ -265,6 +265,7 @@ async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
     enabled = options.pop("auth_enabled", True)
     refill = options.pop("refill", None)
     clients = options.pop("oauth_clients", {})
+    trusted = options.pop("trusted_by_calls", ())
     copilot = options.pop("copilot", NO_MODEL)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "agpt.sqlite"
@@ -279,7 +280,7 @@ async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
             clock,
             auth_enabled=enabled,
             refill=refill,
-            oauth_clients=clients,
+            oauth=(clients, trusted),
             copilot=copilot,
         )
         app = new_app(context, **options)
@@ -347,11 +348,11 @@ def make_context(
     *,
     auth_enabled: bool = True,
     refill: int | None = None,
-    oauth_clients: Mapping[str, OAuthClient] | None = None,
+    oauth: tuple[Mapping[str, OAuthClient], Sequence[str]] = ({}, ()),
     copilot: CopilotModel = NO_MODEL,
 ) -> Context:
     """Return all services over *storage*."""
-    credentials, sign_ins = make_credentials(storage, clock, dict(oauth_clients or {}))
+    credentials, sign_ins = make_credentials(storage, clock, *oauth)
     users, sign_in = UserService(storage=storage, clock=clock), SignIn(storage, clock, KEY)
     graphs, credits_ = _graphs(storage, catalog, clock), _credits(storage, clock, refill)
     executions = executions_of(storage, dispatcher, graphs, catalog, credits_, clock)

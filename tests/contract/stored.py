@@ -1,7 +1,7 @@
 """Credentials for the tests of contract: a vault with a key of its own."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +59,15 @@ EVERY_KIND: Mapping[str, dict[str, Any]] = {
 
 
 def make_credentials(
-    storage: SqlStorage, clock: FakeClock, clients: Mapping[str, OAuthClient]
+    storage: SqlStorage,
+    clock: FakeClock,
+    clients: Mapping[str, OAuthClient],
+    trusted: Sequence[str] = (),
 ) -> tuple[CredentialsService, SignInService]:
     """Return the services over *storage*."""
     store = SqlCredentials(storage.database)
     sealer = Sealer(FernetVault([new_key()]))
-    calls = OAuthCalls(GuardedWebClient())
+    calls = OAuthCalls(GuardedWebClient(trusted))
     tokens = TokenService(store=store, sealer=sealer, calls=calls, clients=clients, clock=clock)
     credentials = CredentialsService(store=store, sealer=sealer, tokens=tokens, clock=clock)
     sign_ins = SignInService(

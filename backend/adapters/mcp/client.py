@@ -42,6 +42,7 @@ VISIT_S: Final = 300.0
 _NAMES_SHOWN: Final = 20
 _WORDS: Final = 500
 _REFUSED: Final = 400
+_UNAUTHORIZED: Final = 401
 _FAILED: Final = 500
 
 
@@ -250,6 +251,11 @@ def _ours(error: BaseException, server: ToolServer, heard: _Heard) -> AgentServe
     status = next((each for each in reversed(statuses) if each >= _REFUSED), None)
     if isinstance(error, MCPError) and status is not None and statuses[-1] == status:
         text = f"the tool server answered with status {status}: {words}"
+        if status == _UNAUTHORIZED and not server.headers:
+            text += (
+                "; it wants to know who calls: connect an account of it (provider mcp), or keep a"
+                " header for its host"
+            )
         kind = WebServerError if status >= _FAILED else WebClientError
         return kind(text, status=status)
     if isinstance(error, MCPError):

@@ -96,13 +96,20 @@ def _add_sign_ins(routes: Routes) -> None:
 
 
 async def begin_sign_in(
-    request: Request, provider: str, scopes: Annotated[str, Query(max_length=20_000)] = ""
+    request: Request,
+    provider: str,
+    scopes: Annotated[str, Query(max_length=20_000)] = "",
+    server_url: Annotated[str | None, Query(max_length=2_000)] = None,
 ) -> Response:
-    """Return where the caller signs in at a provider, so that this server may act for them there."""
+    """
+    Return where the caller signs in at a provider, so that this server may act for them there.
+
+    *server_url* says which tool server is meant, where the provider is ``mcp``.
+    """
     context = context_of(request)
     user_id = await context.users.ensure(caller_of(request))
     wanted = tuple(scope.strip() for scope in scopes.split(",") if scope.strip())
-    url, state = await context.sign_ins.begin(user_id, provider, wanted)
+    url, state = await context.sign_ins.begin(user_id, provider, wanted, server_url=server_url)
     return answer({"login_url": url, "state_token": state})
 
 

@@ -90,10 +90,13 @@ class MCPToolBlock(Block):
             description="What a builder knows of the tool's arguments. The server's word counts.",
         )
         credentials: dict[str, Any] = credentials_pin(
-            ["http"],
-            [CredentialsKind.HOST_SCOPED],
+            ["http", "mcp"],
+            [CredentialsKind.HOST_SCOPED, CredentialsKind.OAUTH2],
             discriminator="server_url",
-            description="Headers that are kept for the host of the server, if it wants any.",
+            description=(
+                "If the server wants to know who calls: headers that are kept for its host, or an"
+                " account of it that you have connected."
+            ),
         )
 
     @pins

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from backend.sdk import BadRequest, BlockContext, HostScopedCredentials, ToolServer, UserId
+from backend.sdk import (
+    BadRequest,
+    BlockContext,
+    HostScopedCredentials,
+    OAuth2Credentials,
+    ToolServer,
+    UserId,
+    is_below,
+)
 
 #: Before the name of a server of this machine.
 _LOCAL: Final = "stdio"
@@ -36,18 +44,23 @@ async def server_of(
     url: str, credentials: Mapping[str, Any] | None, context: BlockContext
 ) -> ToolServer:
     """
-    Return the server at *url*, with the headers that *credentials* keep for it.
+    Return the server at *url*, with the headers or tokens that *credentials* keep for it.
 
     Raises:
-        BadRequest: If they are no headers, or those for another host.
+        BadRequest: If they are neither, or for another server.
         As `BlockContext.credentials`.
     """
     user_id = UserId(context.user_id)
     if not credentials:
         return ToolServer(url=url, user_id=user_id)
     lent = await context.credentials(credentials)
+    if isinstance(lent, OAuth2Credentials):
+        # A token shown to another server could be used by that one.
+        if not is_below(url, str(lent.metadata.get("resource") or "")):
+            raise BadRequest("these credentials were given for another tool server")
+        return ToolServer(url=url, user_id=user_id, headers={"Authorization": lent.authorization()})
     if not isinstance(lent, HostScopedCredentials):
-        raise BadRequest("these credentials are no headers for a host")
+        raise BadRequest("these credentials are no headers for a host, and no account of a server")
     if not lent.matches(url):
         raise BadRequest(f"these credentials are for {lent.host}, and the server is another")
     return ToolServer(url=url, user_id=user_id, headers=lent.headers)
