@@ -106,18 +106,23 @@ def _make_private(path: Path) -> None:
 
 
 def _upgrade(path: Path | str) -> None:
-    from alembic import command  # noqa: PLC0415 - see above
-    from alembic.config import Config  # noqa: PLC0415 - the same
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA synchronous=FULL")
             connection.commit()
-            config.attributes["connection"] = connection
-            command.upgrade(config, HEAD)
+            to_step(connection, HEAD)
             connection.commit()
     finally:
         engine.dispose()
+
+
+def to_step(connection: Connection, step: str) -> None:
+    """Take all steps up to *step* that were not taken yet, over *connection*; commits nothing."""
+    from alembic import command  # noqa: PLC0415 - see above
+    from alembic.config import Config  # noqa: PLC0415 - the same
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, step)

@@ -1,6 +1,5 @@
 """Brings a database of PostgreSQL to the tables this program needs; refuses one that is newer."""
 
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Text
@@ -8,13 +7,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 
 from backend.adapters.database_place import shown
-from backend.adapters.storage.migrate import HEAD, current_version
+from backend.adapters.storage.migrate import HEAD, current_version, to_step
 from backend.adapters.storage.postgres import engine_for
 from backend.adapters.storage.schema import metadata
 from backend.core.errors import CannotStart
 
 #: Which of several that start at once makes the tables. Any number that nobody else uses here.
-_LOCK: Final = 0x61677074
+LOCK: Final = 0x61677074
 
 
 @compiles(Text, "postgresql")
@@ -38,7 +37,7 @@ def migrate_postgres(url: str) -> str:
     engine = engine_for(url).execution_options(isolation_level="READ COMMITTED")
     try:
         with engine.begin() as connection:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             return _migrate(connection, shown(url))
     except DBAPIError as exc:
@@ -63,11 +62,5 @@ def _migrate(connection: Connection, where: str) -> str:
             f"the database {where} is at step {before}, made by a newer agpt-server; this one "
             f"knows steps up to {HEAD}: install the newer version, or restore a backup"
         )
-    from alembic import command  # noqa: PLC0415 - only to upgrade
-    from alembic.config import Config  # noqa: PLC0415 - the same
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
+    to_step(connection, HEAD)
     return f"upgraded from {before}"

@@ -39,10 +39,12 @@ _CONNECT_PAUSE_S: Final = 0.1
 _COMMIT: Final = "COMMIT"
 #: Codes of SQLSTATE: it came between others, or two waited for each other. Nothing was changed.
 _AGAIN: Final = frozenset({"40001", "40P01"})
+#: As which PostgreSQL knows our sessions.
+APPLICATION: Final = "agpt-server"
 #: For each session. A transaction of ours takes milliseconds; one whose process is frozen must not
 #: keep the others out.
 _SESSION: Final = {
-    "application_name": "agpt-server",
+    "application_name": APPLICATION,
     "connect_timeout": 10,
     "options": "-c idle_in_transaction_session_timeout=10000 -c lock_timeout=10000"
     " -c statement_timeout=120000",

@@ -1,0 +1,1 @@
+"""Rows and files on their way: into an archive, out of one, from one kind of database to the other."""
