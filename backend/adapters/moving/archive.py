@@ -78,16 +78,17 @@ class Writer:
     def rows(self, shape: Shape, rows: Iterable[Row]) -> Sum:
         """Add a table; memory holds some megabytes of it at a time."""
         total, line, pieces = Sum(), line_of(shape), 0
-        waiting: list[bytes] = []
-        size = 0
+        waiting = bytearray()
         for row in rows:
             text = line(row)
             total.add(text)
-            waiting.append(text)
-            size += len(text)
-            if size >= _PIECE:
+            if waiting:
+                waiting += b"\n"
+            # Copied, not kept: what JSON is written into is many times as long.
+            waiting += text
+            if len(waiting) >= _PIECE:
                 self._piece(shape.name, pieces, waiting)
-                waiting, size, pieces = [], 0, pieces + 1
+                waiting, pieces = bytearray(), pieces + 1
         if waiting:
             self._piece(shape.name, pieces, waiting)
         self.manifest.shapes.append(shape)
@@ -139,8 +140,8 @@ class Writer:
         self._add(MANIFEST, json.dumps({**told, "sha256": sha256(body)}))
         self._tar.close()
 
-    def _piece(self, table: str, number: int, lines: list[bytes]) -> None:
-        packed = gzip.compress(b"\n".join(lines), _LEVEL, mtime=0)
+    def _piece(self, table: str, number: int, lines: bytearray) -> None:
+        packed = gzip.compress(lines, _LEVEL, mtime=0)
         self._add(f"{ROWS}{table}/{number:06d}.gz", packed)
 
     def _add(self, name: str, content: bytes) -> None:
