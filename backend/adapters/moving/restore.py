@@ -196,7 +196,9 @@ class _Filler:
 
     def _made(self, name: str) -> Path:
         place = self._stage / name
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One by one: those between would be open to others.
+        for folder in reversed(place.relative_to(self._stage).parents[:-1]):
+            (self._stage / folder).mkdir(mode=0o700, exist_ok=True)
         return place
 
 

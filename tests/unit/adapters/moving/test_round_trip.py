@@ -92,6 +92,7 @@ def url() -> str:
     return emptied(require_service("postgres"))
 
 
+@pytest.mark.slow
 def test_everything_comes_back_the_same_through_both_kinds(
     full: Path, tmp_path: Path, url: str
 ) -> None:
@@ -109,6 +110,8 @@ def test_everything_comes_back_the_same_through_both_kinds(
     both = [(tmp_path / "s" / name).stat() for name in kept[1:3]]
     assert both[0].st_ino == both[1].st_ino
     assert all(one.st_mode & 0o777 == 0o600 for one in both)
+    folders = [path for path in (tmp_path / "s").rglob("*") if path.is_dir()]
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}
     assert _whole(tmp_path / "s" / "agpt.db")
 
 
@@ -175,6 +178,7 @@ def test_there_must_be_nothing_where_it_goes(full: Path, tmp_path: Path) -> None
     assert again.sums == made.sums
 
 
+@pytest.mark.slow
 def test_rows_of_postgres_are_replaced_only_if_asked_for(
     full: Path, tmp_path: Path, url: str
 ) -> None:
@@ -189,6 +193,7 @@ def test_rows_of_postgres_are_replaced_only_if_asked_for(
     assert backed_up(tmp_path / "c", url)[1].sums == made.sums
 
 
+@pytest.mark.slow
 def test_what_was_restored_has_the_tables_that_the_program_makes(
     full: Path, tmp_path: Path, url: str
 ) -> None:
