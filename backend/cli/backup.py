@@ -56,6 +56,8 @@ def backup(*, where: Path, with_keys: bool, as_json: bool, data_dir: Path | None
     )
     made = back_up(wanted, where.absolute(), progress())
     size = where.stat().st_size
+    if settings.files_url:
+        click.echo(f"Files of users and runs lie in {settings.files_url}: not in it.", err=True)
     if as_json:
         print_json({"path": str(where.absolute()), "bytes": size, **_facts(made)})
         return
@@ -154,6 +156,12 @@ def _say_restored(settings: "Settings", archive: Path, done: "Restored", *, as_j
         click.echo(
             f"{done.changed:,} rows had a NUL in a text, which PostgreSQL cannot keep: U+FFFD stands"
             " in its place.",
+            err=True,
+        )
+    if settings.files_url and manifest.files:
+        click.echo(
+            f"Files of users and runs are expected in {settings.files_url}: copy the folder `files` of"
+            f" {settings.agpt_data_dir} there.",
             err=True,
         )
     if not fits:
