@@ -5,6 +5,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,6 +116,12 @@ def open_credentials_and_sign_ins(
     return credentials, sign_ins
 
 
+@cache
+def known_models() -> ModelRegistry:
+    """Return the models and providers of our own file, read once: before the fork, for all services."""
+    return known_registry(files("backend.core").joinpath("models.json").read_bytes())
+
+
 def model_registry(settings: Settings) -> ModelRegistry:
     """
     Return all models and providers: ours, those of MODELS_FILE, at the addresses of the settings.
@@ -122,7 +129,7 @@ def model_registry(settings: Settings) -> ModelRegistry:
     Raises:
         BadSetting: If MODELS_FILE cannot be read or understood.
     """
-    registry = known_registry(files("backend.core").joinpath("models.json").read_bytes())
+    registry = known_models()
     if settings.models_file:
         path = Path(settings.models_file).expanduser()
         registry = read_registry(_text_of(path), where=f"MODELS_FILE ({path})", below=registry)

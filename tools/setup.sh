@@ -66,4 +66,8 @@ groups=--dev
 unset VIRTUAL_ENV
 UV_PROJECT_ENVIRONMENT=$venv UV_PYTHON_DOWNLOADS=never \
     "$venv/bin/uv" sync --quiet --frozen --inexact $groups --python "$venv/bin/python"
+# What a start imports is compiled once, here. Where the environment forbids to write bytecode, each start
+# would compile it again: a second, and the memory that compiling leaves full of holes.
+PYTHONDONTWRITEBYTECODE='' "$venv/bin/python" -c 'import backend.app, backend.cli, backend.util.supervisor, backend.util.preload' ||
+    say "the program cannot be imported: see above"
 printf '%s\n%s\n%s\n' "$here" "$wanted" "$state" >"$stamp"

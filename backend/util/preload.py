@@ -12,6 +12,8 @@ import sys
 from contextlib import suppress
 from typing import Final
 
+from backend.util.holes import fill_holes
+
 MODULES: Final = (
     "asyncio",
     "uvloop",
@@ -36,6 +38,10 @@ MODULES: Final = (
     "cronsim",
     "jinja2.sandbox",
     "jwt",
+    "multiprocessing.popen_forkserver",
+    "uvicorn.lifespan.on",
+    "fastapi.telemetry._runtime",
+    "encodings.idna",
     "backend.settings",
     "backend.telemetry",
     "backend.util.child",
@@ -48,6 +54,7 @@ MODULES: Final = (
     "backend.wiring_files",
     "backend.wiring_library",
     "backend.adapters.bus.local",
+    "backend.adapters.bus.silent",
     "backend.adapters.files",
     "backend.adapters.storage.memory",
     "backend.adapters.dispatch.local",
@@ -107,6 +114,34 @@ MODULES: Final = (
     "backend.wiring_scheduler",
     "backend.wiring_watches",
     "backend.wiring_webhooks",
+    "backend.adapters.lock",
+    "backend.adapters.mail.guarded",
+    "backend.adapters.mcp",
+    "backend.adapters.pages",
+    "backend.adapters.models",
+    "backend.adapters.registrars.github",
+    "backend.adapters.registrars.telegram",
+    "backend.adapters.sandbox",
+    "backend.adapters.sandbox.chosen",
+    "backend.adapters.storage.api_keys",
+    "backend.adapters.storage.builder",
+    "backend.adapters.storage.chats",
+    "backend.adapters.storage.identities",
+    "backend.adapters.storage.notice_inbox",
+    "backend.adapters.storage.sharing",
+    "backend.api.rest_api",
+    "backend.api.ws_api",
+    "backend.engine.file_sweep",
+    "backend.engine.letter_samples",
+    "backend.engine.notice_sender",
+    "backend.executor",
+    "backend.notifications",
+    "backend.services.block_runs",
+    "backend.services.copilot",
+    "backend.services.vault_keeper",
+    "backend.wiring_chat",
+    "backend.wiring_keys",
+    "backend.wiring_servers",
 )
 
 
@@ -132,10 +167,13 @@ def load() -> None:
         importlib.import_module("backend.discovery").load_catalog()
         importlib.import_module("backend.api.asgi").prepare()
         importlib.import_module("backend.adapters.storage.warm").warm()
+        importlib.import_module("backend.wiring_credentials").known_models()
+        importlib.import_module("backend.adapters.mail.letter_templates").known_templates()
     for name in _NOT_NEEDED:
         if sys.modules.get(name) is None:
             sys.modules.pop(name, None)
     gc.collect()
+    fill_holes()
     gc.freeze()
     gc.enable()
 

@@ -57,7 +57,7 @@ class GuardedMailboxes:
     ) -> None:
         self._gate = gate
         self._trust = trust
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls
         self._limit_s = limit_s
 
     @asynccontextmanager
@@ -91,7 +91,7 @@ class GuardedMailboxes:
             reader, writer = await asyncio.open_connection(
                 sock=raw,
                 limit=LINE_BYTES,
-                ssl=self._tls if encrypted else None,
+                ssl=await self._context() if encrypted else None,
                 server_hostname=host if encrypted else None,
             )
         except (OSError, ssl.SSLError) as exc:
@@ -104,6 +104,13 @@ class GuardedMailboxes:
         if port == _ENCRYPTED_PORT:
             await line.greeting()
         return line
+
+    async def _context(self) -> ssl.SSLContext:
+        # When it is first needed: the system's certificates are two megabytes, and they are read
+        # from the disk.
+        if self._tls is None:
+            self._tls = await asyncio.to_thread(ssl.create_default_context)
+        return self._tls
 
 
 class ImapMailbox:

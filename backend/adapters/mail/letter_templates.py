@@ -1,6 +1,7 @@
 """The templates of letters: those that come with the program, and an operator's own over them."""
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -21,13 +22,9 @@ def load_templates(folder: Path | None = None) -> Mapping[str, str]:
     Raises:
         CannotStart: If a file there cannot be read, is too large, or has a name of no template.
     """
-    texts = {
-        entry.name: entry.read_text("utf-8")
-        for entry in resources.files(__package__).joinpath("templates").iterdir()
-        if entry.name.endswith((".html", ".txt"))
-    }
     if folder is None:
-        return texts
+        return known_templates()
+    texts = dict(known_templates())
     try:
         found = sorted(folder.iterdir())
     except OSError as exc:
@@ -40,6 +37,16 @@ def load_templates(folder: Path | None = None) -> Mapping[str, str]:
             raise CannotStart(f"{path} is no template of a letter; these are {names}")
         texts[path.name] = _read(path)
     return texts
+
+
+@cache
+def known_templates() -> Mapping[str, str]:
+    """Return the texts of those that come with the program, read once: before the fork, for all services."""
+    return {
+        entry.name: entry.read_text("utf-8")
+        for entry in resources.files(__package__).joinpath("templates").iterdir()
+        if entry.name.endswith((".html", ".txt"))
+    }
 
 
 def _read(path: Path) -> str:
