@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from backend.engine.jobs import Jobs
     from backend.engine.summarist import Summarist
     from backend.ports.dispatch import Dispatcher
+    from backend.services.hook_checks import HookChecks
 
     Housekeeping = Callable[[str], Awaitable[str]]
 
@@ -41,7 +42,7 @@ async def serve_scheduler(settings: Settings, started: Started, stopping: asynci
     from backend.services.fires import FireService
     from backend.services.graphs import GraphService
     from backend.wiring_credentials import credentials_store, open_catalog
-    from backend.wiring_watches import watch_triggers
+    from backend.wiring_watches import hook_checks, watch_triggers
 
     metrics, clock, catalog = Metrics("Scheduler"), SystemClock(), open_catalog(settings)
     storage = open_database(settings)
@@ -61,7 +62,9 @@ async def serve_scheduler(settings: Settings, started: Started, stopping: asynci
         metrics.gauge("schedules_fired", "Runs started by schedules").set_function(
             lambda: ticker.fired
         )
-        jobs = _jobs(storage, dispatcher, clock, catalog, _housekeeping(settings, storage, metrics))
+        housekeeping = _housekeeping(settings, storage, metrics)
+        checks = hook_checks(settings, storage, executions, catalog, stack)
+        jobs = _jobs(storage, dispatcher, clock, catalog, housekeeping, checks)
         watch_jobs(jobs, metrics)
         alerts = _alert_watch(settings, storage, clock, catalog, metrics)
         watching = watch_triggers(settings, storage, executions, catalog, metrics, stack)
@@ -121,6 +124,7 @@ def _jobs(
     clock: SystemClock,
     catalog: "Catalog",
     housekeeping: "Housekeeping",
+    checks: "HookChecks",
 ) -> "Jobs":
     from backend.adapters.storage.jobs import SqlJobs
     from backend.adapters.storage.oauth import SqlOAuth
@@ -139,6 +143,7 @@ def _jobs(
         "report_execution_accuracy_alerts": (_DAY_S, reports.accuracy),
         "cleanup_expired_files": (3600, lambda: housekeeping("file_sweep")),
         "cleanup_oauth_tokens": (6 * 3600, cleanup_oauth_tokens),
+        "check_webhooks": (_DAY_S, checks.look),
         "summaries": (_SUMMARIES_EVERY_S, _summarist(storage, clock).look),
         "retention": (_RETENTION_EVERY_S, lambda: housekeeping("retention")),
     }

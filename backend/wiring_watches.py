@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from backend.engine.watches import Watcher
     from backend.services.executions import ExecutionService
     from backend.services.files import FileService
+    from backend.services.hook_checks import HookChecks
     from backend.services.watch_config import WatchConfigs
 
 _MEGABYTE = 1024 * 1024
@@ -81,6 +82,32 @@ def watch_triggers(
     )
     _measure(watcher, bells, metrics)
     return [watcher.serve(), bells.serve()]
+
+
+def hook_checks(
+    settings: Settings,
+    storage: SqlStorage,
+    executions: "ExecutionService",
+    catalog: Catalog,
+    stack: AsyncExitStack,
+) -> "HookChecks":
+    """Return who asks providers for the webhooks that they were told of."""
+    from backend.adapters.storage.notice_queue import SqlNoticeQueue
+    from backend.adapters.web import GuardedWebClient
+    from backend.services.hook_checks import HookChecks
+    from backend.wiring_credentials import open_credentials
+    from backend.wiring_webhooks import webhooks_of
+
+    clock, web = SystemClock(), GuardedWebClient(settings.trust_endpoints_for_requests)
+    stack.push_async_callback(web.aclose)
+    credentials = open_credentials(settings, storage, web)
+    hooks = webhooks_of(settings, storage, executions, clock, "", catalog, credentials, web)
+    return HookChecks(
+        storage=storage,
+        registrations=hooks.registrations,
+        notices=SqlNoticeQueue(storage.database),
+        clock=clock,
+    )
 
 
 def _lookers(

@@ -54,5 +54,8 @@ class WebhookRegistrar(Protocol):
     async def remove(self, hook: Hook, credentials: Credentials) -> None:
         """Take *hook* back, found by its address where *provider_id* is empty; none is fine."""
 
+    async def is_there(self, hook: Hook, credentials: Credentials) -> bool:
+        """Say whether the provider has *hook*, and sends: somebody may have deleted it there."""
+
     async def ping(self, hook: Hook, credentials: Credentials) -> None:
         """Ask the provider to send a try."""

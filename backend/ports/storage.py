@@ -349,6 +349,11 @@ class SystemStorage(SystemSchedules, Protocol):
     async def user_exists(self, user_id: UserId) -> bool:
         """Say whether there is such an account."""
 
+    async def registered_webhooks(
+        self, *, after: WebhookId | None, limit: int
+    ) -> list[WebhookRecord]:
+        """Return READY webhooks of which their providers were told, by id, those after *after*."""
+
     async def webhooks_due(self, *, now_us: int, limit: int) -> list[WebhookRecord]:
         """Return webhooks that are not READY and that somebody should look after now."""
 

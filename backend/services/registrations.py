@@ -152,6 +152,19 @@ class Registrations:
             await asyncio.sleep(_PING_LOOK_S)
         return True
 
+    async def is_there(self, webhook: WebhookRecord) -> bool:
+        """
+        Ask the provider whether it still has *webhook*; True of one that it was never told of.
+
+        Raises:
+            NotFound: If its credentials are not there any more.
+            BadRequest, Unavailable: If the provider does not say.
+        """
+        registrar = self._registrars.get(webhook.provider)
+        if registrar is None or not webhook.is_registered or not self._base_url:
+            return True
+        return await registrar.is_there(self._hook(webhook), await self._own(webhook))
+
     async def remove_all(self, user_id: UserId, credentials_id: CredentialsId) -> None:
         """Take back all webhooks of credentials that are about to be deleted, as far as that goes."""
         for webhook in await self._storage.of(user_id).webhooks_with(credentials_id):

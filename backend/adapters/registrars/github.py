@@ -65,6 +65,15 @@ class GithubRegistrar:
         if known:
             await self._send("DELETE", hook, f"/{known}", credentials, fine=(_GONE,))
 
+    async def is_there(self, hook: Hook, credentials: Credentials) -> bool:
+        answer = await self._send("GET", hook, f"/{hook.provider_id}", credentials, fine=(_GONE,))
+        if answer.status == _GONE:
+            return False
+        found = self._calls.value(answer)
+        config = found.get("config") if isinstance(found, dict) else None
+        leads_here = isinstance(config, dict) and config.get("url") == hook.url
+        return leads_here and found.get("active") is not False
+
     async def ping(self, hook: Hook, credentials: Credentials) -> None:
         await self._send("POST", hook, f"/{hook.provider_id}/pings", credentials)
 

@@ -42,6 +42,10 @@ class TelegramRegistrar:
         if isinstance(found, dict) and found.get("url") == hook.url:
             await self._ask("deleteWebhook", credentials, {}, is_gone=True)
 
+    async def is_there(self, hook: Hook, credentials: Credentials) -> bool:
+        found = await self._ask("getWebhookInfo", credentials, {}, is_gone=True)
+        return isinstance(found, dict) and found.get("url") == hook.url
+
     async def ping(self, hook: Hook, credentials: Credentials) -> None:
         del hook, credentials
         raise RegistrationRefused("Telegram cannot be asked to try a webhook.")

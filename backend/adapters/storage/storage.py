@@ -271,6 +271,11 @@ class SqlStorage:
     async def pause_schedule(self, schedule: ScheduleRecord, *, reason: str, now_us: int) -> bool:
         return await self.database.write(lambda c: schedules.pause(c, schedule, reason, now_us))
 
+    async def registered_webhooks(
+        self, *, after: WebhookId | None, limit: int
+    ) -> list[WebhookRecord]:
+        return await self.database.read(lambda c: webhooks.registered(c, after, limit))
+
     async def webhooks_due(self, *, now_us: int, limit: int) -> list[WebhookRecord]:
         return await self.database.read(lambda c: webhooks.due(c, now_us, limit))
 

@@ -141,6 +141,17 @@ def of_credentials(
     return [record(row) for row in found]
 
 
+def registered(connection: Connection, after: WebhookId | None, limit: int) -> list[WebhookRecord]:
+    """Return webhooks of which providers were told; see SystemStorage.registered_webhooks."""
+    found = connection.execute(
+        select(webhooks)
+        .where(_W.id > (after or ""), _W.state == _READY, _REGISTERED)
+        .order_by(_W.id)
+        .limit(limit)
+    )
+    return [record(row) for row in found]
+
+
 def due(connection: Connection, now_us: int, limit: int) -> list[WebhookRecord]:
     """Return webhooks that somebody should look after."""
     found = connection.execute(

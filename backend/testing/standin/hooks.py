@@ -35,6 +35,8 @@ class GithubHooks:
             return Reply(status=404, value={"message": "Not Found"})
         if rest[1:] == ["pings"]:
             self.pings.append(number)
+        elif asked.method == "GET":
+            return Reply(value=self.hooks[number])
         elif asked.method == "DELETE":
             del self.hooks[number]
         return Reply(status=204, body=b"")

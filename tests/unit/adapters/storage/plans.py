@@ -192,6 +192,7 @@ PRESET_CALLS: Final[Mapping[str, Call]] = {
     "webhooks": lambda s: s.of(ANN).webhooks(limit=10),
     "webhooks_with": lambda s: s.of(ANN).webhooks_with(CredentialsId("c")),
     "add_webhook": lambda s: s.of(ANN).add_webhook(UNFINISHED),
+    "registered_webhooks": lambda s: s.registered_webhooks(after=None, limit=10),
     "webhooks_due": lambda s: s.webhooks_due(now_us=9, limit=10),
     "put_off_webhook": lambda s: s.put_off_webhook(UNFINISHED.id, due_us=9),
     "forget_webhook": lambda s: s.forget_webhook(UNFINISHED.id),
