@@ -28,6 +28,8 @@ class Provider:
         parts: Of what is there then; the first that it has belongs to the event's name.
         inner_field: Of the body; an object whose own *event_field* names the event, if it is there.
         id_field: Of the body: names a delivery, and stays the same when it is sent again.
+        event_prefix: Stands before what *event_field* says, which is in lower case then.
+        fields: Of the body: all must be there, and nothing else is given on; empty: all is.
     """
 
     scheme: Scheme
@@ -41,6 +43,8 @@ class Provider:
     parts: tuple[str, ...] = ()
     inner_field: str = ""
     id_field: str = ""
+    event_prefix: str = ""
+    fields: tuple[str, ...] = ()
 
 
 #: By the provider of a stored webhook. Who is not here cannot be checked, and is refused.
@@ -65,9 +69,33 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         parts=("text", "photo", "voice", "audio", "document", "video", "sticker", "location"),
         id_field="update_id",
     ),
+    # Neither of them signs: who knows the address may deliver, unless its owner says how it is signed.
+    "compass": Provider(scheme=SCHEMES["github"], is_open=True, event="transcription"),
+    "slant3d": Provider(
+        scheme=SCHEMES["github"],
+        is_open=True,
+        event_field="status",
+        event_prefix="order.",
+        fields=("orderId", "status", "trackingNumber", "carrierCode"),
+    ),
     "stripe": Provider(scheme=SCHEMES["stripe"], event_field="type", id_field="id"),
     "shopify": Provider(scheme=SCHEMES["shopify"], event_header="x-shopify-topic"),
 }
+
+
+def fields_of(provider: Provider, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """
+    Return what of a delivery is given on.
+
+    Raises:
+        BadRequest: If something is missing that the provider always sends.
+    """
+    if not provider.fields:
+        return payload
+    missing = [name for name in provider.fields if name not in payload]
+    if missing:
+        raise BadRequest(f"The body has no {', '.join(missing)}.")
+    return {name: payload[name] for name in provider.fields}
 
 
 def event_of(provider: Provider, headers: Headers, payload: Mapping[str, Any]) -> str:
@@ -85,6 +113,8 @@ def event_of(provider: Provider, headers: Headers, payload: Mapping[str, Any]) -
     found = one(headers, where) if provider.event_header else payload.get(where)
     if not isinstance(found, str) or not _EVENT.fullmatch(found):
         raise BadRequest(f"{where} must name the event.")
+    if provider.event_prefix:
+        return f"{provider.event_prefix}{found.lower()}"
     inner = payload.get(provider.inner_field) if provider.inner_field else None
     named = inner.get(where) if isinstance(inner, Mapping) else None
     if isinstance(named, str) and _EVENT.fullmatch(named):

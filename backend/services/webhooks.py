@@ -24,7 +24,7 @@ from backend.core.records import WebhookRecord
 from backend.core.signatures import Checked, check
 from backend.core.triggers import Trigger
 from backend.core.watches import WATCHED
-from backend.core.webhook_providers import PROVIDERS, Provider, event_of
+from backend.core.webhook_providers import PROVIDERS, Provider, event_of, fields_of
 from backend.ports.clock import Clock
 from backend.ports.deliveries import Deliveries
 from backend.ports.storage import Storage
@@ -296,7 +296,7 @@ class WebhookService:
         checked = self._checked(webhook, sender, delivery)
         # Only now: a stranger's deliveries must not keep the sender's out.
         self._limits.by_webhook.take(webhook.id)
-        payload = payload_of(delivery.body)
+        payload = fields_of(sender, payload_of(delivery.body))
         event = event_of(sender, delivery.headers, payload)
         return payload, event, keys_of(sender, delivery, payload, checked)
 

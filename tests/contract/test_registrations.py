@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -28,18 +29,24 @@ def outside() -> Iterator[StandIn]:
         yield made
 
 
-@pytest.fixture
-async def known(server: RestServer, outside: StandIn) -> AsyncIterator[RestServer]:
-    """A server that providers reach, and that knows where they are."""
+@asynccontextmanager
+async def reaching(server: RestServer, outside: StandIn) -> AsyncIterator[None]:
+    """Let providers reach *server*, and let it know where they are."""
     web = GuardedWebClient([])
     registrations: Any = server.context.webhooks.registrations
     registrations._registrars = registrars(web, outside.base_urls)
     registrations._base_url = "http://server"
-    yield server
+    yield
     await web.aclose()
 
 
-def graph_of(block: str) -> Json:
+@pytest.fixture
+async def known(server: RestServer, outside: StandIn) -> AsyncIterator[RestServer]:
+    async with reaching(server, outside):
+        yield server
+
+
+def graph_of(block: str, pin: str = "payload") -> Json:
     return {
         "name": "Triggered",
         "description": "",
@@ -47,7 +54,7 @@ def graph_of(block: str) -> Json:
             {"id": "trigger", "block_id": block, "input_default": {}},
             {"id": "out", "block_id": OUTPUT, "input_default": {"name": "result"}},
         ],
-        "links": [link("trigger", "payload", "out", "value")],
+        "links": [link("trigger", pin, "out", "value")],
     }
 
 
@@ -67,8 +74,9 @@ async def ask_setup(
     *,
     block: str = GITHUB_TRIGGER,
     user: str = ANN,
+    pin: str = "payload",
 ) -> Any:
-    graph = await server.new_graph(graph_of(block), user=user)
+    graph = await server.new_graph(graph_of(block, pin), user=user)
     group = next(iter(graph["credentials_input_schema"]["properties"]), "")
     body = {
         "name": "T",

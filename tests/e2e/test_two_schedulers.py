@@ -1,7 +1,7 @@
 """Two schedulers, two processes, one database of PostgreSQL: each fire is made once.
 
-Whole servers cannot stand side by side on one database yet (the second is refused); what they would
-share is here: the tickers, each with its own connections, and a clock that the tests set.
+What whole servers share is here: the tickers, each with its own connections, and a clock that the
+tests set.
 """
 
 import asyncio

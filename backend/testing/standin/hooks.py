@@ -1,10 +1,11 @@
-"""Plays the webhooks of GitHub and of a bot at Telegram, over real HTTP."""
+"""Plays the webhooks of GitHub, of a bot at Telegram and of Slant 3D, over real HTTP."""
 
 from typing import Any, Final
 
 from backend.testing.standin.messages import Asked, Reply
 
 GITHUB_KEY: Final = "ghp_stand-in"
+SLANT3D_KEY: Final = "sl-stand-in"
 BOT: Final = "12345:stand-in-token-of-a-bot"
 
 
@@ -75,3 +76,24 @@ class TelegramBot:
             return Reply(value={"ok": True, "result": {"url": "", **self.hook}})
         self.hook = asked.json() if method == "setWebhook" else {}
         return Reply(value={"ok": True, "result": True})
+
+
+class Slant3dHooks:
+    """
+    Keeps the one address of an account.
+
+    Attributes:
+        url: What it was told last; empty: nothing.
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+
+    def answer(self, asked: Asked) -> Reply:
+        """Answer as its API does."""
+        if asked.headers.get("api-key") != SLANT3D_KEY:
+            return Reply(status=401, value={"error": "Invalid API key"})
+        if (asked.method, asked.path) != ("POST", "/customer/webhookSubscribe"):
+            return Reply(status=404, value={"error": "Not found"})
+        self.url = asked.json()["endPoint"]
+        return Reply(value={"message": "Webhook subscribed"})

@@ -1,0 +1,1 @@
+"""Blocks for Compass, a recorder that writes down what was said."""

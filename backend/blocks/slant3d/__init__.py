@@ -1,0 +1,1 @@
+"""Blocks for Slant 3D, which prints and ships what is ordered."""
