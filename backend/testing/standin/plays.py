@@ -23,6 +23,7 @@ from backend.testing.standin.reddit import Reddit
 from backend.testing.standin.replicate import Replicate
 from backend.testing.standin.revid import RevId
 from backend.testing.standin.search import Jina, SearXNG
+from backend.testing.standin.todoist import Todoist
 from backend.testing.standin.youtube import YouTube
 
 PLAYS: Final[Mapping[str, type[Play]]] = {
@@ -51,6 +52,7 @@ PLAYS: Final[Mapping[str, type[Play]]] = {
     "searxng": SearXNG,
     "slack": SlackHooks,
     "telegram": TelegramBots,
+    "todoist": Todoist,
     "webhook": AnyHook,
     "wikipedia": Wikipedia,
     "wordpress": WordPress,
