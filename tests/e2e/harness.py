@@ -191,9 +191,11 @@ class Rest:
     def close(self) -> None:
         self._client.close()
 
-    def ask(self, method: str, path: str, body: Any = None) -> httpx2.Response:
+    def ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> httpx2.Response:
         """Ask once."""
-        return self._client.request(method, f"/api{path}", json=body)
+        return self._client.request(method, f"/api{path}", json=body, headers=headers)
 
     def get(self, path: str) -> Any:
         """Read, again and again while the server is away."""
