@@ -34,10 +34,17 @@ class Relay:
 
     def close(self) -> None:
         """End it."""
-        self._do(self._proxy.__aexit__())
+        self._do(self._end())
         self._call(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _end(self) -> None:
+        await self._proxy.__aexit__()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     def _do(self, work: Any) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(20)

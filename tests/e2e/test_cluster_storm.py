@@ -44,6 +44,7 @@ class Witness:
     url: str
     problems: list[str] = field(default_factory=list)
     last: dict[str, tuple[str, int, int]] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def watch(self, over: threading.Event) -> None:
         while not over.wait(0.05):
@@ -51,7 +52,8 @@ class Witness:
                 self.look()
 
     def look(self) -> None:
-        with psycopg.connect(self.url) as connection:
+        # One after the other: what an older look has read must not be taken for a step back.
+        with self.lock, psycopg.connect(self.url) as connection:
             rows = connection.execute("SELECT id, status, revision, attempt FROM executions")
             for run_id, *now in rows.fetchall():
                 self._note(run_id, (now[0], now[1], now[2]))

@@ -158,8 +158,20 @@ class Broker:
             await _close(connection)
 
     async def _connect(self) -> AbstractConnection:
-        async with asyncio.timeout(_CONNECT_S):
-            return await aiormq.connect(self._url)
+        # A task of its own: the library cancels who waits for a connection that is cut at once.
+        task = asyncio.ensure_future(aiormq.connect(self._url))
+        try:
+            await asyncio.wait([task], timeout=_CONNECT_S)
+        except asyncio.CancelledError:
+            await end(task)
+            raise
+        if not task.done():
+            await end(task)
+            raise TimeoutError
+        error = None if task.cancelled() else task.exception()
+        if task.cancelled() or isinstance(error, StopAsyncIteration):
+            raise ConnectionError("the connection was closed while it was made") from error
+        return task.result()
 
     async def _keep(self, connection: AbstractConnection) -> None:
         while True:

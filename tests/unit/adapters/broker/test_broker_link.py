@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from urllib.parse import urlsplit
 
 import pytest
 from aiormq.abc import AbstractConnection
@@ -182,3 +183,29 @@ async def test_drop_removes_all_and_twice_is_harmless(rabbit: Rabbit) -> None:
         await drop(rabbit.url, rabbit.names)
 
     assert await broker.ask(there, limit_s=10.0) is None
+
+
+@pytest.mark.parametrize("after_bytes", [0, 4, 100_000])
+async def test_a_broker_that_hangs_up_while_it_greets_is_asked_again(
+    rabbit: Rabbit, after_bytes: int
+) -> None:
+    """As one does that stops: at once, in the middle of a word, or after its first."""
+    there = urlsplit(rabbit.url)
+    hung_up = 0
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal hung_up
+        hung_up += 1
+        real_reader, real_writer = await asyncio.open_connection(there.hostname, there.port)
+        real_writer.write(await reader.read(8))
+        writer.write((await real_reader.read(100_000))[:after_bytes])
+        writer.close()
+        real_writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        broker = Broker(f"amqp://guest:guest@127.0.0.1:{port}/", service="agpt: test")
+        with pytest.raises(CannotStart, match="does not answer"):
+            await broker.open(wait_s=0.5)
+
+    assert hung_up > 1
