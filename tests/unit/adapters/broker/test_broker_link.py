@@ -185,17 +185,20 @@ async def test_drop_removes_all_and_twice_is_harmless(rabbit: Rabbit) -> None:
     assert await broker.ask(there, limit_s=10.0) is None
 
 
-@pytest.mark.parametrize("after_bytes", [0, 4, 100_000])
+@pytest.mark.parametrize("after_bytes", [-1, 0, 4, 100_000])
 async def test_a_broker_that_hangs_up_while_it_greets_is_asked_again(
     rabbit: Rabbit, after_bytes: int
 ) -> None:
-    """As one does that stops: at once, in the middle of a word, or after its first."""
+    """As one does that stops: before anything is said, at once, in its first word, or after it."""
     there = urlsplit(rabbit.url)
     hung_up = 0
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal hung_up
         hung_up += 1
+        if after_bytes < 0:
+            writer.close()
+            return
         real_reader, real_writer = await asyncio.open_connection(there.hostname, there.port)
         real_writer.write(await reader.read(8))
         writer.write((await real_reader.read(100_000))[:after_bytes])
@@ -209,3 +212,19 @@ async def test_a_broker_that_hangs_up_while_it_greets_is_asked_again(
             await broker.open(wait_s=0.5)
 
     assert hung_up > 1
+
+
+@pytest.mark.parametrize("error", [StopAsyncIteration, asyncio.CancelledError])
+async def test_what_the_library_makes_of_a_connection_that_is_cut_is_no_end(
+    monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """Seen in storms: neither is an error of AMQP, and one looks like a wish to stop."""
+
+    async def cut(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr("aiormq.connect", cut)
+    broker = Broker("amqp://127.0.0.1:1/", service="agpt: test")
+
+    with pytest.raises(CannotStart, match="closed while it was made"):
+        await broker.open(wait_s=0.2)
