@@ -39,14 +39,18 @@ def plain(value: object, most: int) -> str:
     """Return *value* on one line of at most *most* characters, without control characters."""
     # Far more than is kept, and far less than somebody could send.
     text = str(value)[: most * 8]
-    kept = "".join(
+    kept = text if text.isprintable() else _without_signs(text)
+    line = _SPACES.sub(" ", kept).strip()
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def _without_signs(text: str) -> str:
+    return "".join(
         # Cf turns lines around, Cs breaks encoders, Co and Cn are nobody's.
         " " if (kind := unicodedata.category(char)) in ("Cc", "Zl", "Zp") else
         "" if kind in ("Cf", "Cs", "Co", "Cn") else char
         for char in text
     )  # fmt: skip
-    line = _SPACES.sub(" ", kept).strip()
-    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def words(kind: str, data: Data, *, told: int = 1) -> Words:

@@ -26,7 +26,7 @@ from backend.ports.notice_channels import SendQueue
 log = structlog.get_logger()
 
 #: A notice is in the app within this, and what it takes to write it down.
-POLL_S: Final = 0.5
+POLL_S: Final = 1.0
 #: Few enough that the executor does not have to wait for the transaction.
 _AT_ONCE: Final = 200
 

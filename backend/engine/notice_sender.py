@@ -29,7 +29,7 @@ from backend.services.channel_calls import ChannelCalls
 
 log = structlog.get_logger()
 
-POLL_S: Final = 0.5
+POLL_S: Final = 1.0
 #: Channels that are served at once.
 AT_ONCE: Final = 16
 _DROPPED: Final = 200

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, bindparam, exists, null, select, update
 
 from backend.adapters.storage import notice_gathered, rows
-from backend.adapters.storage.database import Database
-from backend.adapters.storage.dialects import insert_on
+from backend.adapters.storage.database import Database, Prepared
+from backend.adapters.storage.dialects import insert_for, insert_on
 from backend.adapters.storage.notice_channels import channel_of
 from backend.adapters.storage.tables_mail import notices
 from backend.adapters.storage.tables_notices import notice_channels, notice_inbox, notice_sends
@@ -18,6 +18,17 @@ from backend.core.records import NoticeRecord
 _N: Final = notices.c
 _C: Final = notice_channels.c
 _S: Final = notice_sends.c
+
+# Once for each run that ends: past what a statement costs that is made anew.
+_COLUMNS: Final = (
+    "id", "user_id", "kind", "title", "text", "graph_id", "run_id", "created_us",
+)  # fmt: skip
+_ENTER: Final = Prepared(
+    lambda name: insert_for(name, notice_inbox).on_conflict_do_nothing(), *_COLUMNS
+)
+_ROUTED: Final = Prepared(
+    update(notices).where(_N.id == bindparam("notice")).values(unrouted=null()), "notice"
+)
 
 
 class SqlSendQueue:
@@ -89,8 +100,7 @@ def route(connection: Connection, routed: Sequence[Routed], now_us: int) -> None
         for channel_id in one.channels
     ]
     _queue(connection, [*sends, *notice_gathered.take(connection, routed, now_us)], now_us)
-    ids = [one.entry.id for one in routed]
-    connection.execute(update(notices).where(_N.id.in_(ids)).values(unrouted=None))
+    _ROUTED.run(connection, [(one.entry.id,) for one in routed])
 
 
 def release(connection: Connection, now_us: int, limit: int) -> int:
@@ -121,20 +131,19 @@ def _queue(connection: Connection, sends: Sequence[notice_gathered.NewSend], now
 
 def _enter(connection: Connection, entries: Sequence[InboxEntry]) -> None:
     values = [
-        {
-            "id": entry.id,
-            "user_id": entry.user_id,
-            "kind": entry.kind,
-            "title": entry.title,
-            "text": entry.text,
-            "graph_id": entry.graph_id,
-            "run_id": entry.run_id,
-            "created_us": entry.created_us,
-        }
+        (
+            entry.id,
+            entry.user_id,
+            entry.kind,
+            entry.title,
+            entry.text,
+            entry.graph_id,
+            entry.run_id,
+            entry.created_us,
+        )
         for entry in entries
     ]
-    if values:
-        connection.execute(insert_on(connection, notice_inbox).on_conflict_do_nothing(), values)
+    _ENTER.run(connection, values)
 
 
 def due(

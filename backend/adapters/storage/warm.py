@@ -81,6 +81,7 @@ def _asked(database: "_Direct") -> Iterator[Asked]:
     yield facts.people(after=None, limit=1)
     yield facts.people(after=DEFAULT_USER_ID, limit=1)
     yield facts.known([_JOB])
+    yield facts.totals(DEFAULT_USER_ID, start_us=0, end_us=0, agents=1)
     yield from _retention(SqlRetention(database))
     yield from _deliveries(database)
     yield SqlAuditLog(database).expire(before_us=0, now_us=0, limit=1)
@@ -102,6 +103,7 @@ def _notices(database: "_Direct") -> Iterator[Asked]:
     yield SqlNoticeQueue(database).failed()
     sends = SqlSendQueue(database)
     yield sends.unrouted(1)
+    yield sends.release(now_us=0, limit=1)
     yield sends.due(now_us=0, limit=1, but=())
     yield SqlPreferences(database).some([DEFAULT_USER_ID], now_us=0)
 
