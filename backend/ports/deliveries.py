@@ -5,17 +5,26 @@ from typing import Protocol
 
 from backend.core.deliveries import DeliveryId, DeliveryPlace, DeliveryRecord, Refusal, Settled
 from backend.core.ids import UserId, WebhookId
+from backend.core.records import NewExecution
 
 
 class Deliveries(Protocol):
     """Deliveries, and a bounded memory of those that were taken, in which all processes look."""
 
-    async def add(self, delivery: DeliveryRecord, keys: Sequence[str]) -> bool:
+    async def add(
+        self, delivery: DeliveryRecord, keys: Sequence[str], runs: Sequence[NewExecution] = ()
+    ) -> bool:
         """
         Keep *delivery* and note *keys*, by which it is known again; on disk when this returns.
 
+        *runs*, which it has started, are added with it, all or nothing.
+
         Returns:
             False if one of *keys* was noted at its webhook before: nothing is kept then.
+
+        Raises:
+            NotFound, NotAllowed: As `Storage.submit` does, for one of *runs*.
+            TooLarge: If an input of one of *runs* is over its limit.
         """
 
     async def waiting(self, *, now_us: int, limit: int) -> list[DeliveryRecord]:

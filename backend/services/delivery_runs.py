@@ -2,17 +2,23 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
 
 from backend.core.catalog import Catalog
 from backend.core.deliveries import DeliveryRecord, DeliveryStatus, PresetStart, Settled
-from backend.core.errors import AgentServerError, BadRequest, Unavailable
-from backend.core.ids import ExecutionId, derived_id
-from backend.core.records import PresetChanges, PresetRecord, WebhookRecord
+from backend.core.errors import (
+    AgentServerError,
+    BadRequest,
+    NotAllowed,
+    NotFound,
+    Unavailable,
+)
+from backend.core.ids import ExecutionId, PresetId, derived_id
+from backend.core.records import NewExecution, PresetChanges, PresetRecord, WebhookRecord
 from backend.core.triggers import PAYLOAD, trigger_of
 from backend.ports.clock import Clock
 from backend.ports.deliveries import Deliveries
@@ -23,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 #: Started beside each other.
 _AT_ONCE: Final = 16
+#: A sender waits for no more than this, and its delivery is started afterwards.
+_FEW: Final = 5
+_AT_MOST_S: Final = 1.0
 #: So often the rows are read though nobody has said that there are any.
 LOOK_S: Final = 5.0
 _SECOND_US: Final = 1_000_000
@@ -92,6 +101,66 @@ class DeliveryRuns:
             await self._deliveries.settle(settled)
         return len(some)
 
+    async def keep(self, delivery: DeliveryRecord, keys: Sequence[str]) -> bool:
+        """
+        Keep a delivery, and start its runs: with it, in one transaction, or right after.
+
+        Returns:
+            False if it is known already: nothing is kept then.
+        """
+        begun = await self._begun(delivery)
+        if begun is not None:
+            made, runs = begun
+            # The agent may have gone, or been archived, since its run was made: `work` says so.
+            with contextlib.suppress(BadRequest, NotFound, NotAllowed):
+                if not await self._deliveries.add(made, keys, runs):
+                    return False
+                self.figures.started += bool(runs)
+                for run in runs:
+                    self._executions.tell(run)
+                return True
+        if not await self._deliveries.add(delivery, keys):
+            return False
+        self.wake()
+        return True
+
+    async def _begun(
+        self, delivery: DeliveryRecord
+    ) -> tuple[DeliveryRecord, list[NewExecution]] | None:
+        """Return *delivery* as it stands once its runs are there, and those; None: `work` will see."""
+        try:
+            async with asyncio.timeout(_AT_MOST_S):
+                found = await self._storage.triggered_by(delivery.webhook_id)
+                if found is None or len(found[1]) > _FEW or not isinstance(delivery.payload, dict):
+                    return None
+                webhook, presets = found
+                runs = [
+                    await self._prepared(delivery, preset, delivery.payload)
+                    for preset in presets
+                    if await self._waits_for(webhook, preset, delivery.event)
+                ]
+        except (AgentServerError, TimeoutError):
+            return None
+        except Exception:  # border: what was sent is kept, whatever happens to its runs
+            log.exception("delivery_start_failed", delivery_id=delivery.id)
+            return None
+        if not runs:
+            return replace(delivery, status=DeliveryStatus.IGNORED, reason=_NOBODY, tries=1), []
+        starts = [
+            PresetStart(preset_id=PresetId(run.preset_id), run_id=run.id)
+            for run in runs
+            if run.preset_id
+        ]
+        return replace(delivery, status=DeliveryStatus.STARTED, starts=starts, tries=1), runs
+
+    async def _prepared(
+        self, delivery: DeliveryRecord, preset: PresetRecord, payload: Mapping[str, Any]
+    ) -> NewExecution:
+        request, run_id = _asked(delivery, preset, payload)
+        return await self._executions.prepare_start(
+            preset.user_id, preset.graph_id, preset.graph_version, request, run_id=run_id
+        )
+
     async def start(self, delivery: DeliveryRecord) -> Settled:
         """Start the runs of one delivery that is kept, and note what came of it."""
         settled = await self._settled(delivery)
@@ -158,13 +227,7 @@ class DeliveryRuns:
     async def _start(
         self, delivery: DeliveryRecord, preset: PresetRecord, payload: Mapping[str, Any]
     ) -> PresetStart:
-        request = RunRequest(
-            inputs={**preset.inputs, PAYLOAD: payload},
-            credentials=preset.credentials or None,
-            preset_id=preset.id,
-            trigger="webhook",
-        )
-        run_id = ExecutionId(derived_id(delivery.webhook_id, preset.id, delivery.key))
+        request, run_id = _asked(delivery, preset, payload)
         try:
             run = await self._executions.start(
                 preset.user_id, preset.graph_id, preset.graph_version, request, run_id=run_id
@@ -187,3 +250,16 @@ class DeliveryRuns:
         await stored.change_preset(
             preset.id, PresetChanges(is_active=False), now_us=self._clock.now_us()
         )
+
+
+def _asked(
+    delivery: DeliveryRecord, preset: PresetRecord, payload: Mapping[str, Any]
+) -> tuple[RunRequest, ExecutionId]:
+    """Return the run that *delivery* is for a preset, and its id: the same each time."""
+    request = RunRequest(
+        inputs={**preset.inputs, PAYLOAD: payload},
+        credentials=preset.credentials or None,
+        preset_id=preset.id,
+        trigger="webhook",
+    )
+    return request, ExecutionId(derived_id(delivery.webhook_id, preset.id, delivery.key))

@@ -174,6 +174,31 @@ class ExecutionService:
         ready = await self._ready(user_id, graph_id, version)
         return replace(await self._new_run(user_id, ready, request), id=run_id)
 
+    async def prepare_start(
+        self,
+        user_id: UserId,
+        graph_id: GraphId,
+        version: int,
+        request: RunRequest,
+        *,
+        run_id: ExecutionId,
+    ) -> NewExecution:
+        """
+        Return what `start` would add, as *run_id*, for whoever adds it with something of their own.
+
+        Afterwards `tell` says that it is there.
+
+        Raises:
+            NotFound: If there is no such graph.
+            BadRequest, GraphInvalid, InsufficientBalance: As `start` does.
+        """
+        await self._require_credits(user_id)
+        return await self.prepare(user_id, graph_id, version, request, run_id=run_id)
+
+    def tell(self, run: NewExecution) -> None:
+        """Say that *run* is on disk. Lost? A sweep finds it."""
+        self._dispatcher.signal(SignalKind.RUN, run.id, run.user_id)
+
     async def check(
         self, user_id: UserId, graph_id: GraphId, version: int | None, request: RunRequest
     ) -> ReadyGraph:

@@ -284,10 +284,10 @@ class WebhookService:
         )
 
     async def _keep(self, delivery: DeliveryRecord, keys: Sequence[str]) -> None:
-        if not await self._deliveries.add(delivery, keys):
+        is_waiting = delivery.status is DeliveryStatus.RECEIVED
+        keep = self.runs.keep if is_waiting else self._deliveries.add
+        if not await keep(delivery, keys):
             log.info("webhook_delivery_known", webhook_id=delivery.webhook_id)
-        elif delivery.status is DeliveryStatus.RECEIVED:
-            self.runs.wake()
 
     def _judged(
         self, webhook: WebhookRecord, sender: Provider, delivery: Delivery

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any, Final
 
+import pytest
+
 from backend.core.deliveries import (
     DeliveryId,
     DeliveryPlace,
@@ -12,7 +14,9 @@ from backend.core.deliveries import (
     Refusal,
     Settled,
 )
-from backend.core.ids import ExecutionId, PresetId, UserId, WebhookId
+from backend.core.errors import NotFound
+from backend.core.ids import ExecutionId, GraphId, PresetId, UserId, WebhookId
+from backend.core.records import NewExecution
 from backend.ports.deliveries import Deliveries
 
 ANN: Final = UserId("ann")
@@ -65,6 +69,25 @@ class DeliveriesSpec:
         assert listed == [replace(made, payload=None)]
         assert await deliveries.waiting(now_us=5, limit=9) == [made]
         assert await deliveries.waiting(now_us=4, limit=9) == []
+
+    async def test_what_it_starts_is_kept_with_it_or_nothing_is(
+        self, deliveries: Deliveries
+    ) -> None:
+        """There is no such agent here: its sender may send the same again."""
+        run = NewExecution(
+            id=ExecutionId("run"),
+            user_id=ANN,
+            graph_id=GraphId("none"),
+            graph_version=1,
+            inputs={},
+            created_us=1,
+        )
+
+        with pytest.raises(NotFound):
+            await deliveries.add(delivery("a"), ["key"], [run])
+
+        assert await listed(deliveries) == []
+        assert await deliveries.add(delivery("a"), ["key"])
 
     async def test_what_is_large_is_read_back_too(self, deliveries: Deliveries) -> None:
         """Also where it is not in its row."""

@@ -166,7 +166,8 @@ async def test_what_could_not_be_started_is_started_later(
         raise ConnectionResetError
 
     with monkeypatch.context() as broken:
-        broken.setattr(server.context.webhooks.runs._executions, "start", gone)
+        for name in ("start", "prepare_start"):
+            broken.setattr(server.context.webhooks.runs._executions, name, gone)
         assert await sender.raw(headers) == 200
 
     assert await sender.raw(headers) == 200

@@ -16,7 +16,7 @@ from sqlalchemy import (
     update,
 )
 
-from backend.adapters.storage import packed
+from backend.adapters.storage import new_runs, packed
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.tables import webhooks
@@ -33,6 +33,7 @@ from backend.core.deliveries import (
     Settled,
 )
 from backend.core.ids import ExecutionId, PresetId, UserId, WebhookId
+from backend.core.records import NewExecution
 
 #: Of one webhook, so many refused deliveries are shown: who sends them must not fill the disk.
 REFUSALS_KEPT: Final = 20
@@ -66,12 +67,23 @@ class SqlDeliveries:
         self._key_days = key_days
         self._keys = keys
 
-    async def add(self, delivery: DeliveryRecord, keys: Sequence[str]) -> bool:
-        staging = self._values.staging()
+    async def add(
+        self, delivery: DeliveryRecord, keys: Sequence[str], runs: Sequence[NewExecution] = ()
+    ) -> bool:
+        staging, reader = self._values.staging(), self._values.shown()
         body = staging.text(delivery.id, delivery.payload, packed.whole)
+        started = [(run, new_runs.new_row(run, staging, limited=True)) for run in runs]
         await self._values.write(staging)
         row = {**_row(delivery), "body": body}
-        return await self._database.write_grouped(lambda c: add(c, row, keys))
+
+        def work(connection: Connection) -> bool:
+            if not add(connection, row, keys):
+                return False
+            for run, made in started:
+                new_runs.submit(connection, run, made, reader)
+            return True
+
+        return await self._database.write_grouped(work)
 
     async def waiting(self, *, now_us: int, limit: int) -> list[DeliveryRecord]:
         found = await self._database.read(lambda c: waiting(c, now_us, limit))
@@ -315,7 +327,8 @@ def _row(delivery: DeliveryRecord) -> dict[str, Any]:
         "address": delivery.address,
         "size_bytes": delivery.size_bytes,
         "status": delivery.status.value,
-        "starts": "[]",
+        "starts": json.text([_start_form(start) for start in delivery.starts]),
+        "tries": delivery.tries,
         "reason": delivery.reason,
         "replay_of": delivery.replay_of,
         "next_us": delivery.received_us,
