@@ -32,6 +32,8 @@ STORY = {
 }
 POST = {"site": "ann.example.com", "title": "Hello", "content": "Hello"}
 ROWS = {"base_id": "app1", "table_id_or_name": "People", "records": [{"Name": "Ann"}]}
+PEOPLE = {"base_id": "app1", "table_id_or_name": "People"}
+CHANNEL = {"channel_identifier": "1000000000000000011"}
 CATS = {"repo_url": "ann/cats"}
 BOOK = {"id": "book", "_credentials_id": "mine"}
 #: A call of each block that calls a service, by the name of the block: provider and inputs.
@@ -108,6 +110,32 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "AirtableCreateBaseBlock": ("airtable", {"workspace_id": "wsp1", "name": "New"}),
     "AirtableListBasesBlock": ("airtable", {}),
     "AirtableCreateRecordsBlock": ("airtable", ROWS),
+    "AirtableListRecordsBlock": ("airtable", PEOPLE),
+    "AirtableGetRecordBlock": ("airtable", {**PEOPLE, "record_id": "rec1"}),
+    "AirtableUpdateRecordsBlock": (
+        "airtable",
+        {**PEOPLE, "records": [{"id": "rec1", "fields": {}}]},
+    ),
+    "AirtableDeleteRecordsBlock": ("airtable", {**PEOPLE, "record_ids": ["rec1"]}),
+    "AirtableListSchemaBlock": ("airtable", {"base_id": "app1"}),
+    "AirtableCreateTableBlock": ("airtable", {"base_id": "app1", "table_name": "Pets"}),
+    "DiscordUserInfoBlock": ("discord", {"user_id": "1000000000000000021"}),
+    "DiscordGetCurrentUserBlock": ("discord", {}),
+    "SendDiscordEmbedBlock": ("discord", {**CHANNEL, "title": "x"}),
+    "SendDiscordFileBlock": ("discord", {**CHANNEL, "file": "data:text/plain,x"}),
+    "CreateDiscordThreadBlock": (
+        "discord",
+        {"channel_name": CHANNEL["channel_identifier"], "thread_name": "x"},
+    ),
+    "TodoistCreateTaskBlock": ("todoist", {"content": "x"}),
+    "TodoistGetTasksBlock": ("todoist", {}),
+    "TodoistGetTaskBlock": ("todoist", {"task_id": "t1"}),
+    "TodoistListProjectsBlock": ("todoist", {}),
+    "TodoistCreateProjectBlock": ("todoist", {"name": "x"}),
+    "TodoistGetSectionBlock": ("todoist", {"section_id": "s1"}),
+    "TodoistListLabelsBlock": ("todoist", {}),
+    "TodoistCreateLabelBlock": ("todoist", {"name": "x"}),
+    "TodoistGetCommentBlock": ("todoist", {"comment_id": "c1"}),
 }
 BLOCKS = {block.__name__: block for block in discover()}
 #: These read nothing of what answers them, if it is an object, or say in words of their own what

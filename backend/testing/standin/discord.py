@@ -37,6 +37,8 @@ class Discord:
         """Answer as version 10 of its API does."""
         if asked.path.startswith("/webhooks/"):
             return self._hook(asked)
+        if asked.has_bearer and asked.path == "/users/@me":
+            return Reply(value=_ANN)
         if asked.headers.get("authorization") != f"Bot {KEY}":
             return Reply(status=401, value={"message": "401: Unauthorized", "code": 0})
         path = asked.path.strip("/").split("/")

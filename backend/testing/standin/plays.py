@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from backend.testing.standin.airtable import Airtable
 from backend.testing.standin.apollo import Apollo
 from backend.testing.standin.chats import AnyHook, Ntfy, SlackHooks, TelegramBots
 from backend.testing.standin.discord import Discord
@@ -17,7 +18,7 @@ from backend.testing.standin.messages import Play
 from backend.testing.standin.notion import Notion
 from backend.testing.standin.pages import Pages
 from backend.testing.standin.pictures import Ideogram, OpenAi
-from backend.testing.standin.publishing import Airtable, Medium, WordPress
+from backend.testing.standin.publishing import Medium, WordPress
 from backend.testing.standin.reading import Firecrawl, ScreenshotOne
 from backend.testing.standin.reddit import Reddit
 from backend.testing.standin.replicate import Replicate

@@ -1,11 +1,9 @@
-"""Plays Medium, WordPress.com and Airtable. They remember what they were told to keep."""
+"""Plays Medium and WordPress.com. They remember what they were told to keep."""
 
-from typing import Any, Final
+from typing import Any
 
 from backend.testing.blocks import MOMENT
 from backend.testing.standin.messages import Asked, Reply
-
-_TABLES: Final = [{"id": "tbl1", "name": "Default table"}]
 
 
 class Medium:
@@ -58,45 +56,3 @@ class WordPress:
                 "status": post["status"],
             }
         )
-
-
-class Airtable:
-    """Two bases, on a page each, with one table each; records are added to People."""
-
-    def __init__(self) -> None:
-        self.records: list[dict[str, Any]] = []
-
-    def answer(self, asked: Asked) -> Reply:
-        """Answer as its API does."""
-        if not asked.has_bearer:
-            return _airtable_refused(401, "AUTHENTICATION_REQUIRED", "Authentication required")
-        match asked.method, asked.path:
-            case "GET", "/meta/bases" if asked.one("offset") == "more":
-                return Reply(value={"bases": [{"id": "app2", "name": "Second"}]})
-            case "GET", "/meta/bases":
-                return Reply(value={"bases": [{"id": "app1", "name": "First"}], "offset": "more"})
-            case "GET", _:
-                return Reply(value={"tables": _TABLES})
-            case _, "/meta/bases" if asked.json()["workspaceId"] == "wsp1":
-                return Reply(value={"id": "appNew", "tables": _TABLES})
-            case _, "/meta/bases":
-                return _airtable_refused(422, "INVALID_REQUEST", "Workspace not found")
-            case _, "/app1/People":
-                return self._added(asked.json()["records"])
-            case _:
-                return _airtable_refused(404, "TABLE_NOT_FOUND", "Table not found")
-
-    def _added(self, records: list[dict[str, Any]]) -> Reply:
-        if len(records) > 10:  # noqa: PLR2004 - what its documentation says
-            return _airtable_refused(422, "INVALID_REQUEST", "Too many records")
-        made = [
-            {"id": f"rec{number}", "fields": each["fields"],
-             "createdTime": "2026-01-31T13:37:00.000Z"}
-            for number, each in enumerate(records)
-        ]  # fmt: skip
-        self.records += made
-        return Reply(value={"records": made})
-
-
-def _airtable_refused(status: int, kind: str, words: str) -> Reply:
-    return Reply(status=status, value={"error": {"type": kind, "message": words}})
