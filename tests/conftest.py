@@ -1,3 +1,9 @@
 """What all tests share."""
 
-pytest_plugins = ["tests.services", "tests.databases", "tests.brokers", "tests.s3"]
+pytest_plugins = [
+    "tests.services",
+    "tests.databases",
+    "tests.brokers",
+    "tests.private_broker",
+    "tests.s3",
+]

@@ -8,6 +8,7 @@ from tests.house.source import dotted, sources
 ALLOWED = {
     "backend/adapters/web/": "the guarded way out itself",
     "backend/adapters/clamav.py": "the operator's own virus scanner, from the settings",
+    "backend/adapters/broker/": "the operator's own broker, from the settings",
     "backend/adapters/mail/": "the operator's own SMTP server, and the guarded way out for mail",
     "backend/adapters/internal_calls.py": "our own services, at the address in the settings",
     "backend/cli/": "the command line asks the server on loopback",
@@ -36,6 +37,7 @@ CLIENTS = [
 ]
 DIALLING = frozenset(
     {
+        "aiormq.connect",
         "socket.create_connection",
         "asyncio.open_connection",
         "anyio.connect_tcp",
@@ -70,6 +72,7 @@ def test_each_kind_of_way_out_is_seen() -> None:
         "import socket\nsocket.create_connection(('a', 1))",
         "import asyncio\nasyncio.open_connection('a', 1)",
         "loop.create_connection(f, 'a', 1)",
+        "import aiormq\naiormq.connect('amqp://a')",
     ]
 
     assert [text for text in samples if not _ways_out(ast.parse(text))] == []

@@ -1,0 +1,110 @@
+"""A RabbitMQ of the tests' own, which they may stop: no root, no service, nothing outside a folder."""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+#: Where Debian and the archive of its makers put the programs.
+_PLACES = ("/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin", "/usr/local/sbin")
+_START_S = 90.0
+
+
+class PrivateBroker:
+    """One node, started when made."""
+
+    def __init__(self, folder: Path, port: int, node: str) -> None:
+        self.url = f"amqp://guest:guest@127.0.0.1:{port}/"
+        config = folder / "rabbitmq.conf"
+        config.write_text(f"listeners.tcp.default = 127.0.0.1:{port}\n", encoding="ascii")
+        self._environment = {
+            **os.environ,
+            "HOME": str(folder),  # where Erlang keeps its cookie
+            "RABBITMQ_NODENAME": node,
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(port),
+            "RABBITMQ_DIST_PORT": str(_free_port()),
+            "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_CONFIG_FILE": str(config),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+            "RABBITMQ_PID_FILE": str(folder / "pid"),
+        }
+        self._output = (folder / "output").open("wb")
+        self._process = subprocess.Popen(
+            [_program("rabbitmq-server")],
+            env=self._environment,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+        )
+
+    def wait(self) -> None:
+        """Wait until it takes connections."""
+        begin = time.monotonic()
+        while time.monotonic() - begin < _START_S:
+            assert self._process.poll() is None, "the broker has ended at once; see its output"
+            if self._control("await_startup", check=False) == 0:
+                return
+            time.sleep(0.5)
+        raise AssertionError("the broker has not started in time")
+
+    def stop_application(self) -> None:
+        """End all connections and forget what is not durable, as a restart does."""
+        self._control("stop_app")
+
+    def start_application(self) -> None:
+        """Let it work again."""
+        self._control("start_app")
+
+    def close(self) -> None:
+        """End the node."""
+        if self._process.poll() is None:
+            self._control("stop", check=False)
+        try:
+            self._process.wait(30.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._output.close()
+
+    def _control(self, *arguments: str, check: bool = True) -> int:
+        return subprocess.run(
+            [_program("rabbitmqctl"), "-q", *arguments],
+            env=self._environment,
+            check=check,
+            capture_output=True,
+            timeout=_START_S,
+        ).returncode
+
+
+@pytest.fixture(scope="module")
+def private_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
+    """A broker that nobody else uses; without RabbitMQ's programs the test is skipped."""
+    if not _program("rabbitmq-server"):
+        message = "the programs of RabbitMQ are needed: rabbitmq-server, rabbitmqctl"
+        if os.environ.get("AGPT_REQUIRE_SERVICES", "") in ("", "0"):
+            pytest.skip(message)
+        pytest.fail(message, pytrace=False)
+    port = _free_port()
+    made = PrivateBroker(tmp_path_factory.mktemp("rabbitmq"), port, f"agpt-{port}@localhost")
+    try:
+        made.wait()
+        yield made
+    finally:
+        made.close()
+
+
+def _program(name: str) -> str:
+    """Return the path of a program; not that of Debian's wrapper, which root alone may use."""
+    return shutil.which(name, path=os.pathsep.join(_PLACES)) or ""
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
