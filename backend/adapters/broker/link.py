@@ -238,8 +238,10 @@ class Broker:
 
 async def end(task: "asyncio.Task[Any]") -> None:
     """Cancel *task* and wait for its end; leaves what it raised in it."""
-    task.cancel()
-    await asyncio.wait([task])
+    while not task.done():
+        # Again and again: in the middle of a connection the library takes it for an error of that.
+        task.cancel()
+        await asyncio.wait([task], timeout=_CLOSE_S)
     if not task.cancelled():
         task.exception()  # seen: nobody need be warned of it
 

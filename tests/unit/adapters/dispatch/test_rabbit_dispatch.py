@@ -78,11 +78,12 @@ async def test_executors_share_the_runs(
     for one in executors:
         one.listen()
 
-    # One after the other: who has just come may be late for a single burst.
+    # Again and again: who has just come may be late for the first ones.
     async with asyncio.timeout(10.0):
         while not all(one.heard for one in executors):
             names = ask(dispatcher, 80)
             await until(partial(have_heard, executors, names))
+            await asyncio.sleep(0.01)
 
 
 async def test_each_executor_hears_of_each_stop(
