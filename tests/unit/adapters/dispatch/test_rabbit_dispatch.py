@@ -72,6 +72,19 @@ def ask(dispatcher: RabbitDispatcher, count: int, kind: SignalKind = SignalKind.
     return names
 
 
+async def until_listeners(rabbit: Rabbit, broker: Broker, count: int) -> None:
+    """Wait until the broker knows of so many who want runs."""
+
+    async def listeners(connection: AbstractConnection) -> int:
+        async with open_channel(connection) as channel:
+            found = await channel.queue_declare(rabbit.names.runs, passive=True)
+            return found.consumer_count or 0
+
+    async with asyncio.timeout(10.0):
+        while await broker.ask(listeners, limit_s=5.0) != count:  # noqa: ASYNC110 -- it is asked
+            await asyncio.sleep(0.02)
+
+
 async def test_executors_share_the_runs(
     executors: list[Executor], dispatcher: RabbitDispatcher
 ) -> None:
@@ -102,29 +115,29 @@ async def test_each_executor_hears_of_each_stop(
 
 
 async def test_who_wants_no_runs_gets_none(
-    executors: list[Executor], dispatcher: RabbitDispatcher
+    rabbit: Rabbit, executors: list[Executor], dispatcher: RabbitDispatcher
 ) -> None:
     full, idle = executors
     full.listen()
-    ask(dispatcher, 1)
-    await until(lambda: full.runs() == {"run-0"})
+    await until_listeners(rabbit, full.broker, 1)
     full.source.want(runs=False)
-    # Its consumer is away when the broker has nobody to give this to.
-    dispatcher.signal(SignalKind.RUN, ExecutionId("between"))
-    await until(lambda: "between" in full.runs() or full.source.depth > 0 or dispatcher.sent > 1)
-    full.heard.clear()
-
+    await until_listeners(rabbit, full.broker, 0)
     idle.listen()
+
     names = ask(dispatcher, 200)
 
     await until(lambda: names <= idle.runs())
-    assert not names & full.runs()
+    assert full.heard == []
+
     full.source.want(runs=True)
+    await until_listeners(rabbit, full.broker, 2)
     idle.source.want(runs=False)
-    await asyncio.sleep(0.1)
+    await until_listeners(rabbit, full.broker, 1)
     idle.heard.clear()
-    names = ask(dispatcher, 50)
+    ask(dispatcher, 200)
+
     await until(lambda: names <= full.runs())
+    assert idle.heard == []
 
 
 async def test_what_was_sent_ahead_is_given_back(
