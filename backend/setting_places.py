@@ -2,10 +2,11 @@
 
 from typing import Final
 
+from backend.adapters.broker.address import check_address
+from backend.core.errors import BadRequest
 from backend.setting_sources import Found, bad_setting
 
 _DATABASES: Final = ("postgresql://", "postgres://")
-_BROKERS: Final = ("amqp://", "amqps://")
 
 
 def check_places(found: Found) -> None:
@@ -20,9 +21,11 @@ def check_places(found: Found) -> None:
         hint = "an address of PostgreSQL: postgresql://user:password@host:port/database"
         raise bad_setting("database_url", found, hint, {"database_url"})
     broker = str(found.get("rabbitmq_url", ("",))[0])
-    if broker and not broker.startswith(_BROKERS):
-        hint = "an address of RabbitMQ: amqp://user:password@host:port/vhost"
-        raise bad_setting("rabbitmq_url", found, hint, {"rabbitmq_url"})
+    if broker:
+        try:
+            check_address(broker)
+        except BadRequest as exc:
+            raise bad_setting("rabbitmq_url", found, str(exc), {"rabbitmq_url"}) from None
     if broker and not url:
         hint = "only with DATABASE_URL: those who share work share its database; unset it"
         raise bad_setting("rabbitmq_url", found, hint, {"rabbitmq_url"})

@@ -71,8 +71,8 @@ def check(*, as_json: bool, data_dir: Path | None) -> None:
     """
     Check everything that would stop a start, and list all of it.
 
-    The settings, the data directory, its keys, the ports, the database, and the mail server
-    and the store of files if they are set. Exit code 1: something is wrong.
+    The settings, the data directory, its keys, the ports, the database, and the broker, the mail
+    server and the store of files if they are set. Exit code 1: something is wrong.
     """
     from backend.cli.config_check import examine  # noqa: PLC0415 -- `agpt --help` does without
 

@@ -50,6 +50,8 @@ def _looks(settings: Settings) -> Iterator[_Look]:
     """Yield what there is to look at."""
     yield "ports", _ports, lambda _: "free, or this server's own"
     yield "database", _database, _database_said
+    if settings.rabbitmq_url:
+        yield "broker", lambda _: iter(()), _broker_said
     if settings.clamav_service_host and settings.clamav_service_enabled:
         address = f"{settings.clamav_service_host}:{settings.clamav_service_port}"
         yield "virus scanner", _scanner, lambda _: address
@@ -61,6 +63,12 @@ def _looks(settings: Settings) -> Iterator[_Look]:
         yield "tool servers", _servers, lambda one: one.mcp_servers_file
     if settings.smtp_host:
         yield "mail server", _mail, lambda one: f"{one.smtp_host}:{one.smtp_port}"
+
+
+def _broker_said(settings: Settings) -> str:
+    from backend.adapters.broker.tidy import check  # noqa: PLC0415 -- only where one is set
+
+    return asyncio.run(check(settings.rabbitmq_url))
 
 
 def _models(settings: Settings) -> Iterator[str]:

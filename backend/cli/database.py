@@ -148,6 +148,31 @@ def jobs(*, as_json: bool, data_dir: Path | None) -> None:
         click.echo("No job has run yet.")
 
 
+@database.command()
+@click.option("--broker", is_flag=True, required=True, help="What it has at the broker.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@data_dir_option
+def drop(*, broker: bool, yes: bool, as_json: bool, data_dir: Path | None) -> None:  # noqa: ARG001 -- click: it must be said
+    """
+    Remove what this installation has at the broker, and forget its keys; all of it must be stopped.
+
+    Runs and all else in the database stay: the broker has only hints. What starts next is a new
+    installation there, with the keys that it is started with.
+    """
+    from backend.cli.leaving import leave_broker, whereabouts  # noqa: PLC0415 -- help does without
+
+    place = whereabouts(overrides_of(data_dir))
+    if not yes:
+        question = f"Remove {place.prefix}* at {place.shown}, and forget the keys?"
+        click.confirm(question, abort=True, err=True)
+    leave_broker(place)
+    if as_json:
+        print_json({"broker": place.shown, "removed": f"{place.prefix}*"})
+        return
+    click.echo(f"{place.prefix}* is removed at {place.shown}.")
+
+
 def step_of(where: Place | Path) -> str | None:
     """
     Return the step of the database at *where*; None if it is not there, or empty.

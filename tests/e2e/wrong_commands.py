@@ -128,6 +128,8 @@ WRONG: list[tuple[str, int, str]] = [
     ("db current more", 2, "unexpected extra argument"),
     ("db compact", 1, "no server has been started on it yet"),
     ("db jobs more", 2, "unexpected extra argument"),
+    ("db drop", 2, "Missing option '--broker'"),
+    ("db drop --broker", 1, "No broker is set (RABBITMQ_URL)"),
     ("doctor", 1, "no server has been started on it yet"),
     ("doctor it", 2, "unexpected extra argument"),
     ("selfcheck it", 2, "unexpected extra argument"),

@@ -27,11 +27,11 @@ def check_address(url: str) -> None:
     except ValueError:
         is_good = False
     if not is_good:
-        raise BadRequest(f"must be {ALLOWED}")
+        raise BadRequest(ALLOWED)
     unknown = sorted({name for name, _ in parse_qsl(parts.query)} - _OPTIONS)
     if unknown:
         raise BadRequest(
-            f"must be {ALLOWED}; it may say {', '.join(sorted(_OPTIONS))}, not {', '.join(unknown)}"
+            f"{ALLOWED}; it may say {', '.join(sorted(_OPTIONS))}, not {', '.join(unknown)}"
         )
 
 

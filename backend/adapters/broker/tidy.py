@@ -40,6 +40,28 @@ async def check(url: str) -> str:
     return f"RabbitMQ {version} at {shown(url)}"
 
 
+async def listeners(url: str, names: Names) -> int:
+    """
+    Return how many executors of an installation listen for runs.
+
+    Raises:
+        CannotStart: If the broker does not let us in, or is not there.
+    """
+
+    async def count(connection: AbstractConnection) -> int:
+        async with open_channel(connection) as channel:
+            found = await channel.queue_declare(names.runs, passive=True)
+            return found.consumer_count or 0
+
+    broker = Broker(url, service="agpt: drop")
+    try:
+        await broker.open(wait_s=_OPEN_S)
+        # No answer: there is no such queue.
+        return await broker.ask(count, limit_s=_ASK_S) or 0
+    finally:
+        await broker.close()
+
+
 async def drop(url: str, names: Names) -> None:
     """
     Remove the queues and exchanges of an installation; nothing of it may run. Twice is harmless.

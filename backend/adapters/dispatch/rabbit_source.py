@@ -46,6 +46,7 @@ class RabbitSignalSource:
         rejected: Messages that could not be understood; they lie in the dead-letter queue.
         depth: Messages that wait for any executor, as of some seconds ago; 0 before the first look.
         dead: Messages in the dead-letter queue; the same.
+        listens: Whether runs are asked for now.
     """
 
     def __init__(self, broker: Broker, names: Names, owner: str) -> None:
@@ -62,6 +63,7 @@ class RabbitSignalSource:
         self.rejected = 0
         self.depth = 0
         self.dead = 0
+        self.listens = False
 
     def signals(self) -> AsyncIterator[list[Signal]]:
         """Yield what has arrived, in batches, until closed. Listens from this call on; call it once."""
@@ -129,12 +131,15 @@ class RabbitSignalSource:
                         over = await consume(
                             channel, self._names.runs, self._got_runs, no_ack=False
                         )
+                        self.listens = True
                         await self._changed(channel, over)
                         await channel.basic_cancel(self._names.runs)
+                        self.listens = False
                         await self._give_back()
                     else:
                         await self._changed(channel)
             finally:
+                self.listens = False
                 self._arrived.clear()  # they come again, here or elsewhere
 
     async def _changed(self, channel: AbstractChannel, *overs: "asyncio.Future[None]") -> None:
