@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "db": ("backend.cli.database:database", "Look at the database; bring it up to date."),
     "backup": ("backend.cli.backup:backup", "Write all rows and files into one archive."),
     "restore": ("backend.cli.backup:restore", "Put an archive of rows and files back."),
+    "migrate": ("backend.cli.move:migrate", "Take all rows into another database."),
     "audit": ("backend.cli.audit:audit", "Show who changed what; check the log of it."),
     "notices": ("backend.cli.notices:notices", "Show which notices left, and send them again."),
     "secrets": ("backend.cli.secrets:secrets", "Check what is sealed; seal it with a new key."),

@@ -220,10 +220,15 @@ def problems_of(where: Place | Path, *, whole: bool) -> Iterator[str]:
 
 
 def _step_problems(where: Place | Path) -> Iterator[str]:
-    from backend.adapters.storage.migrate import HEAD  # noqa: PLC0415 -- help does without
+    from backend.adapters.storage.migrate import HEAD, UNFINISHED  # noqa: PLC0415 -- help does without
 
     step = step_of(where)
-    if step is not None and step > HEAD:
+    if step == UNFINISHED:
+        yield (
+            f"The database {where} was being filled, and that was broken off: begin it again, with"
+            " `agpt migrate --again` or `agpt restore --replace`."
+        )
+    elif step is not None and step > HEAD:
         yield (
             f"The database {where} is at step {step}, made by a newer agpt-server; this one knows"
             f" steps up to {HEAD}: install the newer version, or restore a backup."

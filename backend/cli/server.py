@@ -55,15 +55,7 @@ def start(*, data_dir: Path | None, log_level: str | None, as_json: bool) -> Non
     overrides = overrides_of(data_dir)
     if log_level is not None:
         overrides["log_level"] = log_level
-    with starting_alone():
-        owner, present = owner_of_pid()
-        if owner is Owner.OURS and present is not None:
-            raise CannotStart(f"The server is already running (pid {present.pid}).")
-        if get_pid() is not None or owner is not Owner.NOBODY:
-            click.echo("Removed the pid file of a server that is gone.", err=as_json)
-        remove_pid()
-        pid = MainApp().start(background=True, silent=True, **overrides)
-        write_pid(pid)
+    pid = start_server(overrides, says_on_error=as_json)
     addresses = _addresses(data_dir, pid)
     if as_json:
         print_json({"pid": pid, "services": addresses})
@@ -72,6 +64,20 @@ def start(*, data_dir: Path | None, log_level: str | None, as_json: bool) -> Non
     for name, address in addresses.items():
         click.echo(f"  {name:<20} {address}")
     click.echo("`agpt token` prints a token, `agpt stop` stops it.")
+
+
+def start_server(overrides: Mapping[str, Any], *, says_on_error: bool = True) -> int:
+    """Start the background server; return its pid when all services are ready. Raises CannotStart."""
+    with starting_alone():
+        owner, present = owner_of_pid()
+        if owner is Owner.OURS and present is not None:
+            raise CannotStart(f"The server is already running (pid {present.pid}).")
+        if get_pid() is not None or owner is not Owner.NOBODY:
+            click.echo("Removed the pid file of a server that is gone.", err=says_on_error)
+        remove_pid()
+        pid = MainApp().start(background=True, silent=True, **overrides)
+        write_pid(pid)
+        return pid
 
 
 @click.command()

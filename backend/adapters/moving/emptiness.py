@@ -16,7 +16,6 @@ from backend.adapters.moving.sources import (
     postgres_errors,
     raw_of,
 )
-from backend.adapters.moving.targets import UNFINISHED
 from backend.core.errors import Conflict, Unavailable
 
 #: The folder in which a restore works. Where it was left, the files beside it may be of that one.
@@ -66,9 +65,3 @@ def table_with_rows(place: Place) -> str | None:
     except sqlite3.DatabaseError as exc:
         raise Unavailable(f"{place} cannot be read: {exc}") from exc
     return None
-
-
-def is_unfinished(place: Place) -> bool:
-    """Say whether PostgreSQL's database at *place* holds what was broken off on its way there."""
-    with postgres_errors(place), postgres_connection(place.url, writes=False) as connection:
-        return PostgresSource(raw_of(connection)).step() == UNFINISHED

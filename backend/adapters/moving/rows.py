@@ -63,15 +63,15 @@ class Sum:
         self.count += 1
         self._value += int.from_bytes(hashlib.sha256(line).digest())
 
-    def take_out(self, line: bytes) -> None:
-        """Take one line out that was put in."""
-        self.count -= 1
-        self._value -= int.from_bytes(hashlib.sha256(line).digest())
-
     def merge(self, other: "Sum") -> None:
         """Put all lines of *other* in."""
         self.count += other.count
         self._value += other._value  # noqa: SLF001 -- of its own kind
+
+    def remove(self, other: "Sum") -> None:
+        """Take all lines of *other* out, which were put in."""
+        self.count -= other.count
+        self._value -= other._value  # noqa: SLF001 -- of its own kind
 
     @property
     def hex(self) -> str:

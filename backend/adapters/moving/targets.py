@@ -23,14 +23,12 @@ from backend.adapters.moving.sources import (
     our_tables,
     raw_of,
 )
-from backend.adapters.storage.migrate import HEAD, to_step
+from backend.adapters.storage.migrate import HEAD, UNFINISHED, to_step
 from backend.adapters.storage.migrate_postgres import LOCK as MIGRATION_LOCK
 from backend.adapters.storage.postgres import APPLICATION
 from backend.adapters.storage.schema import metadata
 from backend.core.errors import Conflict, Unavailable
 
-#: Stands in the place of the step while rows are on their way: no server starts on it.
-UNFINISHED: Final = "unfinished"
 _VERSION: Final = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
 
 
@@ -65,9 +63,14 @@ class Target(Protocol):
 class SqliteTarget:
     """See Target. A file that nobody else knows yet; it is put on disk by who closes it."""
 
-    def __init__(self, path: Path) -> None:
-        """Make the file *path*, for its owner alone. Raises FileExistsError."""
-        path.touch(mode=0o600, exist_ok=False)
+    def __init__(self, path: Path, *, exists: bool = False) -> None:
+        """
+        Make the file *path*, for its owner alone; or go on with one that was made before.
+
+        Raises:
+            FileExistsError: If it is there, and should not be.
+        """
+        path.touch(mode=0o600, exist_ok=exists)
         self.connection = sqlite3.connect(path, isolation_level=None)
         self._path = path
         self._indexes: list[str] = []

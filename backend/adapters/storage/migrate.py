@@ -23,6 +23,23 @@ from backend.core.errors import CannotStart
 #: The newest step in migrations/versions.
 HEAD: Final = "0031"
 
+#: Stands in the place of the step while rows are on their way into a database.
+UNFINISHED: Final = "unfinished"
+
+
+def refuse_unknown(before: str, where: object) -> None:
+    """Raise CannotStart if a database is at a step that this program does not know."""
+    if before == UNFINISHED:
+        raise CannotStart(
+            f"the database {where} was being filled, and that was broken off: begin it again, with"
+            " `agpt migrate --again` or `agpt restore --replace`"
+        )
+    if before > HEAD:
+        raise CannotStart(
+            f"the database {where} is at step {before}, made by a newer agpt-server; this "
+            f"one knows steps up to {HEAD}: install the newer version, or restore a backup"
+        )
+
 
 def current_version(connection: Connection) -> str | None:
     """Return the number of the last step this database has seen; None for an empty one."""
@@ -53,11 +70,7 @@ def migrate(path: Path | str) -> str:
             if before is None:
                 create(raw)
                 return "created"
-        if before > HEAD:
-            raise CannotStart(
-                f"the database {path} is at step {before}, made by a newer agpt-server; this "
-                f"one knows steps up to {HEAD}: install the newer version, or restore a backup"
-            )
+        refuse_unknown(before, path)
         if before < HEAD:
             _upgrade(path)
     except sqlite3.DatabaseError as exc:

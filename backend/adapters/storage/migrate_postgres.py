@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 
 from backend.adapters.database_place import shown
-from backend.adapters.storage.migrate import HEAD, current_version, to_step
+from backend.adapters.storage.migrate import HEAD, current_version, refuse_unknown, to_step
 from backend.adapters.storage.postgres import engine_for
 from backend.adapters.storage.schema import metadata
 from backend.core.errors import CannotStart
@@ -57,10 +57,6 @@ def _migrate(connection: Connection, where: str) -> str:
         )
         connection.exec_driver_sql("INSERT INTO alembic_version VALUES (%s)", (HEAD,))
         return "created"
-    if before > HEAD:
-        raise CannotStart(
-            f"the database {where} is at step {before}, made by a newer agpt-server; this one "
-            f"knows steps up to {HEAD}: install the newer version, or restore a backup"
-        )
+    refuse_unknown(before, where)
     to_step(connection, HEAD)
     return f"upgraded from {before}"
