@@ -13,7 +13,8 @@ from tests.databases import emptied
 from tests.e2e.conftest import StartServer
 from tests.e2e.effects import EffectCounter
 from tests.e2e.graphs import web_chain
-from tests.e2e.test_backup import agpt, begun, killed_when
+from tests.e2e.harness import until
+from tests.e2e.test_backup import agpt, begun
 from tests.e2e.test_kills import STEPS, assert_completed
 from tests.services import require_service
 
@@ -80,7 +81,10 @@ def test_a_killed_move_leaves_the_source_whole_and_can_be_begun_again(
     data = tmp_path / "data"
     seed(data / "agpt.db", SIZES, now_us=SystemClock().now_us())
     process = begun("migrate", "--to", url, data=data)
-    killed_when(process, lambda: (data / "moving").exists() and not time.sleep(pause_s))
+    until(lambda: (data / "moving").exists() or process.poll(), what="the move")
+    time.sleep(pause_s)
+    process.kill()
+    process.communicate()
 
     assert process.returncode == -signal.SIGKILL
     assert agpt("db", "check", data=data)[0] == 0

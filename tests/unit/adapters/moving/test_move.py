@@ -68,11 +68,7 @@ def back(move: Move) -> Move:
 
 
 def change(place: Place) -> None:
-    if place.url:
-        with psycopg.connect(place.url) as connection:
-            for statement in MEANWHILE:
-                connection.execute(statement.encode())
-        return
+    """Do to a file what others do."""
     with closing(sqlite3.connect(place.path)) as connection, connection:
         for statement in MEANWHILE:
             connection.execute(statement)
@@ -93,8 +89,8 @@ def traces(place: Place) -> int:
     """Return how many tables and triggers of a move are there."""
     query = "SELECT (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal) + (SELECT count(*) FROM pg_tables WHERE tablename LIKE 'agpt_move%')"
     if place.url:
-        with psycopg.connect(place.url) as connection:
-            found = connection.execute(query).fetchone()
+        with psycopg.connect(place.url) as server:
+            found = server.execute(query.encode()).fetchone()
     else:
         with closing(sqlite3.connect(place.path)) as connection:
             query = "SELECT count(*) FROM sqlite_master WHERE name LIKE 'agpt_move%'"
