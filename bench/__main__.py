@@ -21,6 +21,7 @@ from bench.events import events
 from bench.fair import fair, stop
 from bench.growth import growth
 from bench.kill import w5
+from bench.scale import scale
 from bench.schedules import schedules
 from bench.seed import Sizes
 from bench.server import Server, server
@@ -33,7 +34,7 @@ ON_A_SERVER: Final[dict[str, Callable[[Server], Awaitable[Any]]]] = {
     "w3": workloads.w3,
 }
 QUICK: Final = (*ON_A_SERVER, "w4", "w5")
-LARGE: Final = ("growth", "events", "fair", "stop", "api", "soak", "clients", "schedules")
+LARGE: Final = ("growth", "events", "fair", "stop", "api", "soak", "clients", "schedules", "scale")
 
 
 def main(words: Sequence[str]) -> int:
@@ -55,7 +56,9 @@ def _read(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("workloads", nargs="*", type=_workload, metavar="workload")
     parser.add_argument("--runs", type=int, default=100_000, help="runs of soak, history of api")
     parser.add_argument("--nodes", type=int, default=10, help="node executions of a run of api")
-    parser.add_argument("--seconds", type=float, default=10.0, help="how long events are sent")
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help="how long events are sent, or simulated"
+    )
     return parser.parse_args(words)
 
 
@@ -68,6 +71,8 @@ def _workload(name: str) -> str:
 def _measure(name: str, asked: argparse.Namespace) -> Any:
     if name == "w4":
         return workloads.w4()
+    if name == "scale":
+        return scale(seconds=asked.seconds)
     if name in ON_A_SERVER:
         with server() as place:
             return _run(_measured(ON_A_SERVER[name], place))

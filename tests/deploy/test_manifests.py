@@ -28,7 +28,7 @@ from tests.deploy.reading import (
     seconds,
     unit,
 )
-from tests.house.source import ROOT
+from tests.house.source import ROOT, texts
 
 KEYS = {"JWT_VERIFY_KEY", "ENCRYPTION_KEY", "UNSUBSCRIBE_SECRET_KEY", "INSTANCE_KEY"}
 PROGRAMS = set(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"])
@@ -205,6 +205,18 @@ def test_what_is_selected_is_there() -> None:
         assert spec["minReplicas"] >= target["spec"]["replicas"]
     several = {name for name, one in of_kind("Deployment").items() if one["spec"]["replicas"] > 1}
     assert set(of_kind("PodDisruptionBudget")) == several
+
+
+def test_executors_are_counted_by_metrics_that_there_are() -> None:
+    """Metrics are made as `gauge("runs_waiting", …)`, and shown with `autogpt_` before it."""
+    asked = {
+        metric["external"]["metric"]["name"]
+        for metric in of_kind("HorizontalPodAutoscaler")["executor"]["spec"]["metrics"]
+    }
+    made = "".join(text for name, text in texts().items() if name.startswith("backend/"))
+
+    assert len(asked) == 2
+    assert [name for name in asked if f'"{name.removeprefix("autogpt_")}"' not in made] == []
 
 
 def _selected(one: dict[str, Any]) -> list[dict[str, str]]:
