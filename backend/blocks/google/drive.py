@@ -38,7 +38,11 @@ FILE: Final[dict[str, Any]] = {
 
 
 def file_pin(view: str, media_type: str, description: str) -> Any:
-    """Return the pin by which people choose a file; it brings the account that may open it."""
+    """
+    Return the pin by which people choose a file; it brings the account that may open it.
+
+    *media_type*: What may be chosen; empty: all that the *view* shows.
+    """
     account = {
         "kwarg_name": "credentials",
         "provider": "google",
@@ -47,7 +51,7 @@ def file_pin(view: str, media_type: str, description: str) -> Any:
     }
     chooser = {
         "allow_folder_selection": False,
-        "allowed_mime_types": [media_type],
+        **({"allowed_mime_types": [media_type]} if media_type else {}),
         "allowed_views": [view],
         "auto_credentials": account,
         "multiselect": False,

@@ -11,6 +11,7 @@ from backend.blocks.google.drive import (
     file_pin,
     handed_on,
 )
+from backend.blocks.google.sharing import close_to_all, open_to_all, share_with
 from backend.blocks.google.sheets import (
     BOOK,
     KIND,
@@ -36,7 +37,7 @@ from backend.sdk import (
     pin,
     pins,
 )
-from backend.sdk.services import Query, ServiceCalls, path_of
+from backend.sdk.services import ServiceCalls
 
 _WORK: Final = {"enum": ["create", "delete", "copy"], "type": "string"}
 _READERS: Final = {"enum": ["reader", "commenter"], "type": "string"}
@@ -275,17 +276,6 @@ class GoogleSheetsMetadataBlock(ReadingBase):
         return {"result": {"title": title, "sheets": sheets}}
 
 
-def _rights(book_id: str, *more: str) -> str:
-    return path_of("files", book_id, "permissions", *more)
-
-
-async def _let_in(
-    drive: ServiceCalls, book_id: str, value: Json, query: Query | None = None
-) -> None:
-    made = await drive.object("POST", _rights(book_id), query=query, value=value)
-    drive.need(made, str, "id")
-
-
 class SharingBase(SheetsBase):
     """A block that says who may see a spreadsheet; `work` is given the way to Google Drive."""
 
@@ -335,15 +325,10 @@ class GoogleSheetsShareSpreadsheetBlock(SharingBase):
     async def work(self, drive: ServiceCalls, book_id: str, inputs: Input) -> dict[str, Any]:
         """Share it."""
         if not inputs.email:
-            value: Json = {"type": "anyone", "role": inputs.role}
-            await _let_in(drive, book_id, value)
+            await open_to_all(drive, book_id, inputs.role)
             return {"success": True, "role": inputs.role}
-        query: Query = {
-            "sendNotificationEmail": inputs.send_notification,
-            "emailMessage": (inputs.message or None) if inputs.send_notification else None,
-        }
-        value = {"type": "user", "role": inputs.role, "emailAddress": inputs.email}
-        await _let_in(drive, book_id, value, query)
+        mail = inputs.message if inputs.send_notification else None
+        await share_with(drive, book_id, inputs.email, inputs.role, mail=mail)
         return {"success": True, "role": inputs.role, "email": inputs.email}
 
 
@@ -385,13 +370,7 @@ class GoogleSheetsSetPublicAccessBlock(SharingBase):
     async def work(self, drive: ServiceCalls, book_id: str, inputs: Input) -> dict[str, Any]:
         """Let them, or do not."""
         if inputs.public:
-            value: Json = {"type": "anyone", "role": inputs.role}
-            await _let_in(drive, book_id, value)
+            await open_to_all(drive, book_id, inputs.role)
         else:
-            # Who is not named is either anyone or a domain; there is one such right of each kind.
-            query: Query = {"fields": "permissions(id,type)", "pageSize": 100}
-            found = await drive.object("GET", _rights(book_id), query=query)
-            for right in drive.entries(found, "permissions"):
-                if right.get("type") == "anyone":
-                    await drive.send("DELETE", _rights(book_id, str(right["id"])))
+            await close_to_all(drive, book_id)
         return {"success": True, "is_public": inputs.public}

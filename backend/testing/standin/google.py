@@ -3,6 +3,7 @@
 from email.message import EmailMessage
 from typing import Any, Final
 
+from backend.testing.standin.docs import Docs
 from backend.testing.standin.gmail import Gmail
 from backend.testing.standin.messages import Asked, Reply
 from backend.testing.standin.sheets import Sheets
@@ -40,6 +41,7 @@ class Google:
     def __init__(self) -> None:
         self.mail = Gmail()
         self.sheets = Sheets()
+        self.docs = Docs()
         self.events: dict[str, dict[str, Any]] = {}
         self.rights: list[tuple[str, dict[str, Any]]] = []
 
@@ -60,12 +62,16 @@ class Google:
         service = asked.path.split("/")[1]
         if service == "sheets":
             return self.sheets.answer(asked)
+        if service == "docs":
+            return self.docs.answer(asked)
         if service == "drive":
             return self._drive(asked)
         return self._calendar(asked) if service == "calendar" else self.mail.answer(asked)
 
     def _drive(self, asked: Asked) -> Reply:
-        _, _, _, _, key, _, *right = asked.path.split("/")
+        _, _, _, _, key, part, *right = asked.path.split("/")
+        if part == "export":
+            return self.docs.exported(asked, key)
         if asked.method == "POST":
             self.rights.append((key, asked.json()))
             return Reply(value={"id": str(len(self.rights))})
