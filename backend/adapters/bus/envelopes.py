@@ -94,6 +94,11 @@ def envelope(publisher: str, number: int, entries: list[bytes]) -> bytes:
     return f"{publisher} {number}\n".encode() + b"".join(entries)
 
 
+def is_hello(message: bytes) -> bool:
+    """Say whether an envelope is from a publisher that asks what is wanted."""
+    return message.endswith(b" 0\n")
+
+
 def open_envelope(message: bytes) -> tuple[str, int, list[tuple[Kind, str, bytes]]]:
     """
     Return publisher, number and entries: kind, topic, body.

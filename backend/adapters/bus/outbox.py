@@ -53,6 +53,11 @@ class Outbox:
         self._put(one)
         return True
 
+    @property
+    def waits(self) -> bool:
+        """Whether something has not been taken yet."""
+        return bool(self._waiting) or bool(self._lossy) or self._is_asked
+
     def ask(self) -> None:
         """Send an envelope though nothing waits: whoever missed one before sees it by its number."""
         self._is_asked = True

@@ -27,7 +27,14 @@ from backend.adapters.broker.link import (
     until_over,
 )
 from backend.adapters.broker.names import Names
-from backend.adapters.bus.envelopes import BadEnvelope, Kind, Wish, encode_wish, open_envelope
+from backend.adapters.bus.envelopes import (
+    BadEnvelope,
+    Kind,
+    Wish,
+    encode_wish,
+    is_hello,
+    open_envelope,
+)
 from backend.adapters.bus.messages import BadMessage, decode
 from backend.ports.bus import Attached, Change
 
@@ -171,6 +178,9 @@ class RabbitSubscriber:
             )
 
     async def _got(self, message: DeliveredMessage) -> None:
+        if is_hello(message.body):  # answered though nobody reads now
+            self._says_all = True
+            self._saying.set()
         self._arrived.append(message)
         self._news.set()
 
@@ -187,9 +197,7 @@ class RabbitSubscriber:
             log.warning("envelope_not_understood", stream=self._stream, reason=str(exc))
             return
         if number == 0:
-            self._says_all = True
-            self._saying.set()
-            return
+            return  # a hello
         if not self._follows(publisher, number):
             self._look_at_all(publisher)
         for kind, topic, body in entries:

@@ -10,6 +10,8 @@ from structlog.testing import capture_logs
 
 from backend.adapters.broker.link import Broker, open_channel
 from backend.adapters.broker.names import Names
+from backend.adapters.bus.envelopes import Kind, entry, envelope
+from backend.adapters.bus.messages import encode
 from backend.adapters.bus.rabbit_publisher import RabbitPublisher
 from backend.adapters.bus.rabbit_subscriber import RabbitSubscriber
 from backend.ports.bus import Attached, Change, NodeChanged
@@ -98,6 +100,71 @@ async def test_a_message_that_was_lost_is_told_of(
         assert await listener.next() == (TOPIC, node_changed(revision=2))
 
 
+async def test_a_last_message_that_was_lost_with_its_connection_is_told_of(
+    rabbit: Rabbit, subscriber: RabbitSubscriber
+) -> None:
+    """Though nothing comes after it: who has a new connection says how far it is."""
+    listener = Listener(subscriber)
+    async with Proxy(rabbit.url) as proxy:
+        broker = await rabbit.broker(proxy.url)
+        async with publishing(broker, rabbit.names) as publisher:
+            await listener.attached(TOPIC)
+            publisher.publish(TOPIC, node_changed())
+            [outbox] = publisher._outboxes.values()
+            assert outbox.take(publisher._id)  # it was on its way
+
+            proxy.cut()
+
+            assert await listener.next() == ATTACHED
+
+
+async def test_what_comes_before_the_answer_to_a_wish_is_only_a_sign(
+    rabbit: Rabbit, subscriber: RabbitSubscriber
+) -> None:
+    """Nobody knows what was lost before it; and an answer to an earlier wish is none."""
+    listener, broker = Listener(subscriber), await rabbit.broker()
+    await until(lambda: bool(subscriber._queue) and not subscriber._changed)
+    event = entry(Kind.CHANGE, TOPIC, encode(node_changed()))
+    sent = [
+        [entry(Kind.MARKER, TOPIC, b"0")],  # of nobody's subscription: passed over
+        [event],
+        [entry(Kind.MARKER, TOPIC, b"1")],
+        [event],
+    ]
+
+    async def send(connection: AbstractConnection) -> bool:
+        async with open_channel(connection) as channel:
+            for number, entries in enumerate(sent, 1):
+                message = envelope("publisher", number, entries)
+                await channel.basic_publish(message, routing_key=subscriber._queue)
+        return True
+
+    assert await broker.ask(send, limit_s=5.0)
+
+    heard = [await listener.next() for _ in range(3)]
+    assert heard == [ATTACHED, ATTACHED, (TOPIC, node_changed())]
+
+
+async def test_who_does_not_read_is_sent_little_ahead(
+    rabbit: Rabbit, subscriber: RabbitSubscriber
+) -> None:
+    """The broker keeps the rest, and drops the oldest when it is too much."""
+    listener = Listener(subscriber)
+    async with publishing(await rabbit.broker(), rabbit.names) as publisher:
+        await listener.attached(TOPIC)
+
+        for revision in range(700):
+            publisher.publish(TOPIC, node_changed(revision=revision))
+            await until(lambda: not any(one.waits for one in publisher._outboxes.values()))
+
+        assert len(subscriber._arrived) <= 32
+        seen = [await listener.next()]
+        while seen[-1] != (TOPIC, node_changed(revision=699)):
+            seen.append(await listener.next())
+        assert ATTACHED in seen
+        assert publisher.lost == 0, "it was not the publisher's loss"
+
+
 async def test_a_subscriber_that_was_cut_off_looks_into_storage(rabbit: Rabbit) -> None:
     async with Proxy(rabbit.url) as proxy:
         subscriber = RabbitSubscriber(await rabbit.broker(proxy.url), rabbit.names, "events")
@@ -117,13 +184,23 @@ async def test_a_subscriber_that_was_cut_off_looks_into_storage(rabbit: Rabbit) 
         await subscriber.close()
 
 
+async def test_a_new_publisher_is_answered_though_nobody_reads(
+    rabbit: Rabbit, subscriber: RabbitSubscriber
+) -> None:
+    """A reader that is busy must not keep the others' changes from being built."""
+    async with publishing(await rabbit.broker(), rabbit.names) as first:
+        await until(lambda: first.wanted(TOPIC))
+        async with publishing(await rabbit.broker(), rabbit.names) as second:
+            await until(lambda: second.wanted(TOPIC))
+
+
 async def test_who_is_heard_of_no_more_is_forgotten(rabbit: Rabbit) -> None:
     """Its machine is gone; it could not say goodbye."""
     async with Proxy(rabbit.url) as proxy:
         subscriber = RabbitSubscriber(await rabbit.broker(proxy.url), rabbit.names, "events")
         subscriber.subscribe(TOPIC)
         broker = await rabbit.broker()
-        async with publishing(broker, rabbit.names, expires_s=0.5) as publisher:
+        async with publishing(broker, rabbit.names, expires_s=2.0) as publisher:
             await until(lambda: publisher.wanted(TOPIC))
 
             proxy.blocked = True
