@@ -211,6 +211,10 @@ class _Settings(BaseModel):
         le=10_000_000,
         description="Of one user's runs of one graph only the newest so many stay; 0: all.",
     )
+    upgrade_restore_point: Literal["copy", "backup", "none"] = Field(
+        "copy",
+        description="Before tables change: copy a SQLite file; `backup`: an archive, of PostgreSQL too.",
+    )
     sqlite_synchronous: Literal["FULL", "NORMAL", "EXTRA"] = Field(
         "FULL", description="NORMAL may lose the last commits when the power fails."
     )

@@ -29,9 +29,12 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
     """Bring the tables up to date, then keep the database file in order."""
     from backend.adapters.storage.account_storage import SqlAccounts
     from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID, DEFAULT_USER_NAME
+    from backend.wiring_upgrade import bring_up_to_date
 
     metrics, clock = Metrics("DatabaseManager"), SystemClock()
-    await asyncio.to_thread(_up_to_date, settings)
+    done = await asyncio.to_thread(bring_up_to_date, settings)
+    if done != "current":
+        log.info("database_brought_up_to_date", done=done)
     storage = open_database(settings)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
@@ -68,17 +71,6 @@ def housekeeping(
         "retention": lambda _: retention.work(at_most_s=_RETENTION_S),
         "file_sweep": lambda _: sweep_files(open_files(settings), storage),
     }
-
-
-def _up_to_date(settings: Settings) -> None:
-    if url := settings.database_url:
-        from backend.adapters.storage.migrate_postgres import migrate_postgres
-
-        migrate_postgres(url)
-        return
-    from backend.adapters.storage.migrate import migrate
-
-    migrate(database_path(settings))
 
 
 async def _kept(settings: Settings, storage: SqlStorage, metrics: Metrics) -> None:

@@ -18,6 +18,8 @@ from backend.core.errors import BadRequest, CannotStart, NotFound
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from backend.settings import Settings
+
 #: Of what SQLite finds wrong, so much is shown.
 _MOST_WRONG: Final = 20
 _MEGABYTE: Final = 1024 * 1024
@@ -32,49 +34,74 @@ def database() -> None:
 @json_option
 @data_dir_option
 def current(*, as_json: bool, data_dir: Path | None) -> None:
-    """Print the step at which the database is, and the one that this program needs."""
+    """Print the step at which the database is, the one that this program needs, and those between."""
     from backend.adapters.storage.migrate import HEAD  # noqa: PLC0415 -- help does without
+    from backend.adapters.storage.steps import steps_after  # noqa: PLC0415 -- the same
 
     place = _place(data_dir)
     step = step_of(place)
+    waiting = [] if step is None else steps_after(step)
     if as_json:
-        print_json({"path": str(place), "step": step, "newest": HEAD})
+        print_json(
+            {
+                "path": str(place),
+                "step": step,
+                "newest": HEAD,
+                "waiting": [{"step": one.number, "mark": one.mark} for one in waiting],
+            }
+        )
         return
     there = "is not there yet" if step is None else f"is at step {step}"
     click.echo(f"{place} {there}; this program needs {HEAD}.")
+    for one in waiting:
+        click.echo(f"  {one.number}  {one.mark:<4}  {one.what}")
 
 
 @database.command()
+@click.option("--pre", "only_adds", is_flag=True, help="Only what an older server can live with.")
 @json_option
 @data_dir_option
-def upgrade(*, as_json: bool, data_dir: Path | None) -> None:
-    """Bring the database to the step that this program needs; makes it if it is not there."""
-    from backend.adapters.storage.migrate import HEAD  # noqa: PLC0415 -- help does without
+def upgrade(*, only_adds: bool, as_json: bool, data_dir: Path | None) -> None:
+    """
+    Bring the database to the step that this program needs; makes it if it is not there.
 
-    place = _place(data_dir)
+    All steps are taken in one transaction: if one fails, the database is as it was. A SQLite file
+    is copied first (UPGRADE_RESTORE_POINT). The server must be stopped. With --pre a server of the
+    version before may go on meanwhile: steps that only add are taken, up to the first that does not.
+    """
+    from backend.adapters.storage.migrate import HEAD  # noqa: PLC0415 -- help does without
+    from backend.adapters.storage.steps import newest_pre  # noqa: PLC0415 -- the same
+
+    settings = _settings(data_dir)
+    place = _place_of(settings)
     before = step_of(place)
-    if before == HEAD:
-        said = f"{place} is at step {HEAD} already."
+    goal = newest_pre(before) if only_adds and before is not None else HEAD
+    if before == goal:
+        said = f"{place} is at step {goal} already."
     else:
-        said = f"{place} is at step {HEAD} now ({_migrated(place)})."
+        said = f"{place} is at step {goal} now ({_migrated(settings, goal, alone=not only_adds)})."
     if as_json:
-        print_json({"path": str(place), "before": before, "step": HEAD})
+        print_json({"path": str(place), "before": before, "step": goal})
         return
     click.echo(said)
 
 
-def _migrated(place: Place) -> str:
-    """Bring the database up to date; return what was done."""
-    from backend.adapters.storage.migrate import migrate  # noqa: PLC0415 -- help does without
-    from backend.adapters.storage.migrate_postgres import migrate_postgres  # noqa: PLC0415 -- the same
-    from backend.util.locks import take_data_dir_alone  # noqa: PLC0415 -- the same
+def _migrated(settings: "Settings", goal: str, *, alone: bool) -> str:
+    """Bring the database to the step *goal*; return what was done."""
+    from backend.adapters.storage.restore_point import point_for  # noqa: PLC0415 -- help does without
+    from backend.util.locks import share_data_dir, take_data_dir_alone  # noqa: PLC0415 -- the same
+    from backend.wiring_upgrade import bring_up_to_date  # noqa: PLC0415 -- the same
 
     # Nobody may work with tables that change below him.
-    lock = take_data_dir_alone(place.path.parent)
+    take = take_data_dir_alone if alone else share_data_dir
+    lock = take(settings.agpt_data_dir)
     try:
-        return migrate_postgres(place.url) if place.url else migrate(place.path)
+        done = bring_up_to_date(settings, goal=goal)
     finally:
         lock.release()
+    point = point_for(_place_of(settings).path, done.removeprefix("upgraded from "))
+    is_kept = done.startswith("upgraded") and not settings.database_url and point.exists()
+    return f"{done}; as it was: {point.name}" if is_kept else done
 
 
 @database.command()
@@ -229,6 +256,8 @@ def _step_problems(where: Place | Path) -> Iterator[str]:
             " `agpt migrate --again` or `agpt restore --replace`."
         )
     elif step is not None and step > HEAD:
+        if _lets_in(where):
+            return
         yield (
             f"The database {where} is at step {step}, made by a newer agpt-server; this one knows"
             f" steps up to {HEAD}: install the newer version, or restore a backup."
@@ -236,6 +265,16 @@ def _step_problems(where: Place | Path) -> Iterator[str]:
     elif step != HEAD:
         at = "has no tables" if step is None else f"is at step {step}"
         yield f"The database {where} {at}; this program needs {HEAD}: `agpt db upgrade`."
+
+
+def _lets_in(where: Place | Path) -> bool:
+    """Say whether a database at a newer step can be worked on all the same: its steps only add."""
+    from backend.adapters.storage.doctor import reading  # noqa: PLC0415 -- help does without
+    from backend.adapters.storage.migrate import HEAD, needs_of  # noqa: PLC0415 -- the same
+
+    with reading(where) as connection:
+        needs = needs_of(connection)
+    return needs is not None and needs <= HEAD
 
 
 def _missing(connection: "Connection") -> Iterator[str]:
@@ -256,7 +295,16 @@ def _missing(connection: "Connection") -> Iterator[str]:
 
 
 def _place(data_dir: Path | None) -> Place:
-    from backend.settings import load_settings  # noqa: PLC0415 -- `agpt --help` does without
-    from backend.wiring import database_place  # noqa: PLC0415 -- the same
+    return _place_of(_settings(data_dir))
 
-    return database_place(load_settings(overrides_of(data_dir))[0])
+
+def _place_of(settings: "Settings") -> Place:
+    from backend.wiring import database_place  # noqa: PLC0415 -- `agpt --help` does without
+
+    return database_place(settings)
+
+
+def _settings(data_dir: Path | None) -> "Settings":
+    from backend.settings import load_settings  # noqa: PLC0415 -- `agpt --help` does without
+
+    return load_settings(overrides_of(data_dir))[0]

@@ -37,10 +37,17 @@ _SETTING: Final = "database_url"
 
 @dataclass(kw_only=True)
 class _Moved:
-    """How it went. *stop_s*: how long nobody served; *aside*: where the old file is now."""
+    """
+    How it went.
+
+    Attributes:
+        stop_s: How long nobody served; *copy_s* of it is neither stopping nor starting.
+        aside: Where the old file is now.
+    """
 
     copied: "Copied"
-    stop_s: float
+    stop_s: float = 0.0
+    copy_s: float = 0.0
     aside: Path | None = None
     is_started: bool = False
 
@@ -108,15 +115,17 @@ def _switched(settings: "Settings", move: "Move", copied: "Copied", *, switches:
     try:
         has_stopped = switches and _is_ours(data_dir) and stop_server().pid is not None
         lock = _alone(data_dir, wait_s=5.0 if has_stopped else _WAIT_S)
-        begun_s = begun_s if has_stopped else time.monotonic()
+        alone_s = time.monotonic()
+        begun_s = begun_s if has_stopped else alone_s
         finish(move, copied)
-        done = _Moved(copied=copied, stop_s=0)
+        done = _Moved(copied=copied)
         if switches:
             _set(settings, move.target.url)
             if not move.source.url:
                 moment = datetime.fromtimestamp(time.time(), UTC)
                 name = f"{move.source.path.name}.moved-{moment:%Y%m%dT%H%M%S}"
                 done.aside = set_aside(move.source.path, name)
+        done.copy_s = time.monotonic() - alone_s
     except BaseException:
         give_up(move)
         if lock is not None:
@@ -194,6 +203,7 @@ def _say(move: "Move", done: _Moved, *, switches: bool, as_json: bool) -> None:
                 "changed_meanwhile": copied.noted,
                 "rows_without_nul": copied.changed,
                 "stop_s": round(done.stop_s, 2),
+                "copy_s": round(done.copy_s, 2),
                 "switched": switches,
                 "started": done.is_started,
                 "aside": None if done.aside is None else str(done.aside),

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backend.adapters.database_place import Place
 from backend.adapters.moving.rows import Kind, Row, Shape
+from backend.adapters.storage.restore_point import copy_sqlite
 from backend.core.errors import Unavailable
 
 #: What columns are declared as, in both kinds of database.
@@ -143,30 +144,6 @@ def frozen(place: Place, folder: Path) -> Iterator[Source]:
             yield SqliteSource(reader)
     finally:
         copy.unlink(missing_ok=True)
-
-
-def copy_sqlite(path: Path, copy: Path) -> None:
-    """
-    Write what the database file at *path* holds now to *copy*, for its owner alone; not flushed.
-
-    In one step: one in several would begin anew with each commit of others. Writers go on.
-
-    Raises:
-        Unavailable: If there is no room, or the file cannot be read; no copy is left.
-    """
-    copy.unlink(missing_ok=True)
-    copy.touch(mode=0o600)
-    try:
-        with (
-            closing(
-                sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)
-            ) as old,
-            closing(sqlite3.connect(copy)) as new,
-        ):
-            old.backup(new)
-    except sqlite3.DatabaseError as exc:
-        copy.unlink(missing_ok=True)
-        raise Unavailable(f"the database {path} cannot be copied: {exc}") from exc
 
 
 @contextmanager

@@ -17,24 +17,37 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from backend.adapters.storage.dialects import insert_on
+from backend.adapters.storage.restore_point import keep_copy
 from backend.adapters.storage.schema import metadata
+from backend.adapters.storage.steps import newest_post
+from backend.adapters.storage.tables import installation
 from backend.core.errors import CannotStart
 
 #: The newest step in migrations/versions.
 HEAD: Final = "0031"
 
+#: In the table `installation`: the newest step that took something away, see steps.py. A program that
+#: knows it can work on the database, though it does not know the steps after it, which only add.
+NEEDS: Final = "schema_needs"
+_ASK_NEEDS: Final = f"SELECT value FROM installation WHERE key = '{NEEDS}'"  # noqa: S608 -- no input
 #: Stands in the place of the step while rows are on their way into a database.
 UNFINISHED: Final = "unfinished"
 
 
-def refuse_unknown(before: str, where: object) -> None:
-    """Raise CannotStart if a database is at a step that this program does not know."""
+def refuse_unknown(before: str, where: object, *, needs: str | None) -> None:
+    """
+    Raise CannotStart if a database is at a step with which this program cannot work.
+
+    Args:
+        needs: The step that a program must know to work on it, as `to_step` has left it.
+    """
     if before == UNFINISHED:
         raise CannotStart(
             f"the database {where} was being filled, and that was broken off: begin it again, with"
             " `agpt migrate --again` or `agpt restore --replace`"
         )
-    if before > HEAD:
+    if before > HEAD and (needs is None or needs > HEAD):
         raise CannotStart(
             f"the database {where} is at step {before}, made by a newer agpt-server; this "
             f"one knows steps up to {HEAD}: install the newer version, or restore a backup"
@@ -49,9 +62,13 @@ def current_version(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def migrate(path: Path | str) -> str:
+def migrate(path: Path | str, *, keeps_copy: bool = False, goal: str = HEAD) -> str:
     """
-    Bring the SQLite file at *path* up to date, making it if it is not there.
+    Bring the SQLite file at *path* up to date, making it if it is not there: all of it, or nothing.
+
+    Args:
+        keeps_copy: Before an upgrade, copy the file; see restore_point.py.
+        goal: A step before the newest; a new file gets all the same the newest tables.
 
     Returns:
         What was done: "current", "created" or "upgraded from …".
@@ -70,14 +87,19 @@ def migrate(path: Path | str) -> str:
             if before is None:
                 create(raw)
                 return "created"
-        refuse_unknown(before, path)
-        if before < HEAD:
-            _upgrade(path)
+            needs = raw.execute(_ASK_NEEDS).fetchone() if before > HEAD else None
+        refuse_unknown(before, path, needs=None if needs is None else str(needs[0]))
+        if before < goal:
+            if keeps_copy:
+                keep_copy(Path(path), before)
+            _upgrade(path, goal)
     except sqlite3.DatabaseError as exc:
         raise CannotStart(f"the database {path} cannot be used: {exc}") from exc
     except DatabaseError as exc:
-        raise CannotStart(f"the database {path} cannot be used: {exc.orig}") from exc
-    return "current" if before == HEAD else f"upgraded from {before}"
+        raise CannotStart(
+            f"the database {path} cannot be brought to step {goal}, and is as it was: {exc.orig}"
+        ) from exc
+    return "current" if before >= goal else f"upgraded from {before}"
 
 
 def _version(raw: sqlite3.Connection) -> str | None:
@@ -118,14 +140,18 @@ def _make_private(path: Path) -> None:
         raise CannotStart(f"the database {path} cannot be opened: {exc.strerror}") from exc
 
 
-def _upgrade(path: Path | str) -> None:
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+def _upgrade(path: Path | str, goal: str) -> None:
+    # Else the driver would commit before each change of a table.
+    engine = create_engine(
+        f"sqlite:///{path}", poolclass=NullPool, connect_args={"isolation_level": None}
+    )
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA synchronous=FULL")
             connection.commit()
-            to_step(connection, HEAD)
-            connection.commit()
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            to_step(connection, goal)
+            connection.exec_driver_sql("COMMIT")
     finally:
         engine.dispose()
 
@@ -139,3 +165,15 @@ def to_step(connection: Connection, step: str) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     command.upgrade(config, step)
+    if inspect(connection).has_table(installation.name):
+        row = {"key": NEEDS, "value": newest_post(step)}
+        adding = insert_on(connection, installation).values(row)
+        connection.execute(
+            adding.on_conflict_do_update(index_elements=["key"], set_={"value": row["value"]})
+        )
+
+
+def needs_of(connection: Connection) -> str | None:
+    """Return the step that a program must know to work on a database; None: that it does not say."""
+    found = connection.exec_driver_sql(_ASK_NEEDS).scalar()
+    return None if found is None else str(found)

@@ -7,7 +7,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 
 from backend.adapters.database_place import shown
-from backend.adapters.storage.migrate import HEAD, current_version, refuse_unknown, to_step
+from backend.adapters.storage.migrate import (
+    HEAD,
+    UNFINISHED,
+    current_version,
+    needs_of,
+    refuse_unknown,
+    to_step,
+)
 from backend.adapters.storage.postgres import engine_for
 from backend.adapters.storage.schema import metadata
 from backend.core.errors import CannotStart
@@ -22,11 +29,14 @@ def _ordered_by_bytes(_type: Text, _compiler: object, **_: object) -> str:
     return 'TEXT COLLATE "C"'
 
 
-def migrate_postgres(url: str) -> str:
+def migrate_postgres(url: str, *, goal: str = HEAD) -> str:
     """
     Bring the database at *url* up to date, in one transaction: all of it, or nothing.
 
     Any number of programs may do so at once.
+
+    Args:
+        goal: A step before the newest; an empty database gets all the same the newest tables.
 
     Returns:
         What was done: "current", "created" or "upgraded from …".
@@ -39,14 +49,16 @@ def migrate_postgres(url: str) -> str:
         with engine.begin() as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            return _migrate(connection, shown(url))
+            return _migrate(connection, shown(url), goal)
     except DBAPIError as exc:
-        raise CannotStart(f"the database {shown(url)} cannot be used: {exc.orig}") from exc
+        raise CannotStart(
+            f"the database {shown(url)} cannot be used, and is as it was: {exc.orig}"
+        ) from exc
     finally:
         engine.dispose()
 
 
-def _migrate(connection: Connection, where: str) -> str:
+def _migrate(connection: Connection, where: str, goal: str) -> str:
     before = current_version(connection)
     if before == HEAD:
         return "current"
@@ -57,6 +69,9 @@ def _migrate(connection: Connection, where: str) -> str:
         )
         connection.exec_driver_sql("INSERT INTO alembic_version VALUES (%s)", (HEAD,))
         return "created"
-    refuse_unknown(before, where)
-    to_step(connection, HEAD)
+    needs = needs_of(connection) if HEAD < before != UNFINISHED else None
+    refuse_unknown(before, where, needs=needs)
+    if before >= goal:
+        return "current"
+    to_step(connection, goal)
     return f"upgraded from {before}"

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import create_engine
 
-from backend.adapters.storage.migrate import HEAD, migrate
+from backend.adapters.moving.archive_reader import verify
+from backend.adapters.storage.migrate import HEAD, migrate, to_step
 from backend.cli import main
 from backend.util.locks import share_data_dir
 
@@ -48,8 +50,58 @@ def test_programs_get_the_step_as_json(data: Path) -> None:
 
     assert (code, json.loads(text)) == (
         0,
-        {"path": str(data / "agpt.db"), "step": HEAD, "newest": HEAD},
+        {"path": str(data / "agpt.db"), "step": HEAD, "newest": HEAD, "waiting": []},
     )
+
+
+@pytest.mark.slow
+def test_an_older_database_says_which_steps_wait_and_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "agpt.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        to_step(connection, "0026")
+        connection.commit()
+    engine.dispose()
+    lock = share_data_dir(tmp_path)
+
+    waiting = db(tmp_path, "current")[1].splitlines()
+    refused = db(tmp_path, "upgrade")
+    code, text, _ = db(tmp_path, "upgrade", "--pre")
+    lock.release()
+
+    assert waiting[0] == f"{path} is at step 0026; this program needs {HEAD}."
+    assert (
+        waiting[1] == "  0027  pre   What was sent to webhooks, and how those of providers stand."
+    )
+    assert (refused[0], "in use" in refused[2]) == (1, True)
+    assert (code, text) == (
+        0,
+        f"{path} is at step {HEAD} now (upgraded from 0026; as it was: agpt.db.before-0026).\n",
+    )
+    assert db(tmp_path, "check")[0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wanted", ["backup", "none"])
+def test_what_is_kept_of_an_older_database_is_a_setting(
+    tmp_path: Path, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPGRADE_RESTORE_POINT", wanted)
+    engine = create_engine(f"sqlite:///{tmp_path / 'agpt.db'}")
+    with engine.connect() as connection:
+        to_step(connection, "0026")
+        connection.commit()
+    engine.dispose()
+
+    assert db(tmp_path, "upgrade")[0] == 0
+
+    kept = [one.name for one in tmp_path.rglob("*before-*")]
+    if wanted == "none":
+        assert kept == []
+    else:
+        [archive] = (tmp_path / "backups").iterdir()
+        assert [archive.name] == kept
+        assert verify(archive, lambda _: None).step == "0026"
 
 
 def test_nothing_is_upgraded_under_a_server(tmp_path: Path) -> None:
