@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.effects import EffectCounter
 from tests.e2e.graphs import web_chain
 from tests.e2e.harness import Server, assert_consistent, serving
+from tests.e2e.members import Cluster
 from tests.e2e.test_files import reading, upload
 from tests.s3 import S3, Gate
 
@@ -63,3 +64,42 @@ def test_a_run_with_large_values_goes_on_when_the_bucket_is_back(
             assert run["outputs"] == {"answer": [{"run": text}]}
             assert files_of(server) == []
             assert_consistent(server)
+
+
+@pytest.mark.service("postgres")
+@pytest.mark.service("rabbitmq")
+def test_what_one_machine_of_a_cluster_stores_the_others_read(
+    tmp_path: Path, s3: S3, outside: EffectCounter
+) -> None:
+    lines = base64.b64encode(random.randbytes(2 * MEGABYTE)) + b"\nsecond\nthird"
+    text = base64.b64encode(random.randbytes(1_500_000)).decode()
+    settings = {**s3.environment(), "TRUST_ENDPOINTS_FOR_REQUESTS": outside.origin}
+    cluster = Cluster(tmp_path, **settings)
+    try:
+        first = cluster.start().server
+        other = cluster.add("AgentServer")
+        cluster.add("ExecutionManager")
+        reader, chain = first.rest.add(reading()), first.rest.add(web_chain(outside.origin, STEPS))
+
+        uri = upload(first, lines)
+        run = other.rest.ended(reader, other.rest.start(reader, file=uri))
+        back = other.rest._client.get(
+            f"/api/workspace/files/{uri.removeprefix('workspace://').partition('#')[0]}/download",
+            timeout=60,
+        )
+        run_id = other.rest.start(chain, run=text)
+        outside.wait_for(STEPS // 2)
+        for one in cluster.executors:
+            one.kill("ExecutionManager")
+        carried_on = first.rest.ended(chain, run_id)
+
+        assert run["outputs"] == {"text": ["second"]}
+        assert back.content == lines
+        assert (carried_on["status"], carried_on["outputs"]) == (
+            "COMPLETED",
+            {"answer": [{"run": text}]},
+        )
+        assert [files_of(one) for one in (first, *cluster.members)] == [[], [], []]
+        cluster.stop()
+    finally:
+        cluster.finish()

@@ -3,7 +3,6 @@
 The client is loaded on first use: who keeps files in a folder never loads it.
 """
 
-import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -22,6 +21,8 @@ _PAGE: Final = 1_000
 _PART_BYTES: Final = 5 * 1024 * 1024
 #: Parts of one upload under way: what it holds in memory is as many times as large as a part.
 _PARTS_AT_ONCE: Final = 3
+#: What every store says of an object that is not there.
+_GONE: Final = "NoSuchKey"
 _CODE: Final = re.compile(r"<Code>(\w+)</Code>")
 #: The client says where in its own source an error arose; nobody else wants to know.
 _SOURCE: Final = "\n\nDebug source"
@@ -90,17 +91,14 @@ class Bucket:
             answer = await obstore.get_async(self._store, self._at(name))
             return bytes(await answer.bytes_async())
 
-    async def download(self, name: str, into: BinaryIO) -> int:
-        """Write an object to its end; return its size."""
+    async def pieces(self, name: str) -> AsyncIterator[bytes]:
+        """Yield the content of an object to its end."""
         import obstore  # noqa: PLC0415 - see the module
 
-        size_bytes = 0
         with self._said(name):
             answer = await obstore.get_async(self._store, self._at(name))
             async for piece in answer.stream(min_chunk_size=_PART_BYTES):
-                size_bytes += len(piece)
-                await asyncio.to_thread(into.write, piece)
-        return size_bytes
+                yield bytes(piece)
 
     async def put(self, name: str, content: bytes | BinaryIO) -> None:
         """Give an object its content, in place of what it had. Twice is harmless."""
@@ -232,11 +230,11 @@ class Bucket:
         try:
             yield
         except FileNotFoundError as exc:
-            # A bucket that is not there answers like an object that is not there.
-            if _code(exc) == "NoSuchBucket" or not name:
+            # A bucket that is not there, and who is no store at all, answer in the same way.
+            if _code(exc) != _GONE or not name:
                 raise Unavailable(self._problem(exc)) from exc
             raise NotFound(f"{self} has no {name}") from exc
-        except (exceptions.BaseError, OSError) as exc:
+        except exceptions.BaseError as exc:
             raise Unavailable(self._problem(exc)) from exc
 
     def _problem(self, error: Exception) -> str:
@@ -272,5 +270,5 @@ def _gone_is_fine() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as exc:
-        if _code(exc) == "NoSuchBucket":
+        if _code(exc) != _GONE:
             raise

@@ -194,8 +194,9 @@ class BucketUserFiles:
             stored, place = await self._find(file_id)
             spool = await self._files.spool()
             try:
-                size_bytes = await self._bucket.download(place, spool)
-                if size_bytes == stored.size_bytes:
+                async for piece in self._bucket.pieces(place):
+                    await _written(spool, piece)
+                if spool.tell() == stored.size_bytes:
                     spool.seek(0)
                     return spool
             except NotFound:

@@ -1,7 +1,9 @@
 """The bucket: what is in it is whole, and what is wrong with it is said."""
 
 import asyncio
+import errno
 import os
+import tempfile
 import threading
 import time
 import urllib.request
@@ -10,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -166,6 +169,25 @@ async def test_an_upload_that_breaks_off_leaves_nothing(files: BucketFiles, s3: 
         await keep(files, b"x")
 
 
+async def test_content_that_did_not_arrive_has_no_facts(
+    files: BucketFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = Bucket.put
+
+    async def failing(bucket: Bucket, name: str, content: bytes | BinaryIO) -> None:
+        if not name.endswith(".json"):
+            raise Unavailable("no line")
+        await put(bucket, name, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Bucket, "put", failing)
+        with pytest.raises(Unavailable):
+            await keep(files, b"x" * 100)
+
+    assert await names(files.bucket) == []
+    assert (await keep(files, b"x" * 100)).size_bytes == 100
+
+
 async def test_a_file_too_large_for_one_copy_is_carried(
     files: BucketFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +306,36 @@ async def test_a_store_that_fails_or_says_nothing_is_given_up_in_time(s3: S3) ->
         with pytest.raises(Unavailable):
             s3.bucket(endpoint=endpoint, patience=HASTY).put_now("a", b"")
     assert time.monotonic() - started < 20
+
+
+async def test_who_is_no_store_at_all_does_not_make_files_missing(s3: S3, tmp_path: Path) -> None:
+    """A proxy that knows no such address answers 404 to everything."""
+    stored = await _stored_elsewhere(s3, tmp_path)
+    with answering(404, "<html>Not Found</html>") as endpoint:
+        bucket = s3.bucket(endpoint=endpoint, patience=HASTY)
+
+        with pytest.raises(Unavailable, match="404"):
+            await BucketFiles(bucket, tmp_path).of(ANN).find(stored.id)
+        with pytest.raises(Unavailable):
+            bucket.get_now("a")
+        with pytest.raises(Unavailable):
+            await bucket.delete(["a"])
+
+
+async def test_a_full_disk_of_this_machine_is_not_the_buckets(
+    files: BucketFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = await keep(files, b"x" * 100)
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "write", full)
+
+    with pytest.raises(Unavailable, match="the folder of files cannot be used: No space left"):
+        await files.of(ANN).open(stored.id)
+    with pytest.raises(Unavailable, match="the folder of files cannot be used: No space left"):
+        await keep(files)
 
 
 async def test_a_line_that_is_cut_is_tried_again(s3: S3) -> None:
