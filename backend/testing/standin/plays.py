@@ -8,6 +8,7 @@ from backend.testing.standin.apollo import Apollo
 from backend.testing.standin.chats import AnyHook, Ntfy, SlackHooks, TelegramBots
 from backend.testing.standin.discord import Discord
 from backend.testing.standin.e2b import E2b
+from backend.testing.standin.exa import Exa
 from backend.testing.standin.facts import OpenWeatherMap, Wikipedia, ZeroBounce
 from backend.testing.standin.github import GitHub
 from backend.testing.standin.google import Google
@@ -32,6 +33,7 @@ PLAYS: Final[Mapping[str, type[Play]]] = {
     "apollo": Apollo,
     "dataforseo": DataForSeo,
     "example.com": Pages,
+    "exa": Exa,
     "firecrawl": Firecrawl,
     "e2b": E2b,
     "discord": Discord,
