@@ -44,7 +44,9 @@ class Trigger:
         config = self.block.webhook
         if config is None or not config.event_filter_input:
             return ()
-        given = {**self.defaults, **inputs}.get(config.event_filter_input)
+        pin = self.block.input_schema.properties.get(config.event_filter_input, {})
+        values = {config.event_filter_input: pin.get("default"), **self.defaults, **inputs}
+        given = values.get(config.event_filter_input)
         chosen: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
         # Exactly true: what is only like it was not chosen.
         wanted = (name for name in sorted(chosen) if chosen[name] is True)

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from backend.core.errors import BadRequest
-from backend.core.signatures import SCHEMES, TELEGRAM, Headers, Scheme, one
+from backend.core.signatures import SCHEMES, TELEGRAM, Headers, Layout, Scheme, Signed, one
 
 _EVENT: Final = re.compile(r"[A-Za-z0-9_./:-]{1,100}", re.ASCII)
 
@@ -29,6 +29,9 @@ class Provider:
         inner_field: Of the body; an object whose own *event_field* names the event, if it is there.
         id_field: Of the body: names a delivery, and stays the same when it is sent again.
         event_prefix: Stands before what *event_field* says, which is in lower case then.
+        names: What the body calls an event, and how presets choose it; others keep their names.
+        resource_at: Ways into the body; where the first that is there says something, that is what
+            it is about, and a webhook of another thing does not want it.
         fields: Of the body: all must be there, and nothing else is given on; empty: all is.
     """
 
@@ -45,7 +48,25 @@ class Provider:
     id_field: str = ""
     event_prefix: str = ""
     fields: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    resource_at: tuple[tuple[str, ...], ...] = ()
 
+
+#: The events of websets, and how the block chooses them.
+EXA_EVENTS: Final[Mapping[str, str]] = {
+    **{f"webset.{name}": f"webset_{name}" for name in ("created", "deleted", "paused", "idle")},
+    **{
+        f"webset.{part}.{name}": f"{part}_{name}"
+        for part, names in (
+            ("search", ("created", "completed", "canceled", "updated")),
+            ("item", ("created", "enriched")),
+            ("export", ("created", "completed")),
+        )
+        for name in names
+    },
+    "import.created": "import_created",
+    "import.completed": "import_completed",
+}
 
 #: By the provider of a stored webhook. Who is not here cannot be checked, and is refused.
 PROVIDERS: Final[Mapping[str, Provider]] = {
@@ -78,6 +99,15 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         event_prefix="order.",
         fields=("orderId", "status", "trackingNumber", "carrierCode"),
     ),
+    "exa": Provider(
+        scheme=Scheme(
+            header="exa-signature", prefix="v1=", signed=Signed.DOTTED, layout=Layout.PAIRS
+        ),
+        event_field="type",
+        id_field="id",
+        names=EXA_EVENTS,
+        resource_at=(("data", "websetId"), ("data", "id")),
+    ),
     "stripe": Provider(scheme=SCHEMES["stripe"], event_field="type", id_field="id"),
     "shopify": Provider(scheme=SCHEMES["shopify"], event_header="x-shopify-topic"),
 }
@@ -98,6 +128,17 @@ def fields_of(provider: Provider, payload: Mapping[str, Any]) -> Mapping[str, An
     return {name: payload[name] for name in provider.fields}
 
 
+def is_about(provider: Provider, payload: Mapping[str, Any], resource: str) -> bool:
+    """Say whether a delivery can be about *resource*; empty: anything is."""
+    for way in provider.resource_at if resource else ():
+        found: Any = payload
+        for name in way:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        if isinstance(found, str) and found:
+            return found == resource
+    return True
+
+
 def event_of(provider: Provider, headers: Headers, payload: Mapping[str, Any]) -> str:
     """
     Return the name of a delivery's event.
@@ -113,6 +154,8 @@ def event_of(provider: Provider, headers: Headers, payload: Mapping[str, Any]) -
     found = one(headers, where) if provider.event_header else payload.get(where)
     if not isinstance(found, str) or not _EVENT.fullmatch(found):
         raise BadRequest(f"{where} must name the event.")
+    if found in provider.names:
+        return provider.names[found]
     if provider.event_prefix:
         return f"{provider.event_prefix}{found.lower()}"
     inner = payload.get(provider.inner_field) if provider.inner_field else None

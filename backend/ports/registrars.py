@@ -33,6 +33,20 @@ class Hook:
     provider_id: str = ""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Registered:
+    """
+    What a provider says of a webhook that it took.
+
+    Attributes:
+        provider_id: By which it knows the webhook.
+        secret: With which it signs, where it chooses that itself; empty: with the one it was given.
+    """
+
+    provider_id: str
+    secret: str = field(default="", repr=False)
+
+
 class WebhookRegistrar(Protocol):
     """
     Registers webhooks at one provider; lends nothing of its own: each call brings credentials.
@@ -48,8 +62,8 @@ class WebhookRegistrar(Protocol):
     def resource_of(self, given: str) -> str:
         """Return *given* as it is kept: one thing has one name. Raises BadRequest if it is none."""
 
-    async def register(self, hook: Hook, credentials: Credentials) -> str:
-        """Register *hook* and return by what the provider knows it; twice is harmless."""
+    async def register(self, hook: Hook, credentials: Credentials) -> Registered:
+        """Register *hook*; twice is harmless."""
 
     async def remove(self, hook: Hook, credentials: Credentials) -> None:
         """Take *hook* back, found by its address where *provider_id* is empty; none is fine."""

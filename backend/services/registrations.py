@@ -245,7 +245,7 @@ class Registrations:
     ) -> WebhookRecord:
         await self._storage.of(new.user_id).add_webhook(new)
         try:
-            provider_id = await registrar.register(self._hook(new), credentials)
+            told = await registrar.register(self._hook(new), credentials)
         except BadRequest:
             await self._storage.forget_webhook(new.id)
             raise
@@ -253,7 +253,10 @@ class Registrations:
             # It may be there all the same.
             await self.abandon(new)
             raise
-        return replace(new, provider_webhook_id=provider_id)
+        if told.secret:
+            sealed = self._sealer.seal_webhook(told.secret, user_id=new.user_id, webhook_id=new.id)
+            new = replace(new, sealed=sealed)
+        return replace(new, provider_webhook_id=told.provider_id)
 
     async def _lent(
         self, user_id: UserId, provider: str, reference: Mapping[str, Any] | None
@@ -290,12 +293,15 @@ def _wanted(
     config = trigger.block.webhook
     assert config is not None
     values = {**trigger.defaults, **inputs}
+    required = trigger.block.input_schema.required
 
     def value_of(match: "re.Match[str]") -> str:
         value = values.get(match[1])
-        if not isinstance(value, str) or not value.strip():
+        if isinstance(value, str) and value.strip():
+            return value
+        if match[1] in required:
             raise BadRequest(f"The trigger needs {match[1]}.")
-        return value
+        return ""
 
     resource = registrar.resource_of(_PIN.sub(value_of, config.resource_format))
     events: Sequence[str] = trigger.events(inputs)

@@ -24,7 +24,7 @@ from backend.core.records import WebhookRecord
 from backend.core.signatures import Checked, check
 from backend.core.triggers import Trigger
 from backend.core.watches import WATCHED
-from backend.core.webhook_providers import PROVIDERS, Provider, event_of, fields_of
+from backend.core.webhook_providers import PROVIDERS, Provider, event_of, fields_of, is_about
 from backend.ports.clock import Clock
 from backend.ports.deliveries import Deliveries
 from backend.ports.storage import Storage
@@ -232,7 +232,9 @@ class WebhookService:
         )
         if is_ping:
             made = replace(made, status=DeliveryStatus.IGNORED, reason=_IS_PING)
-        elif webhook.events and event not in webhook.events:
+        elif (webhook.events and event not in webhook.events) or not is_about(
+            sender, payload, webhook.resource
+        ):
             made = replace(made, status=DeliveryStatus.IGNORED, reason=_NOT_ASKED)
         await self._keep(made, keys.all)
         return _pong(payload) if is_ping else None

@@ -6,7 +6,7 @@ from typing import Any, Final
 from backend.adapters.registrars.calls import ProviderCalls
 from backend.core.credentials import Credentials
 from backend.core.errors import BadRequest, Unavailable
-from backend.ports.registrars import Hook
+from backend.ports.registrars import Hook, Registered
 from backend.ports.web import WebClient
 
 _REPOSITORY: Final = re.compile(
@@ -39,7 +39,7 @@ class GithubRegistrar:
         # GitHub does not tell Cats from cats.
         return f"{match[1]}/{match[2]}".lower()
 
-    async def register(self, hook: Hook, credentials: Credentials) -> str:
+    async def register(self, hook: Hook, credentials: Credentials) -> Registered:
         body = {
             "name": "web",
             "active": True,
@@ -55,10 +55,10 @@ class GithubRegistrar:
         if answer.status == _EXISTS:
             known = await self._find(hook, credentials)
             if known:
-                return known
+                return Registered(provider_id=known)
             # It was refused for another reason: let it be said.
             answer = await self._send("POST", hook, "", credentials, body=body)
-        return _id_in(self._calls.value(answer))
+        return Registered(provider_id=_id_in(self._calls.value(answer)))
 
     async def remove(self, hook: Hook, credentials: Credentials) -> None:
         known = hook.provider_id or await self._find(hook, credentials)

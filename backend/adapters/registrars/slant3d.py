@@ -4,7 +4,7 @@ from typing import Final
 
 from backend.adapters.registrars.calls import ProviderCalls
 from backend.core.credentials import ApiKeyCredentials, Credentials
-from backend.ports.registrars import Hook, RegistrationRefused
+from backend.ports.registrars import Hook, Registered, RegistrationRefused
 from backend.ports.web import WebClient
 
 
@@ -28,7 +28,7 @@ class Slant3dRegistrar:
     def resource_of(self, given: str) -> str:
         return given.strip()
 
-    async def register(self, hook: Hook, credentials: Credentials) -> str:
+    async def register(self, hook: Hook, credentials: Credentials) -> Registered:
         if not isinstance(credentials, ApiKeyCredentials):
             raise RegistrationRefused("Slant 3D takes a key only.")
         await self._calls.send(
@@ -37,7 +37,7 @@ class Slant3dRegistrar:
             headers={"api-key": credentials.api_key.reveal()},
             body={"endPoint": hook.url},
         )
-        return "account"
+        return Registered(provider_id="account")
 
     async def remove(self, hook: Hook, credentials: Credentials) -> None:
         """Do nothing: what comes to an address that is gone is answered with 404."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 from backend.adapters.registrars.calls import ProviderCalls
 from backend.core.credentials import ApiKeyCredentials, Credentials
 from backend.core.errors import Unavailable
-from backend.ports.registrars import Hook, RegistrationRefused
+from backend.ports.registrars import Hook, Registered, RegistrationRefused
 from backend.ports.web import WebClient
 
 _BOT: Final = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{10,100}", re.ASCII)
@@ -27,14 +27,14 @@ class TelegramRegistrar:
     def resource_of(self, given: str) -> str:
         return given.strip()
 
-    async def register(self, hook: Hook, credentials: Credentials) -> str:
+    async def register(self, hook: Hook, credentials: Credentials) -> Registered:
         body = {
             "url": hook.url,
             "secret_token": hook.secret,
             "allowed_updates": sorted({event.partition(".")[0] for event in hook.events}),
         }
         await self._ask("setWebhook", credentials, body)
-        return "bot"
+        return Registered(provider_id="bot")
 
     async def remove(self, hook: Hook, credentials: Credentials) -> None:
         found = await self._ask("getWebhookInfo", credentials, {}, is_gone=True)

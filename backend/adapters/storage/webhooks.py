@@ -48,6 +48,7 @@ def add(connection: Connection, user_id: UserId, webhook: WebhookRecord) -> None
             set_={
                 "events": json.text(webhook.events),
                 "provider_webhook_id": webhook.provider_webhook_id,
+                "secret": webhook.sealed,
                 "state": webhook.state.value,
             },
             where=(_W.user_id == user_id) & (_W.state != _REMOVING),

@@ -1,10 +1,11 @@
-"""Plays the webhooks of GitHub, of a bot at Telegram and of Slant 3D, over real HTTP."""
+"""Plays the webhooks of GitHub, of a bot at Telegram, of Slant 3D and of Exa, over real HTTP."""
 
 from typing import Any, Final
 
 from backend.testing.standin.messages import Asked, Reply
 
 GITHUB_KEY: Final = "ghp_stand-in"
+EXA_KEY: Final = "exa-stand-in"
 SLANT3D_KEY: Final = "sl-stand-in"
 BOT: Final = "12345:stand-in-token-of-a-bot"
 
@@ -97,3 +98,45 @@ class Slant3dHooks:
             return Reply(status=404, value={"error": "Not found"})
         self.url = asked.json()["endPoint"]
         return Reply(value={"message": "Webhook subscribed"})
+
+
+class ExaHooks:
+    """
+    Keeps the webhooks of an account.
+
+    Attributes:
+        hooks: By their ids, with the secrets that were told once.
+    """
+
+    def __init__(self) -> None:
+        self.hooks: dict[str, dict[str, Any]] = {}
+        self._made = 0
+
+    def answer(self, asked: Asked) -> Reply:
+        """Answer as its API of websets does."""
+        if asked.headers.get("x-api-key") != EXA_KEY:
+            return Reply(status=401, value={"message": "Invalid API key"})
+        number = asked.path.partition("/websets/v0/webhooks")[2].strip("/")
+        if asked.method == "POST":
+            self._made += 1
+            made = {
+                **asked.json(),
+                "id": f"hook{self._made}",
+                "status": "active",
+                "secret": f"exa secret {self._made}",
+            }
+            self.hooks[made["id"]] = made
+            return Reply(value=made)
+        if not number:
+            found = [self._shown(one) for one in self.hooks.values()]
+            return Reply(value={"data": found, "hasMore": False, "nextCursor": None})
+        if number not in self.hooks:
+            return Reply(status=404, value={"message": "Not found"})
+        one = self._shown(self.hooks[number])
+        if asked.method == "DELETE":
+            del self.hooks[number]
+        return Reply(value=one)
+
+    @staticmethod
+    def _shown(hook: dict[str, Any]) -> dict[str, Any]:
+        return {**hook, "secret": None}
