@@ -29,12 +29,15 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
     """Bring the tables up to date, then keep the database file in order."""
     from backend.adapters.storage.account_storage import SqlAccounts
     from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID, DEFAULT_USER_NAME
-    from backend.wiring_upgrade import bring_up_to_date
+    from backend.wiring_upgrade import bring_up_to_date, forget_broken_move
 
     metrics, clock = Metrics("DatabaseManager"), SystemClock()
     done = await asyncio.to_thread(bring_up_to_date, settings)
     if done != "current":
         log.info("database_brought_up_to_date", done=done)
+    # Of several machines another one may be moving: its lock is not here.
+    if not settings.rabbitmq_url and await asyncio.to_thread(forget_broken_move, settings):
+        log.warning("broken_move_forgotten")
     storage = open_database(settings)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)

@@ -1,12 +1,23 @@
 """Brings the database of an installation up to date, with a way back. Part of wiring.py."""
 
+import shutil
+from typing import Final
+
+from sqlalchemy import inspect
+
 from backend.adapters.clock import SystemClock
 from backend.adapters.database_place import Place
 from backend.adapters.storage.migrate import HEAD, current_version, migrate
+from backend.core.errors import CannotStart
 from backend.settings import Settings
 from backend.wiring import database_place
 
-_KEPT = 2
+#: The lock of `agpt migrate`, among those of services; the table and the folder that it needs
+#: meanwhile. Named here too, so that a start does not load what moves.
+MOVE: Final = "move"
+NOTES: Final = "agpt_move_notes"
+STAGE: Final = "moving"
+_KEPT: Final = 2
 
 
 def bring_up_to_date(settings: Settings, *, goal: str = HEAD) -> str:
@@ -36,6 +47,33 @@ def bring_up_to_date(settings: Settings, *, goal: str = HEAD) -> str:
     else:
         done = migrate(place.path, keeps_copy=settings.upgrade_restore_point == "copy", goal=goal)
     return done
+
+
+def forget_broken_move(settings: Settings) -> bool:
+    """
+    Note no changes any more for an `agpt migrate` that was killed; say whether there were notes.
+
+    Blocks. One that works holds its lock, and is left alone.
+    """
+    from backend.adapters.storage.doctor import reading
+    from backend.util.locks import take_service
+
+    place = database_place(settings)
+    with reading(place) as connection:
+        if not inspect(connection).has_table(NOTES):
+            return False
+    try:
+        lock = take_service(settings.agpt_data_dir, MOVE)
+    except CannotStart:
+        return False
+    try:
+        from backend.adapters.moving.changes import end_notes
+
+        end_notes(place)
+        shutil.rmtree(settings.agpt_data_dir / STAGE, ignore_errors=True)
+    finally:
+        lock.release()
+    return True
 
 
 def _back_up(settings: Settings, place: Place) -> None:

@@ -92,8 +92,9 @@ def migrate(
 def _moved(settings: "Settings", move: "Move", *, switches: bool) -> _Moved:
     from backend.adapters.moving.move import check_source, copy_running  # noqa: PLC0415 -- help does without
     from backend.util.locks import take_service  # noqa: PLC0415 -- the same
+    from backend.wiring_upgrade import MOVE  # noqa: PLC0415 -- the same
 
-    alone = take_service(settings.agpt_data_dir, "move")
+    alone = take_service(settings.agpt_data_dir, MOVE)
     try:
         say = progress()
         copied = copy_running(move, say)

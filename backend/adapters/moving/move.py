@@ -43,7 +43,7 @@ from backend.core.errors import CannotStart, Conflict, NotFound, Unavailable
 from backend.core.ids import DEFAULT_USER_ID
 
 #: The folder of the data directory in which a SQLite file is made, and copied.
-_STAGE: Final = "moving"
+STAGE: Final = "moving"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ def copy_running(move: Move, say: Say) -> Copied:
         Unavailable: If one of them cannot be used. Nothing is noted any more then.
     """
     _require_movable(move)
-    stage = move.data_dir / _STAGE
+    stage = move.data_dir / STAGE
     try:
         if stage.exists():
             shutil.rmtree(stage)  # of one that was killed
@@ -107,7 +107,7 @@ def copy_running(move: Move, say: Say) -> Copied:
 def give_up(move: Move) -> None:
     """Note nothing any more, and forget what was made of a SQLite file."""
     end_notes(move.source)
-    shutil.rmtree(move.data_dir / _STAGE, ignore_errors=True)
+    shutil.rmtree(move.data_dir / STAGE, ignore_errors=True)
 
 
 def _require_movable(move: Move) -> None:
@@ -201,7 +201,7 @@ def finish(move: Move, done: Copied) -> None:
                 _catch_up(source, PostgresSide(made.connection), made, done)
                 outer.commit()
         else:
-            staged = move.data_dir / _STAGE / move.target.path.name
+            staged = move.data_dir / STAGE / move.target.path.name
             again = SqliteTarget(staged, exists=True)
             _catch_up(source, SqliteSide(again.connection), again, done)
             again.close()

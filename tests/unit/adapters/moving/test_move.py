@@ -8,7 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from backend import wiring_upgrade
 from backend.adapters.database_place import Place
+from backend.adapters.moving import move as moving
 from backend.adapters.moving.changes import NOTES, begin_notes, end_notes
 from backend.adapters.moving.move import Move, check_source, copy_running, finish, set_aside
 from backend.adapters.moving.rows import Sum, sum_of
@@ -24,6 +26,9 @@ from backend.adapters.storage.migrate_postgres import migrate_postgres
 from backend.adapters.storage.schema import metadata
 from backend.core.errors import CannotStart, Conflict, Unavailable
 from backend.core.ids import DEFAULT_USER_ID
+from backend.settings import load_settings
+from backend.util.locks import take_service
+from backend.wiring_upgrade import MOVE, STAGE, forget_broken_move
 from tests.databases import emptied
 from tests.filled import fill
 from tests.services import require_service
@@ -238,6 +243,27 @@ def test_noting_changes_no_count_of_rows(move: Move, kind: str) -> None:
     assert counts == [1, 1]
     assert noted == [("installation", '["k"]')]
     assert traces(place) == 0
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_server_that_starts_forgets_a_move_that_was_killed(move: Move, kind: str) -> None:
+    place = move.source if kind == "sqlite" else move.target
+    data_dir = str(move.data_dir)
+    settings, _ = load_settings({"agpt_data_dir": data_dir, "database_url": place.url})
+    assert not forget_broken_move(settings)
+    begin_notes(place)
+    (move.data_dir / STAGE).mkdir()
+
+    lock = take_service(move.data_dir, MOVE)
+    while_it_works = forget_broken_move(settings)
+    lock.release()
+    noted = traces(place)
+    afterwards = forget_broken_move(settings)
+
+    assert (while_it_works, afterwards) == (False, True)
+    assert (noted > 0, traces(place)) == (True, 0)
+    assert not (move.data_dir / STAGE).exists()
+    assert (wiring_upgrade.NOTES, wiring_upgrade.STAGE) == (NOTES, moving.STAGE)
 
 
 def test_a_table_without_a_key_could_not_be_noted() -> None:
