@@ -3,20 +3,25 @@
 The client is loaded on first use: who keeps files in a folder never loads it.
 """
 
+import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
 from backend.core.errors import NotFound, Unavailable
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
 
+T = TypeVar("T")
+
+_AT_ONCE: Final = 16
 _PAGE: Final = 1_000
 _PART_BYTES: Final = 5 * 1024 * 1024
 #: Parts of one upload under way: what it holds in memory is as many times as large as a part.
@@ -85,40 +90,33 @@ class Bucket:
 
     async def get(self, name: str) -> bytes:
         """Return a small object."""
-        import obstore  # noqa: PLC0415 - see the module
-
-        with self._said(name):
-            answer = await obstore.get_async(self._store, self._at(name))
-            return bytes(await answer.bytes_async())
+        return await self._in_thread(partial(self.get_now, name))
 
     async def pieces(self, name: str) -> AsyncIterator[bytes]:
         """Yield the content of an object to its end."""
         import obstore  # noqa: PLC0415 - see the module
 
+        def opened() -> Iterator[bytes]:
+            answer = obstore.get(self._store, self._at(name))
+            return iter(answer.stream(min_chunk_size=_PART_BYTES))
+
         with self._said(name):
-            answer = await obstore.get_async(self._store, self._at(name))
-            async for piece in answer.stream(min_chunk_size=_PART_BYTES):
+            stream = await self._in_thread(opened)
+            while (piece := await self._in_thread(partial(next, stream, None))) is not None:
                 yield bytes(piece)
 
     async def put(self, name: str, content: bytes | BinaryIO) -> None:
         """Give an object its content, in place of what it had. Twice is harmless."""
-        import obstore  # noqa: PLC0415 - see the module
-
-        with self._said(name):
-            await obstore.put_async(
-                self._store,
-                self._at(name),
-                content,
-                chunk_size=_PART_BYTES,
-                max_concurrency=_PARTS_AT_ONCE,
-            )
+        await self._in_thread(partial(self.put_now, name, content))
 
     async def copy(self, source: str, target: str) -> None:
         """Give *target* the content of *source*, without carrying it here."""
         import obstore  # noqa: PLC0415 - see the module
 
         with self._said(source):
-            await obstore.copy_async(self._store, self._at(source), self._at(target))
+            await self._in_thread(
+                partial(obstore.copy, self._store, self._at(source), self._at(target))
+            )
 
     async def delete(self, names: Sequence[str]) -> None:
         """Delete objects; those that are not there are left out."""
@@ -127,12 +125,13 @@ class Bucket:
         for start in range(0, len(names), _PAGE):
             with self._said(), _gone_is_fine():
                 some = [self._at(name) for name in names[start : start + _PAGE]]
-                await obstore.delete_async(self._store, some)
+                await self._in_thread(partial(obstore.delete, self._store, some))
 
     async def listed(self, folder: str = "", *, after: str = "") -> AsyncIterator[Object]:
         """Yield all objects in *folder*, by name; only those whose names come *after*, if given."""
         with self._said():
-            async for page in self._pages(folder, after):
+            pages = iter(self._pages(folder, after))
+            while (page := await self._in_thread(partial(next, pages, None))) is not None:
                 for one in page:
                     yield self._object(one)
 
@@ -149,12 +148,18 @@ class Bucket:
         with self._said(name):
             return bytes(obstore.get(self._store, self._at(name)).bytes())
 
-    def put_now(self, name: str, content: bytes) -> None:
+    def put_now(self, name: str, content: bytes | BinaryIO) -> None:
         """Give an object its content. Blocks; for any thread."""
         import obstore  # noqa: PLC0415 - see the module
 
         with self._said(name):
-            obstore.put(self._store, self._at(name), content)
+            obstore.put(
+                self._store,
+                self._at(name),
+                content,
+                chunk_size=_PART_BYTES,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
 
     async def check(self) -> None:
         """Do once what the server needs: write, read, list and delete, with an object of its own."""
@@ -167,6 +172,16 @@ class Bucket:
                 raise Unavailable(f"{self} does not list what was written")
         finally:
             await self.delete([name])
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        # Not by the client's own async calls: its threads come back to Python when they are done,
+        # and if that is going then, the process is aborted: at one of five ends, on Python 3.11.
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        # Of its own: a store that is away holds its callers for a while, and nobody else.
+        return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="bucket")
 
     @cached_property
     def _store(self) -> "S3Store":

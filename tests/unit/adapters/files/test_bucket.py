@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -23,6 +25,7 @@ from backend.adapters.files.bucket_files import BucketFiles
 from backend.core.errors import NotFound, TooLarge, Unavailable
 from backend.core.ids import ExecutionId, UserId
 from backend.ports.files import FileLimits, NewFile, StoredFile
+from tests.house.source import ROOT
 from tests.s3 import HASTY, S3, Gate
 
 pytestmark = pytest.mark.slow
@@ -358,6 +361,23 @@ async def test_a_check_leaves_nothing_behind(bucket: Bucket) -> None:
     await bucket.check()
 
     assert await names(bucket) == []
+
+
+def test_a_process_that_ends_after_its_last_word_ends_well(s3: S3) -> None:
+    """The client has threads of its own, which must not come back to a Python that is going."""
+    place = s3.place()
+    code = (
+        "import asyncio; from backend.adapters.files.bucket import Bucket, BucketPlace; "
+        f"asyncio.run(Bucket(BucketPlace(bucket={place.bucket!r}, endpoint={place.endpoint!r}, "
+        "region='us-east-1', access_key_id='k', secret_access_key='s')).check())"
+    )
+
+    ends = [
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode
+        for _ in range(8)
+    ]
+
+    assert ends == [0] * 8
 
 
 def test_a_place_does_not_show_its_keys() -> None:

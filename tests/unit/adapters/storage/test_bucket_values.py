@@ -1,6 +1,7 @@
 """Large values in a bucket: whole, or lost; and never called lost because nobody answers."""
 
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -29,7 +30,7 @@ class Counting(Bucket):
         super().__init__(bucket._place, HASTY)
         self.puts: list[str] = []
 
-    def put_now(self, name: str, content: bytes) -> None:
+    def put_now(self, name: str, content: bytes | BinaryIO) -> None:
         super().put_now(name, content)
         self.puts.append(name)
 
