@@ -22,6 +22,7 @@ from backend.core.status import FINAL, Status
 from backend.ports.clock import Clock
 from backend.ports.dispatch import Dispatcher, SignalKind
 from backend.ports.storage import Storage
+from backend.services.blocks import Once
 from backend.services.run_watches import RunWatch, RunWatches
 
 #: Of one user, at once.
@@ -54,12 +55,12 @@ class BlockRuns:
         self._open: Counter[UserId] = Counter()
 
     async def run(
-        self, spec: BlockSpec, inputs: Inputs, user_id: UserId, *, key: str | None = None
+        self, spec: BlockSpec, inputs: Inputs, user_id: UserId, *, once: Once | None = None
     ) -> Sequence[Output]:
         """
         Return the outputs of *spec* with *inputs*, which are checked already.
 
-        Cancelled, it ends the run. One with a *key* goes on, for whoever comes again with it.
+        Cancelled, it ends the run; with *once* only if who asks was stopped.
 
         Raises:
             BlockError: If the block fails, takes too long, or waits for somebody.
@@ -68,9 +69,9 @@ class BlockRuns:
             Unavailable: If this service ends before the run does.
         """
         with self._place(user_id):
-            record = await self._storage.submit_alone(self._new_run(spec, inputs, user_id, key))
+            record = await self._storage.submit_alone(self._new_run(spec, inputs, user_id, once))
             self._dispatcher.signal(SignalKind.RUN, record.id, user_id)
-            may_stop = key is None
+            may_stop = once is None
             try:
                 with self._watches.watch(user_id, record.id, counted=False) as watch:
                     record = await self._end_of(spec, record, watch)
@@ -80,8 +81,10 @@ class BlockRuns:
                 may_stop = may_stop or record.status not in FINAL
                 raise
             finally:
-                if may_stop:
-                    await asyncio.shield(self._stop(user_id, record.id))
+                if record.status not in FINAL or may_stop:
+                    await asyncio.shield(
+                        self._leave(user_id, record.id, None if may_stop else once)
+                    )
 
     async def _end_of(
         self, spec: BlockSpec, record: ExecutionRecord, watch: RunWatch
@@ -116,14 +119,24 @@ class BlockRuns:
             raise _told(spec, record, nodes[0].error if nodes else None)
         return [(pin, value) for pin, values in nodes[0].outputs.items() for value in values]
 
+    async def _leave(self, user_id: UserId, run_id: ExecutionId, once: Once | None) -> None:
+        """Stop a run that nobody waits for any more, unless who asked for it comes again."""
+        if once is not None:
+            asker = await self._storage.of(user_id).execution(once.asker)
+            if asker is not None and asker.stop_us is None:
+                return
+        await self._stop(user_id, run_id)
+
     async def _stop(self, user_id: UserId, run_id: ExecutionId) -> None:
         if await self._storage.of(user_id).ask_stop(run_id, now_us=self._clock.now_us()):
             self._dispatcher.signal(SignalKind.STOP, run_id)
 
     def _new_run(
-        self, spec: BlockSpec, inputs: Inputs, user_id: UserId, key: str | None
+        self, spec: BlockSpec, inputs: Inputs, user_id: UserId, once: Once | None
     ) -> NewExecution:
-        fresh = self._clock.new_id() if key is None else derived_id(user_id, "block", spec.id, key)
+        fresh = self._clock.new_id()
+        if once is not None:
+            fresh = derived_id(user_id, "block", spec.id, once.key)
         return NewExecution(
             id=ExecutionId(fresh),
             user_id=user_id,

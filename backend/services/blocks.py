@@ -1,6 +1,7 @@
 """Blocks: what there is, and running one alone."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from backend.core import alone
@@ -10,17 +11,32 @@ from backend.core.errors import BlockInputError, NotAllowed, NotFound
 from backend.core.execution import Output
 from backend.core.graph import Graph, Node
 from backend.core.graph_check import GraphReport
-from backend.core.ids import BlockId, GraphId, NodeId, UserId
+from backend.core.ids import BlockId, ExecutionId, GraphId, NodeId, UserId
 from backend.core.plan import GraphPlan, Inputs, Refusal
 from backend.ports.credentials import CredentialsStore
 from backend.services.lent import with_lent
 
 
+@dataclass(frozen=True, kw_only=True)
+class Once:
+    """
+    What makes one run of a block, however often it is asked for.
+
+    Attributes:
+        key: The same is one run.
+        asker: The run that asks. If it is stopped, so is this one; if it is only interrupted, it
+            comes again, and this one goes on for it.
+    """
+
+    key: str
+    asker: ExecutionId
+
+
 class BlockRunner(Protocol):
-    """Runs a block alone with its checked input, for a user; the same *key* is one run."""
+    """Runs a block alone with its checked input, for a user; see `Once`."""
 
     async def __call__(
-        self, spec: BlockSpec, inputs: Inputs, user_id: UserId, /, *, key: str | None = None
+        self, spec: BlockSpec, inputs: Inputs, user_id: UserId, /, *, once: Once | None = None
     ) -> Sequence[Output]:
         """Return what the block gives, in order."""
 
@@ -60,14 +76,14 @@ class BlockService:
         inputs: dict[str, Any],
         *,
         may_lend: bool = True,
-        key: str | None = None,
+        once: Once | None = None,
     ) -> dict[str, list[Any]]:
         """
         Run one block and return its outputs by pin, in order.
 
         Args:
             may_lend: False: credentials of the user may not be named.
-            key: The same key runs it once, however often it comes.
+            once: None: each time is another.
 
         Raises:
             NotFound: If there is no such block.
@@ -85,7 +101,7 @@ class BlockService:
         if self._require_pay is not None:
             await self._require_pay(user_id, block, prepared)
         outputs: dict[str, list[Any]] = {}
-        for pin, value in await self._run(block, prepared, user_id, key=key):
+        for pin, value in await self._run(block, prepared, user_id, once=once):
             outputs.setdefault(pin, []).append(value)
         return outputs
 

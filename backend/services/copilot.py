@@ -107,7 +107,11 @@ class CopilotDesk:
             )
             return within({"type": "error", "message": problem}, self._chat_id)
         called = ToolCalled(
-            user_id=self._user_id, chat_id=self._chat_id, key=key, arguments=arguments
+            user_id=self._user_id,
+            run_id=self._run_id,
+            chat_id=self._chat_id,
+            key=key,
+            arguments=arguments,
         )
         return await self._copilot.tools.call(name, called)
 

@@ -8,7 +8,7 @@ from backend.core.block import is_credentials_pin
 from backend.core.catalog import Catalog
 from backend.core.errors import BadRequest, NotFound
 from backend.core.json import JsonObject
-from backend.services.blocks import BlockService
+from backend.services.blocks import BlockService, Once
 from backend.services.copilot_calls import Does, ToolCalled
 
 _SHOWN: Final = 200
@@ -38,7 +38,11 @@ class CopilotBlocks:
                     " `agpt block run`, or in an agent"
                 )
         outputs = await self.blocks.execute(
-            called.user_id, spec.id, dict(called.inputs), may_lend=False, key=called.key
+            called.user_id,
+            spec.id,
+            dict(called.inputs),
+            may_lend=False,
+            once=Once(key=called.key, asker=called.run_id),
         )
         return {
             "type": "block_output",

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from backend.core.alone import HIDDEN
 from backend.core.errors import BadRequest, NotFound
-from backend.core.ids import GraphId, UserId
+from backend.core.ids import ExecutionId, GraphId, UserId
 from backend.core.json import JsonObject
 
 
@@ -16,10 +16,12 @@ class ToolCalled:
     One call.
 
     Attributes:
+        run_id: The turn.
         key: The same for each try of it, and of no other call.
     """
 
     user_id: UserId
+    run_id: ExecutionId
     chat_id: str
     key: str
     arguments: Mapping[str, Any]

@@ -31,7 +31,7 @@ from backend.discovery import load_blocks, load_catalog
 from backend.ports.dispatch import SignalKind
 from backend.ports.files import FileLimits
 from backend.services.audit import AuditService
-from backend.services.blocks import BlockService
+from backend.services.blocks import BlockService, Once
 from backend.services.chat import CopilotModel
 from backend.services.credits import CreditService
 from backend.services.executions import ExecutionService
@@ -244,9 +244,9 @@ async def things_in(server: RestServer) -> dict[str, int]:
 
 
 async def _run_block(
-    spec: BlockSpec, inputs: Inputs, _user: UserId, *, key: str | None = None
+    spec: BlockSpec, inputs: Inputs, _user: UserId, *, once: Once | None = None
 ) -> Sequence[Output]:
-    assert key is None
+    assert once is None
     return await outputs_of(load_blocks().get(spec.id), inputs)
 
 

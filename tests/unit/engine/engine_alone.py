@@ -6,7 +6,7 @@ from backend.adapters.bus.silent import SilentSubscriber
 from backend.adapters.storage.credentials import SqlCredentials
 from backend.core.ids import BlockId
 from backend.services.block_runs import BlockRuns
-from backend.services.blocks import BlockService
+from backend.services.blocks import BlockService, Once
 from backend.services.run_watches import RunWatches
 from tests.unit.engine import engine_blocks
 from tests.unit.engine.engine_house import ANN, House
@@ -30,7 +30,9 @@ class Alone:
             credentials=SqlCredentials(house.storage.database),
         )
 
-    async def execute(self, name: str, **inputs: Any) -> dict[str, list[Any]]:
+    async def execute(
+        self, name: str, /, once: Once | None = None, **inputs: Any
+    ) -> dict[str, list[Any]]:
         """Run the block of this name."""
         spec = engine_blocks.CATALOG.named(name)
-        return await self.blocks.execute(ANN, spec.id if spec else BlockId(name), inputs)
+        return await self.blocks.execute(ANN, spec.id if spec else BlockId(name), inputs, once=once)

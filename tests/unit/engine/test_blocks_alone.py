@@ -12,6 +12,7 @@ from backend.core.budgets import BudgetKind, BudgetScope, BudgetSetter, BudgetUn
 from backend.core.errors import BlockError, BlockInputError, TooLarge, TooManyRequests, Unavailable
 from backend.core.status import Status
 from backend.services import block_runs
+from backend.services.blocks import Once
 from tests.unit.engine import engine_blocks
 from tests.unit.engine.engine_alone import Alone
 from tests.unit.engine.engine_blocks import agent
@@ -105,6 +106,45 @@ async def test_who_goes_away_ends_it(house: House) -> None:
         run = await house.ended(run_id)
 
     assert run.status is Status.TERMINATED
+
+
+async def test_who_comes_again_is_waited_for(house: House) -> None:
+    hold = house.notes.hold = asyncio.Event()
+    async with house.engine():
+        await Alone(house).execute("ReadBlock", value=1)
+        [(asker,)] = house.rows("SELECT id FROM executions")
+        once = Once(key="k", asker=asker)
+        asked = asyncio.create_task(Alone(house).execute("WaitsBlock", once, value=1))
+        await asyncio.wait_for(house.notes.held.wait(), 20)
+
+        asked.cancel()
+        await asyncio.wait([asked])
+        again = asyncio.create_task(Alone(house).execute("WaitsBlock", once, value=1))
+        hold.set()
+
+        assert await again == {"result": [1]}
+    assert house.rows("SELECT count(*) FROM executions") == [(2,)]
+
+
+async def test_who_was_stopped_is_not(house: House) -> None:
+    async with house.engine():
+        first = asyncio.create_task(Alone(house).execute("WaitsBlock", value=1))
+        await asyncio.wait_for(house.notes.held.wait(), 20)
+        [(asker,)] = house.rows("SELECT id FROM executions")
+        once = Once(key="k", asker=asker)
+        second = asyncio.create_task(Alone(house).execute("WaitsBlock", once, value=1))
+        async with asyncio.timeout(20):
+            while len(house.rows("SELECT id FROM executions")) < 2:  # noqa: ASYNC110 - rows wake nobody
+                await asyncio.sleep(0.01)
+
+        await house.user.ask_stop(asker, now_us=house.clock.now_us())
+        second.cancel()
+        await asyncio.wait([second])
+        [(run_id,)] = house.rows("SELECT id FROM executions WHERE id <> ?", asker)
+
+        assert (await house.ended(run_id)).status is Status.TERMINATED
+        first.cancel()
+        await asyncio.wait([first])
 
 
 async def test_what_takes_too_long_is_ended(house: House) -> None:

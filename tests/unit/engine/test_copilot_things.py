@@ -11,7 +11,7 @@ from backend.core.status import Status
 from backend.ports.files import NewFile
 from backend.services.copilot_calls import ToolCalled
 from backend.services.copilot_tools import MOST_TEXT
-from tests.unit.engine.engine_chat import TALK, Talk
+from tests.unit.engine.engine_chat import TALK, TURN, Talk
 from tests.unit.engine.engine_deciding import Keys, call, says
 from tests.unit.engine.engine_house import ANN, House
 
@@ -24,7 +24,7 @@ def talk(house: House) -> Talk:
 
 async def called(talk: Talk, tool: str, key: str = "k", /, **arguments: Any) -> Any:
     """Return what a tool says, outside of a turn."""
-    one = ToolCalled(user_id=ANN, chat_id=TALK, key=key, arguments=arguments)
+    one = ToolCalled(user_id=ANN, run_id=TURN, chat_id=TALK, key=key, arguments=arguments)
     return json.loads(await talk.copilot.tools.call(tool, one))
 
 

@@ -7,7 +7,7 @@ import pytest
 from backend.core.catalog import Catalog
 from backend.core.errors import BlockInputError, NotAllowed, NotFound
 from backend.core.ids import BlockId
-from backend.services.blocks import BlockService
+from backend.services.blocks import BlockService, Once
 from backend.services.bounded import BoundedCache
 from backend.services.timezones import is_timezone, known_timezones
 from backend.services.users import Caller
@@ -37,7 +37,7 @@ async def test_a_block_that_is_switched_off_is_not_run(server: RestServer) -> No
     spec = server.catalog.get(CALCULATOR)
     assert spec is not None
 
-    async def never(*_: object, key: str | None = None) -> list[tuple[str, object]]:
+    async def never(*_: object, once: Once | None = None) -> list[tuple[str, object]]:
         raise AssertionError
 
     blocks = BlockService(catalog=Catalog([replace(spec, disabled=True)]), run=never)
