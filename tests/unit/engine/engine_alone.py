@@ -31,7 +31,7 @@ class Alone:
         )
 
     async def execute(
-        self, name: str, /, once: Once | None = None, **inputs: Any
+        self, name: str, once: Once | None = None, /, **inputs: Any
     ) -> dict[str, list[Any]]:
         """Run the block of this name."""
         spec = engine_blocks.CATALOG.named(name)

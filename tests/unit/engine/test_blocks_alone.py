@@ -119,6 +119,7 @@ async def test_who_comes_again_is_waited_for(house: House) -> None:
 
         asked.cancel()
         await asyncio.wait([asked])
+        assert house.rows("SELECT stop_us FROM executions WHERE id <> ?", asker) == [(None,)]
         again = asyncio.create_task(Alone(house).execute("WaitsBlock", once, value=1))
         hold.set()
 
