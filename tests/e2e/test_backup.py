@@ -1,6 +1,7 @@
 """Backups of a server that works, taken up elsewhere; kills and full disks in the middle of it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,11 @@ import psycopg
 import pytest
 
 from backend.adapters.clock import SystemClock
+from backend.adapters.database_place import Place
+from backend.adapters.moving import restore as restoring
 from backend.adapters.moving.archive_reader import verify
+from backend.adapters.moving.restore import Wish, restore
+from backend.core.errors import Unavailable
 from bench.seed import Sizes, seed
 from tests.databases import emptied
 from tests.e2e.conftest import StartServer
@@ -163,6 +168,32 @@ def test_a_full_disk_refuses_a_restore_and_keeps_nothing(
     assert "Traceback" not in said
     assert not (data / "agpt.db").exists()
     assert {one.name for one in data.iterdir()} - before <= {"run", "logs", "keys", "server.lock"}
+
+
+def test_a_disk_that_fills_up_while_rows_are_written_keeps_nothing(
+    seeded: Path, tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows take more room than the archive: how much, nobody knows before."""
+    archive, data = tmp_path / "a.tar", small_disk / "new"
+    agpt("backup", str(archive), data=seeded)
+    data.mkdir()
+    filler = small_disk / "filler"
+    left = archive.stat().st_size + 1_000_000
+    with filler.open("wb") as file:
+        file.write(b"\0" * (shutil.disk_usage(small_disk).free - left))
+    monkeypatch.setattr(restoring, "_SPARE", 0)
+    wish = Wish(
+        archive=archive, place=Place(data / "agpt.db"), data_dir=data, replaces=False, now_us=1
+    )
+
+    with pytest.raises(Unavailable, match="disk"):
+        restore(wish, lambda _: None)
+    assert list(data.iterdir()) == []
+    filler.unlink()
+    monkeypatch.undo()
+    monkeypatch.setattr(restoring, "_SPARE", 0)
+
+    assert restore(wish, lambda _: None).manifest.rows > SIZES.runs
 
 
 def test_a_disk_that_fills_up_meanwhile_keeps_nothing_either(
