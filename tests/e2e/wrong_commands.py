@@ -82,7 +82,7 @@ WRONG: list[tuple[str, int, str]] = [
     ("user role ann king", 2, "'king' is not one of 'member', 'admin'"),
     ("backup", 2, "Missing argument 'WHERE'"),
     ("backup a.tar", 1, "no server has been started on it yet"),
-    ("backup nowhere/a.tar", 1, "no server has been started on it yet"),
+    ("backup nowhere/a.tar", 1, "There is no folder"),
     ("restore", 2, "Missing argument 'ARCHIVE'"),
     ("restore nothing.tar", 2, "'nothing.tar' does not exist"),
     ("restore bad.json", 1, "bad.json is no backup of agpt"),
