@@ -60,4 +60,4 @@ class MemorySeats:
             taken.setdefault(seat.run_id, (self._me, seat))
 
     async def close(self) -> None:
-        await self.hold(())
+        """There is nothing to close."""

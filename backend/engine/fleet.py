@@ -155,7 +155,7 @@ class Fleet(Elsewhere):
         return True
 
     async def close(self) -> None:
-        """Give all seats back; the peers see the rest when the process ends."""
+        """Close the way to the seats; the peers see the rest when the process ends."""
         await self._seats.close()
 
     async def look(self, changed: Callable[[], None]) -> None:

@@ -67,4 +67,9 @@ class Seats(Protocol):
         """Have exactly these seats and no others: what the database has lost is put right."""
 
     async def close(self) -> None:
-        """Give all back; twice is harmless."""
+        """
+        Close the way to them; twice is harmless.
+
+        What is still held stays so until others see that its owner is gone: so they learn at once
+        of the runs that it has left.
+        """

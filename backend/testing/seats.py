@@ -103,8 +103,10 @@ class SeatsSpec:
         found = await two.exchange([lost, kept, left_over], left=(), gone=())
         assert found.taken == {left_over.run_id}
 
-    async def test_who_ends_gives_all_back(self, at: Callable[[str], Seats]) -> None:
-        """Twice is harmless."""
+    async def test_who_has_closed_is_seen_until_somebody_says_that_he_is_gone(
+        self, at: Callable[[str], Seats]
+    ) -> None:
+        """Then his runs can be had; twice closed is harmless."""
         one, two = at("one"), at("two")
         wanted = seats_for(ANN, "g", 1, 2)
         await one.exchange(wanted, left=(), gone=())
@@ -112,7 +114,9 @@ class SeatsSpec:
         await one.close()
         await one.close()
 
-        assert await two.owners() == frozenset()
+        assert await two.owners() == {"one"}
+        found = await two.exchange(wanted, left=(), gone=["one"])
+        assert len(found.taken) == 2
 
     @pytest.mark.parametrize("wanted", [0, 1])
     async def test_to_ask_for_nothing_is_fine(

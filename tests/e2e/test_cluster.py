@@ -182,3 +182,22 @@ def test_a_frozen_executor_is_replaced_and_changes_nothing_when_it_wakes(
     after = cluster.owners(run_id)
     time.sleep(2)  # what it wakes up with reaches the database, if anything does
     assert (cluster.owners(run_id), rest.run(graph, run_id)) == (after, run)
+
+
+def test_an_executor_that_is_stopped_gives_its_runs_back(
+    cluster: Cluster, outside: EffectCounter
+) -> None:
+    rest = cluster.server.rest
+    outside.slow_s = 0.3
+    graph = rest.add(web_chain(outside.origin, STEPS))
+    runs = [rest.start(graph, run=f"r{number}") for number in range(AT_ONCE)]
+    outside.wait_for(STEPS)
+
+    leaving = cluster.member("ExecutionManager")
+    leaving.stop()
+    ended = [rest.ended(graph, run_id) for run_id in runs]
+    leaving.start()
+
+    for number, run in enumerate(ended):
+        assert_completed(run)
+        assert_done_once(f"r{number}", outside.of(f"r{number}"), kills=0)

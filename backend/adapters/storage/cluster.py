@@ -48,7 +48,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS cluster_seats (
     owner text COLLATE "C" NOT NULL,
     user_id text COLLATE "C" NOT NULL,
     graph_id text COLLATE "C" NOT NULL
-);
+) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 """
 TABLES: Final = ("cluster_seats", "cluster")
 
@@ -223,14 +223,9 @@ class PostgresSeats:
         await self._do(work)
 
     async def close(self) -> None:
-        if self._is_closed:
-            return
-        self._is_closed = True
-        try:
-            await self.hold(())
-        except Unavailable as exc:
-            log.warning("seats_not_given_back", error=str(exc))  # they go with their owner
-        await self._thread.close()
+        if not self._is_closed:
+            self._is_closed = True
+            await self._thread.close()
 
     def _exchange(
         self,
