@@ -89,19 +89,31 @@ class _Embedded:
         return None
 
 
-async def one_of_all(settings: Settings, works: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Do *works*; of several such processes on one database one does, and another when it is gone."""
-    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
-        if settings.database_url:
-            from backend.adapters.storage.postgres_lock import Kind, PostgresLock
+def one_of_all(
+    settings: Settings, works: Sequence[Coroutine[Any, Any, None]]
+) -> Sequence[Coroutine[Any, Any, None]]:
+    """
+    Return what does *works* in one process of all on a database, and in another when it is gone.
 
-            try:
-                lock = await PostgresLock.stand_by(settings.database_url, Kind.NOTIFICATIONS)
-            except BaseException:
-                for work in works:
-                    work.close()
-                raise
-            stack.callback(lock.release)
-            group.create_task(lock.keep())
+    On a database that nobody else has these are the works themselves.
+    """
+    return [_one_of_all(settings.database_url, works)] if settings.database_url else works
+
+
+async def _one_of_all(url: str, works: Sequence[Coroutine[Any, Any, None]]) -> None:
+    from backend.adapters.storage.postgres_lock import Kind, PostgresLock
+
+    try:
+        lock = await PostgresLock.stand_by(url, Kind.NOTIFICATIONS)
+    except BaseException:
         for work in works:
-            group.create_task(work)
+            work.close()
+        raise
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in (lock.keep(), *works):
+                group.create_task(work)
+    except BaseExceptionGroup as exc:
+        raise exc.exceptions[0] from exc  # as of works that stand alone: a service has one reason
+    finally:
+        lock.release()

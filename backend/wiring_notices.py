@@ -83,7 +83,7 @@ async def serve_notifications(
         stack.push_async_callback(mailer.close)
         publisher = (await open_ways(settings, metrics, stack)).publisher(NOTICES)
         channels = channel_works(settings, storage, metrics, publisher, stack)
-        work_beside(stack, stopping, one_of_all(settings, [postman.serve(), *channels]))
+        work_beside(stack, stopping, *one_of_all(settings, [postman.serve(), *channels]))
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
