@@ -39,7 +39,6 @@ class Admission:
         per_graph: int,
         per_user: int,
         resting: Callable[[UserId], int] = lambda _: 0,
-        *,
         elsewhere: Elsewhere | None = None,
     ) -> None:
         self._elsewhere = elsewhere or Elsewhere()

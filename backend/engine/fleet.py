@@ -21,6 +21,8 @@ from backend.ports.storage import StoredRun
 log = structlog.get_logger()
 
 LOOK_S: Final = 1.0
+#: Who comes back is believed to live after so long: all others have looked twice.
+_BELIEVED_S: Final = 2.5 * LOOK_S
 #: Each so many looks all is read, and the seats are put right.
 _ALL_EACH: Final = 5
 
@@ -41,7 +43,7 @@ class Fleet(Elsewhere):
 
     Attributes:
         me: The id of this executor, new with each process.
-        gone: Executors that are known to be gone.
+        gone: Executors that were gone at the last look.
         taken_over: How many executors have gone in this one's time.
     """
 
@@ -56,9 +58,20 @@ class Fleet(Elsewhere):
         self._looks = 0
         self._row_owners: frozenset[str] = frozenset()
         self.gone: frozenset[str] = frozenset()
+        self._settled: frozenset[str] = frozenset()
         self.taken_over = 0
 
     # Who may take what.
+
+    @property
+    def may_begin(self) -> bool:
+        """
+        Whether anything may be begun here.
+
+        Others that could not see this one for a while take what it begins for a dead one's, until
+        they have looked again.
+        """
+        return self.peers.shown_s() > _BELIEVED_S
 
     def takeable(self) -> tuple[str, ...]:
         """Return the executors whose runs may be begun here."""
@@ -166,15 +179,16 @@ class Fleet(Elsewhere):
             self._row_owners = await self._storage.owners()
         self._looks += 1
         known = (self._row_owners | await self._seats.owners()) - {self.me}
-        self.gone &= known  # of whom nothing is left nobody asks
-        unsure = known - self.gone
-        news = await self.peers.gone(unsure) if unsure else frozenset()
-        if news:
+        # All anew, each time: who was frozen, or cut off, may be back.
+        gone = await self.peers.gone(known) if known else frozenset()
+        self._settled &= gone
+        if news := gone - self._settled:
             # First what their calls may have taken: a call that is made again is counted again.
             settled = await self._storage.settle_dead_calls(news)
             log.warning("executors_are_gone", owners=sorted(news), dead_calls=settled)
-            self.gone |= news
+            self._settled |= news
             self.taken_over += len(news)
+        self.gone = gone
         self.full_graphs.clear()
         self.full_users.clear()
         if self._left:

@@ -60,10 +60,9 @@ class Worker:
         self._more = True  # storage may hold runs that nobody told us about
         self._sweeps = True  # … and stops and pauses; `_more` lasts while no slot is free
         self._rest = Rest(self.active_runs)
-        per_user = tools.limits.runs_per_user or max(1, slots * 3 // 4)
-        self._admission = Admission(
-            tools.limits.runs_per_graph, per_user, self._resting_of, elsewhere=fleet
-        )
+        limits = tools.limits
+        per_user = limits.runs_per_user or max(1, slots * 3 // 4)
+        self._admission = Admission(limits.runs_per_graph, per_user, self._resting_of, fleet)
         self._watchers: dict[ExecutionId, Callable[[RunLoop], None]] = {}
         self._holds = HoldWatch(storage, tools, self.active_runs, self._ended)
         self._full = False
@@ -181,6 +180,10 @@ class Worker:
         if self._sweeps:
             await self._holds.look()
             self._sweeps = False
+        if self._fleet is None or self._fleet.may_begin:  # else the next sweep tries again
+            await self._pick_up_more()
+
+    async def _pick_up_more(self) -> None:
         # Children whose parents hold slots and wait for them go on whether a slot is free or not.
         resumed = [i for i in self._watchers if i not in self.active_runs]
         if resumed and (self._more or any(i in self._asked for i in resumed)):

@@ -18,6 +18,13 @@ class Peers(Protocol):
             owners: Ids of executors. One that never was counts as gone.
         """
 
+    def shown_s(self) -> float:
+        """
+        Return for how many seconds, without a break, the others have been able to see this one.
+
+        0: they cannot now. Infinite: they always could, so that nobody can have missed it.
+        """
+
     async def serve(self, ready: Callable[[], None]) -> None:
         """
         Hold this executor's own sign of life, until cancelled.

@@ -1,6 +1,7 @@
 """The spec of peers: what every way to know which executors live must do."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -40,6 +41,11 @@ class PeersSpec:
 
         async with serving(peers):
             assert await peers.gone([OWNER, "never"]) == {"never"}
+
+    async def test_whom_nobody_can_have_missed_has_always_been_shown(self, peers: Peers) -> None:
+        """Who begins need not wait until the others believe that it lives."""
+        async with serving(peers):
+            assert peers.shown_s() == math.inf
 
     async def test_of_nobody_nobody_is_gone(self, peers: Peers) -> None:
         """The usual question: all runs have living owners."""

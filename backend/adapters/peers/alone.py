@@ -1,6 +1,7 @@
 """There is no other executor: whoever holds the lock of the data directory knows that."""
 
 import asyncio
+import math
 from collections.abc import Callable, Collection
 
 
@@ -12,6 +13,9 @@ class AlonePeers:
 
     async def gone(self, owners: Collection[str]) -> frozenset[str]:
         return frozenset(owners) - {self._owner}
+
+    def shown_s(self) -> float:
+        return math.inf
 
     async def serve(self, ready: Callable[[], None]) -> None:
         ready()

@@ -10,6 +10,7 @@ not outlive it.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -48,6 +49,8 @@ class RabbitPeers:
         self._broker = broker
         self._names = names
         self._owner = owner
+        self._shown_at: float | None = None
+        self._was_missed = False
         self._settled_at = 0  #: of which connection, by number, it is known that all have come back
 
     async def gone(self, owners: Collection[str]) -> frozenset[str]:
@@ -63,6 +66,13 @@ class RabbitPeers:
         # Of two connections each may have seen its own half of a restart.
         return missing if connection == self._broker.connections else frozenset()
 
+    def shown_s(self) -> float:
+        if self._shown_at is None:
+            return 0.0
+        if not self._was_missed:
+            return math.inf
+        return asyncio.get_running_loop().time() - self._shown_at
+
     async def serve(self, ready: Callable[[], None]) -> None:
         told = False
 
@@ -73,6 +83,7 @@ class RabbitPeers:
                 # Locked: the broker has not missed our last connection yet. It is begun again.
                 await channel.queue_declare(name, exclusive=True)
                 over = await consume(channel, name, _ignore)
+                self._shown_at = asyncio.get_running_loop().time()
                 if not told:
                     told = True
                     ready()
@@ -80,6 +91,7 @@ class RabbitPeers:
                 try:
                     await until_over(channel, over)
                 finally:
+                    self._shown_at, self._was_missed = None, True
                     await end(settling)
 
         member = self._broker.join(hold)

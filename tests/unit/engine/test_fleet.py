@@ -1,6 +1,7 @@
 """Executors that share runs: who has one keeps it while he lives, and nothing is done twice."""
 
 import asyncio
+import math
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -31,9 +32,13 @@ class FewPeers:
 
     def __init__(self) -> None:
         self.dead: set[str] = set()
+        self.shown = math.inf
 
     async def gone(self, owners: Collection[str]) -> frozenset[str]:
         return frozenset(self.dead.intersection(owners))
+
+    def shown_s(self) -> float:
+        return self.shown
 
     async def serve(self, ready: Callable[[], None]) -> None:
         ready()
@@ -213,3 +218,53 @@ async def test_a_seat_whose_taker_died_before_it_began_is_free_again(house: Hous
         run = await house.ended(run_id)
 
     assert run.status is Status.COMPLETED
+
+
+async def test_who_was_missed_begins_nothing_until_the_others_have_seen_it_again(
+    house: House,
+) -> None:
+    await house.add(EVERYTHING)
+    executors = Executors(house)
+    executors.peers.shown = 1.0
+    async with executors("a") as a:
+        run_id = await house.submit("everything", run=1)
+        house.signals.signal(SignalKind.RUN, run_id, ANN)
+        await asyncio.sleep(0.3)
+        assert a.worker.picked_up == 0
+        executors.peers.shown = 10.0
+        run = await house.ended(run_id)
+
+    assert run.status is Status.COMPLETED
+
+
+async def test_an_executor_that_is_back_keeps_what_it_begins(house: House) -> None:
+    """It was frozen, and its run was taken over; from then on it lives like any other."""
+    await house.add(WAITING)
+    house.notes.hold = asyncio.Event()
+    executors = Executors(house)
+    async with executors("a"), executors("b", slots=1) as b:
+        assert b.fleet is not None
+        first = await house.submit("waiting", run=1)
+        await until(lambda: bool(house.rows("SELECT 1 FROM executions WHERE attempt = 1")))
+        executors.peers.dead.update({"a", "b"} - {"b"})
+        second = await house.submit("waiting", run=2)
+        third = await house.submit("waiting", run=3)
+        await until(lambda: b.worker.active == 1)
+        executors.peers.dead.clear()
+        await until(lambda: not b.fleet.gone if b.fleet else False)
+        await asyncio.sleep(0.2)
+        attempts = house.rows("SELECT id, attempt, owner FROM executions WHERE owner = 'a'")
+        house.notes.hold.set()
+        runs = [await house.ended(run_id) for run_id in (first, second, third)]
+        owners = house.rows("SELECT id, attempt, owner FROM executions WHERE owner = 'a'")
+
+    assert {run.status for run in runs} == {Status.COMPLETED}
+    assert attempts
+    assert set(attempts) <= set(owners)
+
+
+async def until(check: Callable[[], bool]) -> None:
+    """Wait for what tells nobody."""
+    async with asyncio.timeout(20):
+        while not check():  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.005)
