@@ -1,4 +1,4 @@
-"""`agpt selfcheck`: kills a private server again and again, on this machine and its storage."""
+"""`agpt selfcheck`: kills a private server, or cluster, again and again, on this machine and its storage."""
 
 import math
 import random
@@ -49,6 +49,14 @@ _PARTS: Final = 10
     help="Make the private folder in there: on the disk that is to be checked.",
 )
 @click.option("--keep", is_flag=True, help="Keep the private folder whatever is found.")
+@click.option(
+    "--database",
+    metavar="URL",
+    help="Check a cluster, with a database of its own on this server: postgresql://…",
+)
+@click.option(
+    "--broker", metavar="URL", help="The broker of that cluster: amqp://…; goes with --database."
+)
 @json_option
 def selfcheck(
     *,
@@ -57,6 +65,8 @@ def selfcheck(
     seed: int | None,
     parent: Path | None,
     keep: bool,
+    database: str | None,
+    broker: str | None,
     as_json: bool,
 ) -> None:
     """
@@ -66,15 +76,22 @@ def selfcheck(
     What is killed, and when, is drawn from the seed. The folder is removed at the end unless a
     rule was broken.
 
+    With --database and --broker it is a cluster of five members, three of them with an executor.
+    It has a database of its own there, which is dropped at the end, and other names at the broker
+    than any other installation.
+
     Exit code 0: all rules hold. 1: one is violated, or the server could not be started. 2: the
     command is wrong. 130: it was interrupted.
     """
     _refuse_haste(kills, minutes)
+    servers = _servers(database, broker)
     from backend.selfcheck.check import Order, selfcheck  # noqa: PLC0415 -- `agpt --help` does without
     from backend.selfcheck.report import as_data, as_lines  # noqa: PLC0415 -- the same
 
     chosen = random.randrange(_SEEDS) if seed is None else seed  # noqa: S311 -- a plan, no secret
-    order = Order(seed=chosen, kills=kills, minutes=minutes, parent=parent, keep=keep)
+    order = Order(
+        seed=chosen, kills=kills, minutes=minutes, parent=parent, keep=keep, servers=servers
+    )
     click.echo(f"Checking with seed {chosen}: {kills} kills.", err=True)
     try:
         with _terminate_as_interrupt(), _progress(kills) as on_kill:
@@ -89,6 +106,20 @@ def selfcheck(
             click.echo(line)
     if not report.is_clean:
         sys.exit(1)
+
+
+def _servers(database: str | None, broker: str | None) -> tuple[str, str] | None:
+    if database is None and broker is None:
+        return None
+    if not database or not broker:
+        raise click.UsageError("--database and --broker go together.")
+    for option, url, schemes in (
+        ("--database", database, ("postgresql", "postgres")),
+        ("--broker", broker, ("amqp", "amqps")),
+    ):
+        if url.partition("://")[0] not in schemes:
+            raise click.UsageError(f"{option} begins with {schemes[0]}://")
+    return database, broker
 
 
 def _refuse_haste(kills: int, minutes: float | None) -> None:

@@ -1,30 +1,33 @@
-"""One check from its start to its report: server, load, storm, and the proof at the end."""
+"""One check from its start to its report: servers, load, storm, and the proof at the end."""
 
-import shutil
-import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from backend.adapters.database_place import Place
 from backend.core import json
 from backend.core.errors import CannotStart
 from backend.selfcheck.checker import check
 from backend.selfcheck.client import Client, NoAnswer, NotHeard
+from backend.selfcheck.counts import calls_by_effect, ends_by_kind
+from backend.selfcheck.folder import private_folder
 from backend.selfcheck.history import Answer, History, RunRow
 from backend.selfcheck.load import Load
 from backend.selfcheck.outside import Outside
 from backend.selfcheck.plan import StrikePlan, slow_s, strike_plans
+from backend.selfcheck.plan_cluster import cluster_plans
+from backend.selfcheck.private_database import PrivateDatabase, private_database
+from backend.selfcheck.processes import until
 from backend.selfcheck.report import Report
 from backend.selfcheck.rules import Violation
-from backend.selfcheck.scenes import expected_of, graphs
-from backend.selfcheck.server import PrivateServer, until
+from backend.selfcheck.scenes import graphs
+from backend.selfcheck.site import Site, alone
 from backend.selfcheck.storm import Storm
-from backend.selfcheck.watcher import Watcher
+from backend.selfcheck.watcher import Watchers
 from backend.selfcheck.witness import Witness
 
 #: Without --minutes: what a machine of two cores recovers from, and little more.
@@ -43,7 +46,9 @@ class Order:
     Attributes:
         minutes: Spread the kills over so long; None: as fast as the server comes back.
         parent: Where the private folder is made; None: where temporary files are.
-        keep: Keep that folder whatever is found.
+        keep: Keep that folder, and the database, whatever is found.
+        servers: Addresses of a PostgreSQL server and of a broker: a cluster is checked, with a
+            database of its own there; None: one server on SQLite.
     """
 
     seed: int
@@ -51,67 +56,61 @@ class Order:
     minutes: float | None = None
     parent: Path | None = None
     keep: bool = False
+    servers: tuple[str, str] | None = None
 
 
 def selfcheck(order: Order, *, on_kill: Callable[[], None] = lambda: None) -> Report:
     """
-    Start a private server, kill it again and again under load, and prove its history.
+    Start private servers, kill them again and again under load, and prove their history.
 
     Args:
         on_kill: Called after each kill.
 
     Raises:
-        CannotStart: If no folder can be made, or the server does not start.
+        CannotStart: If no folder or database can be made, or a server does not start.
     """
     began = time.monotonic()
-    with _folder(order.parent) as folder:
-        work = _Check(order, folder.path)
+    with ExitStack() as stack:
+        database = stack.enter_context(private_database(*order.servers)) if order.servers else None
+        folder = stack.enter_context(private_folder(order.parent))
+        work = _Check(order, folder.path, database)
+
+        def keep() -> None:
+            folder.keep = True
+            if database is not None:
+                database.keep = True
+
         try:
             found = work.run(on_kill)
         except CannotStart as exc:
             if not work.has_struck:
                 raise
-            folder.keep = True
+            keep()
             raise CannotStart(f"{exc} What is left of it is in {folder.path}.") from exc
         report = replace(found, lasted_s=time.monotonic() - began)
         if order.keep or not report.is_clean:
-            folder.keep = True
-            report = replace(report, kept=folder.path)
+            keep()
+            name = "" if database is None else database.name
+            report = replace(report, kept=folder.path, kept_database=name)
     return report
-
-
-class _Folder:
-    """A folder that goes at the end, unless it is to be kept."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.keep = False
-
-
-@contextmanager
-def _folder(parent: Path | None) -> Iterator[_Folder]:
-    try:
-        path = Path(tempfile.mkdtemp(prefix="agpt-selfcheck-", dir=parent)).resolve()
-    except OSError as exc:
-        place = parent or tempfile.gettempdir()
-        raise CannotStart(f"No private folder can be made in {place}: {exc.strerror}.") from exc
-    folder = _Folder(path)
-    try:
-        yield folder
-    finally:
-        if not folder.keep:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 class _Check:
     """The parts of one check, and the order in which they work."""
 
-    def __init__(self, order: Order, folder: Path) -> None:
+    def __init__(self, order: Order, folder: Path, database: PrivateDatabase | None) -> None:
         self._order = order
         self._outside = Outside(partial(slow_s, order.seed))
-        self._server = PrivateServer(folder, self._outside.origin)
-        self._witness = Witness(self._server.database)
-        self._storm = Storm(self._server, self._witness, self._outside)
+        origin = self._outside.origin
+        self._site: Site
+        if database is None:
+            self._site = alone(folder, origin)
+        else:
+            from backend.selfcheck.cluster import Cluster  # noqa: PLC0415 -- only a cluster needs it
+
+            self._site = Cluster(folder, database, origin)
+        self._witness = Witness(self._site.rows)
+        self._storm = Storm(self._site, self._witness, self._outside)
 
     @property
     def has_struck(self) -> bool:
@@ -123,21 +122,23 @@ class _Check:
         with ExitStack() as stack:
             stack.callback(self._outside.close)
             # Whatever happens, nobody of it lives on.
-            stack.callback(self._server.kill_all)
-            self._server.start()
-            ports = self._server.ports
-            client = stack.enter_context(Client(ports["AgentServer"], self._server.key))
-            watcher = Watcher(ports["WebsocketServer"], client.token, self._witness)
-            stack.callback(watcher.close)
-            load = Load(self._order.seed, client, self._witness, watcher)
+            stack.callback(self._site.kill_all)
+            stack.callback(self._site.rows.close)
+            self._site.start()
+            client = Client(self._site.ports_of("AgentServer"), self._site.key)
+            stack.enter_context(client)
+            ports = self._site.ports_of("WebsocketServer")
+            watchers = Watchers(ports, client.token, self._witness)
+            stack.callback(watchers.close)
+            load = Load(self._order.seed, client, self._witness, watchers)
             stack.callback(load.close)
             stack.callback(self._witness.close)
             load.save(graphs(self._outside.origin))
             self._witness.start()
-            watcher.start()
+            watchers.start()
             load.start()
             self._strike(on_kill)
-            return self._prove(client, load, watcher)
+            return self._prove(client, load, watchers)
 
     def _strike(self, on_kill: Callable[[], None]) -> None:
         kills, minutes = self._order.kills, self._order.minutes
@@ -147,20 +148,22 @@ class _Check:
             if plan.kills:
                 on_kill()
 
-        self._storm.run(strike_plans(self._order.seed, kills, pause_s=pause_s), struck)
+        plans = strike_plans if self._order.servers is None else cluster_plans
+        self._storm.run(plans(self._order.seed, kills, pause_s=pause_s), struck)
 
-    def _prove(self, client: Client, load: Load, watcher: Watcher) -> Report:
+    def _prove(self, client: Client, load: Load, watchers: Watchers) -> Report:
         load.enough()
         until(lambda: self._witness.unfinished() == 0, limit_s=DRAIN_S)
-        until(lambda: not watcher.waits, limit_s=_EVENTS_S)
+        until(lambda: not watchers.waits, limit_s=_EVENTS_S)
         load.close()
-        watcher.close()
+        watchers.close()
         self._witness.close()
         self._witness.look()
         runs, nodes = self._witness.rows()
         answers = self._answers(client, runs)
-        surprises = [*self._storm.surprises, *self._server.stop()]
-        left = self._server.left_behind()
+        surprises = [*self._storm.surprises, *self._site.stop()]
+        owners = {row.owner for row in runs.values() if row.owner}
+        left = self._site.left_behind(owners)
         history = History(
             plans=load.plans,
             accepted=load.accepted,
@@ -170,14 +173,14 @@ class _Check:
             seen_nodes=self._witness.seen_nodes,
             runs=runs,
             nodes=nodes,
-            told=watcher.told,
-            followed=frozenset(watcher.followed),
+            told=watchers.told,
+            followed=watchers.followed,
             answers=answers,
-            broken=_doctor(self._server.database),
+            broken=_doctor(self._site.place),
             left=left,
             surprises=surprises,
         )
-        _write_calls(self._server.diary.with_name("calls.jsonl"), history)
+        _write_calls(self._site.diary.with_name("calls.jsonl"), history)
         return self._report(history, load, check(history))
 
     def _answers(self, client: Client, runs: Mapping[str, RunRow]) -> dict[str, Answer]:
@@ -196,11 +199,12 @@ class _Check:
             strikes={strike.value: n for strike, n in self._storm.struck.most_common()},
             moments={moment.value: n for moment, n in self._storm.triggers.most_common()},
             killed=dict(self._storm.killed.most_common()),
-            runs=_ends_by_kind(history),
+            runs=ends_by_kind(history),
             nodes=len(history.nodes),
-            calls=_calls_by_effect(history),
+            calls=calls_by_effect(history),
             recoveries_s=sorted(self._witness.recoveries_s),
             slowest_run=self._witness.slowest[1],
+            takeovers_s=sorted(self._storm.takeovers_s),
             events=(len(history.told), len(history.followed)),
             unanswered=load.unanswered,
             refused=load.refused,
@@ -227,8 +231,8 @@ def _answer(client: Client, graph_id: str, run_id: str) -> Answer:
     return Answer(http_status=0, status="", outputs={})
 
 
-def _doctor(database: Path) -> list[str]:
-    """Return what `agpt doctor` finds, with the server at rest."""
+def _doctor(database: Place) -> list[str]:
+    """Return what `agpt doctor` finds, with the servers at rest."""
     from backend.adapters.clock import SystemClock  # noqa: PLC0415 -- only here
     from backend.adapters.storage.doctor import examine as opened  # noqa: PLC0415 -- only here
     from backend.services.doctor import Alive, examine  # noqa: PLC0415 -- only here
@@ -241,28 +245,3 @@ def _doctor(database: Path) -> list[str]:
         for finding in report.broken
         for one in finding.broken
     ]
-
-
-def _ends_by_kind(history: History) -> dict[str, dict[str, int]]:
-    found: dict[str, Counter[str]] = {}
-    unknown = {node.run_id for node in history.nodes.values() if node.has_unknown_outcome}
-    for run in history.runs.values():
-        plan = history.plans.get(run.name)
-        if run.parent_id is None and plan is not None:
-            end = "COMPLETED, an outcome unknown" if run.id in unknown else run.status
-            found.setdefault(plan.kind.value, Counter())[end] += 1
-    return {kind: dict(ends.most_common()) for kind, ends in sorted(found.items())}
-
-
-def _calls_by_effect(history: History) -> dict[str, tuple[int, int]]:
-    arrived: Counter[str] = Counter()
-    different: Counter[str] = Counter()
-    seen = set()
-    for call in history.calls:
-        plan = history.plans.get(call.run)
-        effect = None if plan is None else expected_of(plan).calls.get(call.step)
-        name = "unexpected" if effect is None else effect.value
-        arrived[name] += 1
-        different[name] += (call.run, call.step) not in seen
-        seen.add((call.run, call.step))
-    return {name: (count, count - different[name]) for name, count in arrived.items()}

@@ -74,6 +74,11 @@ def _step_violations(before: RunRow, after: RunRow) -> Iterator[Violation]:
     if before.ended_us is not None and after.ended_us != before.ended_us:
         detail = f"it had ended at {before.ended_us}, and then at {after.ended_us}"
         yield Violation(rule=Rule.STATUS, run=after.id, detail=detail)
+    if before.owner and after.owner != before.owner and after.attempt <= before.attempt:
+        detail = (
+            f"it was at {before.owner} and is at {after.owner}, both at attempt {after.attempt}"
+        )
+        yield Violation(rule=Rule.STATUS, run=after.id, detail=detail)
     for what in ("revision", "attempt"):
         earlier, later = getattr(before, what), getattr(after, what)
         if later < earlier:

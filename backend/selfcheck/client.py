@@ -1,6 +1,8 @@
-"""What a check asks the private server over REST. Says whether a question may have been heard."""
+"""What a check asks the private servers over REST. Says whether a question may have been heard."""
 
 import time
+from collections.abc import Sequence
+from itertools import cycle
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -22,13 +24,18 @@ class NoAnswer(Exception):
 
 
 class Client:
-    """A client of one server. Safe to share between threads; close it."""
+    """A client of one server, or of a cluster. Safe to share between threads; close it."""
 
-    def __init__(self, port: int, key: str) -> None:
-        """Talk to the server on *port* of this machine, whose tokens are signed with *key*."""
+    def __init__(self, ports: Sequence[int], key: str) -> None:
+        """
+        Talk to the REST services on *ports* of this machine in turn, as a load balancer does.
+
+        Args:
+            key: Which tokens are signed with.
+        """
         self.token = token(key)
+        self._ports = cycle(ports)
         self._client = httpx2.Client(
-            base_url=f"http://127.0.0.1:{port}/api",
             headers={"Authorization": f"Bearer {self.token}"},
             timeout=_ANSWER_S,
             trust_env=False,
@@ -64,7 +71,10 @@ class Client:
         """
         try:
             response = self._client.request(
-                method, path, json=body, headers={"Idempotency-Key": key} if key else None
+                method,
+                f"http://127.0.0.1:{next(self._ports)}/api{path}",
+                json=body,
+                headers={"Idempotency-Key": key} if key else None,
             )
         except httpx2.ConnectError as exc:
             raise NotHeard from exc

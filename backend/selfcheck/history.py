@@ -1,7 +1,7 @@
 """What was seen during a check and at its end: plain values, from the client, the file, the counter."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -38,16 +38,28 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Interruption:
-    """The time in which an executor died: from the kill until its process was seen to be gone."""
+    """
+    The time in which an executor died: from the kill until its process was seen to be gone.
+
+    Attributes:
+        owners: The executors that died; None: all there were.
+        woke: Whether it was only stopped, and went on at the end of this time.
+    """
 
     strike: Strike
     begin_us: int
     end_us: int
+    owners: frozenset[str] | None = None
+    woke: bool = False
+
+    def is_of(self, owners: Collection[str]) -> bool:
+        """Whether runs that were at one of *owners* may have been interrupted."""
+        return self.owners is None or not self.owners.isdisjoint(owners)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRow:
-    """A run's row at some moment. *name* is what the check called it."""
+    """A run's row at some moment. *name* is what the check called it, *owner* the executor that has it."""
 
     id: str
     name: str
@@ -57,6 +69,7 @@ class RunRow:
     revision: int
     attempt: int
     ended_us: int | None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from backend.selfcheck.client import Client, NoAnswer, NotHeard
 from backend.selfcheck.history import Accepted
 from backend.selfcheck.plan import Decision, Kind, RunPlan, run_plan
 from backend.selfcheck.scenes import edited, inputs_of
-from backend.selfcheck.watcher import Watcher
+from backend.selfcheck.watcher import Watchers
 from backend.selfcheck.witness import Witness
 from backend.services.portable import to_file
 
@@ -28,7 +28,7 @@ _STOPPERS: Final = 5
 
 class Load:
     """
-    What the clients of the private server do.
+    What the clients of the private servers do.
 
     Attributes:
         plans: By name, whatever was asked to run.
@@ -37,7 +37,7 @@ class Load:
         refused: Answers that were no 200, with the path.
     """
 
-    def __init__(self, seed: int, client: Client, witness: Witness, watcher: Watcher) -> None:
+    def __init__(self, seed: int, client: Client, witness: Witness, watchers: Watchers) -> None:
         """Prepare the load of a check with *seed*."""
         self.plans: dict[str, RunPlan] = {}
         self.accepted: list[Accepted] = []
@@ -46,7 +46,7 @@ class Load:
         self._seed = seed
         self._client = client
         self._witness = witness
-        self._watcher = watcher
+        self._watchers = watchers
         self._graphs: dict[Kind, str] = {}
         self._lock = threading.Lock()
         self._number = 0
@@ -122,7 +122,7 @@ class Load:
                 stop = self._pool.submit(self._stop, graph_id, run_id, plan.stop_after_s)
                 self._others.append(stop)
         if plan.watched:
-            self._watcher.follow(run_id)
+            self._watchers.follow(run_id)
 
     def _stop(self, graph_id: str, run_id: str, after_s: float) -> None:
         self._over.wait(after_s)

@@ -17,6 +17,8 @@ SERVICES: Final = (
     "AgentServer",
     EXECUTOR,
 )
+#: Between a service and the number of its member, where there are several.
+AT: Final = "@"
 #: Kills in one life of the supervisor. At eleven deaths of one service within a minute it gives up,
 #: and that is its right; long before, its back-off would make the check wait more than kill.
 LIFE_KILLS: Final = (3, 7)
@@ -57,11 +59,15 @@ class Strike(StrEnum):
     SUPERVISOR = "supervisor"  #: its services follow by themselves; then it is started again
     EVERYTHING = "everything"  #: supervisor and services at once, as when the power goes
     PAUSE = "pause"  #: SIGSTOP of the executor, and SIGCONT after some time; kills nobody
+    # Only of a cluster:
+    MEMBER = "member"  #: a member's supervisor and services at once, as when its power goes
+    FREEZE = "freeze"  #: SIGSTOP of an executor and its supervisor until others have its runs
+    SESSIONS = "sessions"  #: all sessions of the database are ended; kills nobody
 
     @property
     def kills(self) -> bool:
         """Whether it kills anybody."""
-        return self is not Strike.PAUSE
+        return self not in (Strike.PAUSE, Strike.FREEZE, Strike.SESSIONS)
 
 
 class Trigger(StrEnum):
@@ -106,7 +112,9 @@ class StrikePlan:
     Attributes:
         pause_s: Time after the strike before; the trigger counts from then.
         count: How many commits, calls or answers the trigger lets pass.
-        frozen_s: How long a paused executor stays so.
+        frozen_s: How long a paused executor stays so; a frozen one at most.
+        members: Whose supervisors are struck, by their numbers.
+        away_s: How long a member that was ended stays away.
     """
 
     number: int
@@ -116,6 +124,8 @@ class StrikePlan:
     count: int
     pause_s: float
     frozen_s: float
+    members: tuple[int, ...] = (0,)
+    away_s: float = 0.0
 
     @property
     def kills(self) -> bool:
@@ -125,12 +135,18 @@ class StrikePlan:
     @property
     def ends_server(self) -> bool:
         """Whether the server has to be started again after it."""
-        return self.strike in (Strike.SUPERVISOR, Strike.EVERYTHING)
+        return self.strike in (Strike.SUPERVISOR, Strike.EVERYTHING, Strike.MEMBER)
 
     @property
     def hits_executor(self) -> bool:
         """Whether runs are interrupted by it."""
-        return self.ends_server or (self.kills and EXECUTOR in self.victims)
+        return self.ends_server or (self.kills and bool(self.struck_executors))
+
+    @property
+    def struck_executors(self) -> frozenset[int]:
+        """The members whose executors are among the victims."""
+        parts = (name.partition(AT) for name in self.victims)
+        return frozenset(int(member or 0) for name, _, member in parts if name == EXECUTOR)
 
 
 #: Kinds that are told to stop now and then: those that take a while.
@@ -170,7 +186,7 @@ def strike_plans(seed: int, kills: int, *, pause_s: float) -> Iterator[StrikePla
         if left == 0:
             strike = choice.choice((Strike.SUPERVISOR, Strike.EVERYTHING))
         else:
-            strike = _weighted(choice, _STRIKES)
+            strike = weighted(choice, _STRIKES)
         plan = _strike_plan(choice, number, strike, pause_s)
         number += 1
         if plan.kills:
@@ -186,7 +202,7 @@ def slow_s(seed: int, run: str, step: str) -> float:
 
 
 def _strike_plan(choice: random.Random, number: int, strike: Strike, pause_s: float) -> StrikePlan:
-    trigger = _weighted(choice, _TRIGGERS)
+    trigger = weighted(choice, _TRIGGERS)
     return StrikePlan(
         number=number,
         strike=strike,
@@ -201,7 +217,7 @@ def _strike_plan(choice: random.Random, number: int, strike: Strike, pause_s: fl
 def _victims(choice: random.Random, strike: Strike) -> tuple[str, ...]:
     match strike:
         case Strike.SERVICE:
-            return (_weighted(choice, _VICTIMS),)
+            return (weighted(choice, _VICTIMS),)
         case Strike.SEVERAL:
             return tuple(sorted(choice.sample(SERVICES, choice.randint(2, 3))))
         case Strike.PAUSE:
@@ -212,5 +228,6 @@ def _victims(choice: random.Random, strike: Strike) -> tuple[str, ...]:
             return SERVICES
 
 
-def _weighted(choice: random.Random, weights: Mapping[T, int]) -> T:
+def weighted(choice: random.Random, weights: Mapping[T, int]) -> T:
+    """Draw one, by its weight."""
     return choice.choices([*weights], weights=[*weights.values()])[0]

@@ -25,9 +25,11 @@ class Report:
         calls: How many calls arrived outside, by effect, and how many of them again.
         recoveries_s: How long each interrupted run needed until it went on; sorted.
         slowest_run: The run that took longest.
+        takeovers_s: How long it took until others had the runs of a frozen executor; sorted.
         events: How many were told to a WebSocket client, of how many runs.
         refused: Answers that were no success, by HTTP status.
         kept: Where the folder of the check is, if it was kept.
+        kept_database: The name of the database that was kept with it, in a cluster.
     """
 
     seed: int
@@ -46,6 +48,8 @@ class Report:
     refused: Mapping[int, int]
     violations: Sequence[Violation]
     kept: Path | None = None
+    kept_database: str = ""
+    takeovers_s: Sequence[float] = ()
 
     @property
     def is_clean(self) -> bool:
@@ -75,6 +79,7 @@ def as_data(report: Report) -> dict[str, Any]:
             "slowest": _part(report.recoveries_s, 1),
             "slowest_run": report.slowest_run,
         },
+        "takeover_seconds": [round(one, 2) for one in report.takeovers_s],
         "events": {"told": report.events[0], "runs": report.events[1]},
         "unanswered": report.unanswered,
         "refused": {str(status): count for status, count in report.refused.items()},
@@ -83,6 +88,7 @@ def as_data(report: Report) -> dict[str, Any]:
             for one in report.violations
         ],
         "kept": None if report.kept is None else str(report.kept),
+        "kept_database": report.kept_database or None,
     }
 
 
@@ -110,6 +116,9 @@ def as_lines(report: Report) -> Iterator[str]:
             f" {_part(report.recoveries_s, 0.5)} s, slowest {_part(report.recoveries_s, 1)} s"
             f" (run {report.slowest_run})"
         )
+    if report.takeovers_s:
+        took = ", ".join(f"{one:.1f} s" for one in report.takeovers_s)
+        yield f"takeover    of the runs of a frozen executor, after {took}"
     yield from _verdict(report)
 
 
@@ -125,6 +134,8 @@ def _verdict(report: Report) -> Iterator[str]:
             yield f"            … and {len(found) - MOST_SHOWN} more."
     if report.kept is not None:
         yield f"kept        {report.kept}"
+    if report.kept_database:
+        yield f"kept        the database {report.kept_database}"
     if report.is_clean:
         yield f"All {len(Rule)} rules hold."
     else:

@@ -10,6 +10,8 @@ from backend.core.status import TRANSITIONS, Status
 FINAL = frozenset(status.value for status in FINAL_STATUSES)
 #: A call that was on its way when its sender died is noted a little later.
 SLACK_US = 1_000_000
+#: Whoever wakes up has so long to find out what happened meanwhile.
+WAKE_US = 5_000_000
 _SHOWN = 200
 
 
@@ -26,7 +28,7 @@ class Rule(Enum):
     CALLS = "A run makes the calls outside that it has to, in their order, while it runs."
     EVENTS = "Events are numbered, tell what is committed, and tell all of it."
     DOCTOR = "`agpt doctor` finds nothing."
-    LEFT = "A server that has stopped leaves no process, port or socket behind."
+    LEFT = "A server that has stopped leaves no process, port, socket or session behind."
     SERVER = "A server ends when it is told to or killed, and starts again."
 
 

@@ -1,19 +1,18 @@
-"""The private server of a check: started, killed, started again, stopped, and looked for afterwards."""
+"""A private server of a check: started, killed, started again, stopped, and looked for afterwards."""
 
 import os
-import secrets
 import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from backend.core import json
 from backend.core.errors import CannotStart
-from backend.selfcheck.plan import SERVICES
+from backend.selfcheck.plan import EXECUTOR, SERVICES
+from backend.selfcheck.processes import descendants, free_ports, processes_with, until
 from backend.settings import Settings
 from backend.util.identity import (
     Identity,
@@ -30,7 +29,6 @@ START_LIMIT_S: Final = 300.0
 STOP_LIMIT_S: Final = 45.0
 #: A service whose supervisor is gone ends by itself within two seconds; a busy machine may need more.
 ORPHAN_LIMIT_S: Final = 10.0
-_POLL_S: Final = 0.01
 _PORTS: Final = (
     "DATABASE_API_PORT",
     "EXECUTION_SCHEDULER_PORT",
@@ -39,6 +37,8 @@ _PORTS: Final = (
     "AGENT_API_PORT",
     "EXECUTION_MANAGER_PORT",
 )
+#: An executor of a cluster says its id, which is new with each process, when it has joined.
+_JOINED: Final = "executor_joined"
 #: A package with one block, as pip would install it: so the server finds it by its entry point.
 _PACKAGE: Final = "agpt_selfcheck_blocks-1.dist-info"
 _METADATA: Final = "Metadata-Version: 2.1\nName: agpt-selfcheck-blocks\nVersion: 1\n"
@@ -47,46 +47,63 @@ _ENTRY_POINTS: Final = "[agpt.blocks]\nselfcheck = backend.selfcheck.blocks\n"
 
 class PrivateServer:
     """
-    All six services under their supervisor, in a folder and on ports of their own.
+    Services under their supervisor, in a folder and on ports of their own.
 
     Attributes:
-        diary: Where the storm writes down what it does to it.
+        name: What people read when something is wrong with it.
+        services: The names of its services.
         family: Every process that was ever seen of it.
     """
 
-    def __init__(self, folder: Path, trusted_origin: str) -> None:
-        """Prepare it in *folder*, which is there and empty. Its blocks may call *trusted_origin*."""
-        self.data_dir = folder / "data"
-        self.database = self.data_dir / "agpt.db"
-        self.diary = folder / "strikes.jsonl"
-        self.ports = dict(zip(SERVICES, _free_ports(len(SERVICES)), strict=True))
-        self.key = secrets.token_urlsafe(32)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str = "server",
+        module: str = "backend.app",
+        services: Sequence[str] = SERVICES,
+        **settings: str,
+    ) -> None:
+        """
+        Prepare it in *folder*, which is there and shared with nobody but other servers.
+
+        Args:
+            module: What is started.
+            settings: Of its environment, by the names of the variables.
+        """
+        self.name = name
+        self.services = tuple(services)
+        self.data_dir = folder / ("data" if name == "server" else name)
+        self.ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         self.family: set[Identity] = set()
+        self._executors: set[str] = set()
+        self._module = module
         self._folder = folder
+        self._said = folder / f"{name}.log"
         self._supervisor: subprocess.Popen[bytes] | None = None
-        packages = folder / "packages"
-        (packages / _PACKAGE).mkdir(parents=True)
-        (packages / _PACKAGE / "METADATA").write_text(_METADATA, encoding="utf-8")
-        (packages / _PACKAGE / "entry_points.txt").write_text(_ENTRY_POINTS, encoding="utf-8")
         self._environment = _environment(
-            packages,
+            _packages(folder),
             AGPT_DATA_DIR=str(self.data_dir),
-            JWT_VERIFY_KEY=self.key,
-            TRUST_ENDPOINTS_FOR_REQUESTS=trusted_origin,
             **dict(zip(_PORTS, map(str, self.ports.values()), strict=True)),
+            **settings,
         )
 
     def start(self) -> None:
         """
-        Start it, or start it again on the same data; returns when all six are ready.
+        Start it, or start it again on the same data; returns when all of it is ready.
 
         Raises:
             CannotStart: If it is not ready in time, or ends; says what it has said.
         """
+        self.begin()
+        self.wait_ready()
+
+    def begin(self) -> None:
+        """Start it, and do not wait; see `wait_ready`."""
         self._reap()
-        with (self._folder / "server.log").open("ab") as log:
-            self._supervisor = subprocess.Popen(
-                [sys.executable, "-m", "backend.app"],
+        with self._said.open("ab") as log:
+            self._supervisor = subprocess.Popen(  # noqa: S603 -- modules of ours
+                [sys.executable, "-m", self._module],
                 cwd=self._folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -94,10 +111,15 @@ class PrivateServer:
                 stderr=log,
             )
         self._note(identify(self._supervisor.pid))
+
+    def wait_ready(self) -> None:
+        """Wait until all of it is ready; raises as `start` does."""
         if not until(lambda: self.is_ready or self.has_ended, limit_s=START_LIMIT_S):
-            raise CannotStart(f"The private server is not ready after {START_LIMIT_S:.0f} seconds.")
+            raise CannotStart(
+                f"The private {self.name} is not ready after {START_LIMIT_S:.0f} seconds."
+            )
         if self.has_ended:
-            raise CannotStart(f"The private server does not start: {self.last_words()}")
+            raise CannotStart(f"The private {self.name} does not start: {self.last_words()}")
 
     @property
     def has_ended(self) -> bool:
@@ -109,12 +131,12 @@ class PrivateServer:
         """Whether all services are."""
         record = self._record()
         return record is not None and [one.state for one in record.services].count("ready") == len(
-            SERVICES
+            self.services
         )
 
     def last_words(self) -> str:
         """Return the last line that the supervisor has written."""
-        log = self._folder / "server.log"
+        log = self._said
         lines = (
             log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
         )
@@ -130,11 +152,13 @@ class PrivateServer:
                 self._note(one.identity)
         return found
 
-    def wait_for(self, names: Iterable[str], *, limit_s: float) -> dict[str, Identity]:
-        """Wait until each of *names* has a process; return those that have."""
-        wanted = set(names)
-        until(lambda: self.living(wanted).keys() == wanted or self.has_ended, limit_s=limit_s)
-        return self.living(wanted)
+    def executors(self) -> frozenset[str]:
+        """Return the ids of the executors that it has had, in a cluster."""
+        log = self.data_dir / "logs" / f"{EXECUTOR}.log"
+        said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        joined = [json.loads(line) for line in said.split("\n") if f'"{_JOINED}"' in line]
+        self._executors |= {one["executor"] for one in joined}
+        return frozenset(self._executors)
 
     def supervisor(self) -> Identity | None:
         """Return the supervisor, if it lives."""
@@ -156,23 +180,27 @@ class PrivateServer:
             for one in filter(is_alive, record.processes()):
                 self._note(one)
         if self._supervisor is not None:
-            for pid in _descendants(self._supervisor.pid):
+            for pid in descendants(self._supervisor.pid):
                 self._note(identify(pid))
-        for one in _processes_with(f"AGPT_DATA_DIR={self.data_dir}"):
+        for one in processes_with(f"AGPT_DATA_DIR={self.data_dir}"):
             self._note(one)
 
     def stop(self) -> list[str]:
         """Stop it as an operator does; return what went wrong, in sentences."""
         self.note_family()
         if self._supervisor is None or self.has_ended:
-            return ["It had ended before it was told to stop."]
+            return [f"The {self.name} had ended before it was told to stop."]
         self._supervisor.send_signal(signal.SIGTERM)
         try:
             code = self._supervisor.wait(STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
-            return [f"It has not stopped {STOP_LIMIT_S:.0f} seconds after it was told to."]
+            return [
+                f"The {self.name} has not stopped {STOP_LIMIT_S:.0f} seconds after it was told to."
+            ]
         return (
-            [f"Told to stop, it ended with exit code {code}: {self.last_words()}"] if code else []
+            [f"Told to stop, the {self.name} ended with exit code {code}: {self.last_words()}"]
+            if code
+            else []
         )
 
     def left_behind(self) -> list[str]:
@@ -180,7 +208,8 @@ class PrivateServer:
         self.note_family()
         alive = wait_until_gone(self.family, limit_s=ORPHAN_LIMIT_S)
         found = [f"process {one.pid} still runs" for one in alive]
-        for name, port in self.ports.items():
+        for name in self.services:
+            port = self.ports[name]
             try:
                 socket.create_server(("127.0.0.1", port)).close()
             except OSError as exc:
@@ -217,16 +246,6 @@ class PrivateServer:
             self._supervisor = None
 
 
-def until(check: Callable[[], bool], *, limit_s: float) -> bool:
-    """Wait until *check* holds; tells whether it does, in time. Strangers' processes wake nobody."""
-    end = time.monotonic() + limit_s
-    while not check():
-        if time.monotonic() > end:
-            return False
-        time.sleep(_POLL_S)
-    return True
-
-
 def _runs(service: ServiceRecord) -> bool:
     return service.pid != 0 and is_alive(service.identity)
 
@@ -243,32 +262,10 @@ def _environment(packages: Path, **own: str) -> dict[str, str]:
     return {**kept, **own, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _free_ports(count: int) -> list[int]:
-    """Return ports that were free a moment ago, no two the same."""
-    with ExitStack() as stack:
-        made = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(one.getsockname()[1]) for one in made]
-
-
-def _descendants(pid: int) -> list[int]:
-    import psutil  # noqa: PLC0415 -- slow to import, and only a check looks at processes
-
-    try:
-        return [one.pid for one in psutil.Process(pid).children(recursive=True)]
-    except psutil.Error:
-        return []
-
-
-def _processes_with(entry: str) -> list[Identity]:
-    """Return all our processes that have *entry* in their environment, whoever their parent is."""
-    import psutil  # noqa: PLC0415 -- slow to import, and only a check looks at processes
-
-    name, _, value = entry.partition("=")
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(name) == value:
-                found.append(identify(process.pid))
-        except (psutil.Error, OSError):
-            continue  # ended meanwhile, or somebody else's
-    return [one for one in found if one is not None]
+def _packages(folder: Path) -> Path:
+    """Put the block of the check where servers in *folder* find it; return where that is."""
+    packages = folder / "packages"
+    (packages / _PACKAGE).mkdir(parents=True, exist_ok=True)
+    (packages / _PACKAGE / "METADATA").write_text(_METADATA, encoding="utf-8")
+    (packages / _PACKAGE / "entry_points.txt").write_text(_ENTRY_POINTS, encoding="utf-8")
+    return packages

@@ -1,4 +1,4 @@
-"""Does to the private server what the plan says, at the moments that it says, and notes when."""
+"""Does to the private servers what the plan says, at the moments that it says, and notes when."""
 
 import signal
 import threading
@@ -12,7 +12,9 @@ from backend.core import json
 from backend.selfcheck.history import Interruption, now_us
 from backend.selfcheck.outside import Outside
 from backend.selfcheck.plan import Strike, StrikePlan, Trigger
-from backend.selfcheck.server import ORPHAN_LIMIT_S, PrivateServer
+from backend.selfcheck.processes import until
+from backend.selfcheck.server import ORPHAN_LIMIT_S
+from backend.selfcheck.site import Site, parted
 from backend.selfcheck.witness import Witness
 from backend.util.identity import Identity, send_signal, wait_until_gone
 
@@ -24,23 +26,25 @@ _DEATH_LIMIT_S: Final = 10.0
 
 class Storm:
     """
-    Strikes one server.
+    Strikes one server, or a cluster.
 
     Attributes:
         struck: How many strikes of each kind.
         killed: How many processes were killed, by name.
-        interruptions: When executors died.
+        interruptions: When executors died, or lost what they had in hand.
+        takeovers_s: How long it took until others had the runs of a frozen executor.
         surprises: What the server did without being told.
     """
 
-    def __init__(self, server: PrivateServer, witness: Witness, outside: Outside) -> None:
-        """Prepare to strike *server*."""
+    def __init__(self, site: Site, witness: Witness, outside: Outside) -> None:
+        """Prepare to strike *site*."""
         self.struck: Counter[Strike] = Counter()
         self.triggers: Counter[Trigger] = Counter()
         self.killed: Counter[str] = Counter()
         self.interruptions: list[Interruption] = []
         self.surprises: list[str] = []
-        self._server = server
+        self.takeovers_s: list[float] = []
+        self._site = site
         self._witness = witness
         self._outside = outside
         self._pause = threading.Event()
@@ -63,9 +67,9 @@ class Storm:
             self._pause.wait(plan.pause_s)
             self._revive()
             steps.done("paused_s")
-            victims = self._server.wait_for(plan.victims, limit_s=_VICTIM_LIMIT_S)
+            victims = self._site.wait_for(plan.victims, limit_s=_VICTIM_LIMIT_S)
             missing = sorted(set(plan.victims) - victims.keys())
-            if missing and not self._server.has_ended:
+            if missing and not self._site.ended:
                 names = ", ".join(missing)
                 self.surprises.append(f"no process of {names} after {_VICTIM_LIMIT_S:.0f} seconds")
             steps.done("victims_s")
@@ -79,29 +83,62 @@ class Storm:
 
     def _revive(self) -> None:
         """Start a server that has ended by itself, and note that it has."""
-        if self._server.has_ended:
-            self.surprises.append(f"the server ended by itself: {self._server.last_words()}")
-            self._server.start()
+        for one in self._site.ended:
+            self.surprises.append(f"the {one.name} ended by itself: {one.last_words()}")
+            one.start()
 
     def _diary(self, plan: StrikePlan, steps: "_Steps", *, hit: bool) -> None:
         """Write down what was done, and how long each part of it took: for who looks for a cause."""
         line = json.text({"at_us": now_us(), "hit": hit, **asdict(plan), **steps.took_s})
-        with self._server.diary.open("a", encoding="utf-8") as file:
+        with self._site.diary.open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
 
     def _strike(self, plan: StrikePlan, victims: dict[str, Identity], steps: "_Steps") -> None:
         begin_us = now_us()
         match plan.strike:
             case Strike.PAUSE:
-                self._freeze(victims, plan.frozen_s)
-            case Strike.SUPERVISOR | Strike.EVERYTHING:
-                self._end_server(plan, begin_us, steps)
+                self._pause_them(victims, plan.frozen_s)
+            case Strike.FREEZE:
+                self._freeze(plan, victims, begin_us)
+            case Strike.SESSIONS:
+                self._site.cut_sessions()
+                self.interruptions.append(
+                    Interruption(strike=plan.strike, begin_us=begin_us, end_us=now_us())
+                )
+            case Strike.SUPERVISOR | Strike.EVERYTHING | Strike.MEMBER:
+                self._end_members(plan, begin_us, steps)
             case _:
                 doomed = self._kill(victims)
                 if plan.hits_executor:
                     self._note(plan, begin_us, doomed, steps)
 
-    def _freeze(self, victims: dict[str, Identity], frozen_s: float) -> None:
+    def _freeze(self, plan: StrikePlan, victims: dict[str, Identity], begin_us: int) -> None:
+        """Stop an executor with its supervisor until others have its runs; then it wakes up."""
+        owners = self._site.owners(plan.members) or frozenset()
+        supervisors = [self._site.members[number].supervisor() for number in plan.members]
+        frozen = [*filter(None, supervisors), *victims.values()]
+        for one in frozen:
+            send_signal(one, signal.SIGSTOP)
+        try:
+            begun = time.monotonic()
+            had = self._witness.runs_of(owners)
+            if not until(lambda: not self._witness.runs_of(owners), limit_s=plan.frozen_s):
+                left = ", ".join(sorted(self._witness.runs_of(owners)))
+                self.surprises.append(
+                    f"after {plan.frozen_s:.0f} seconds nobody has the runs of a frozen executor: {left}"
+                )
+            elif had:
+                self.takeovers_s.append(time.monotonic() - begun)
+        finally:
+            for one in reversed(frozen):
+                send_signal(one, signal.SIGCONT)
+        self.interruptions.append(
+            Interruption(
+                strike=plan.strike, begin_us=begin_us, end_us=now_us(), owners=owners, woke=True
+            )
+        )
+
+    def _pause_them(self, victims: dict[str, Identity], frozen_s: float) -> None:
         for one in victims.values():
             send_signal(one, signal.SIGSTOP)
         try:
@@ -114,18 +151,19 @@ class Storm:
         doomed = []
         for name, one in victims.items():
             if send_signal(one, signal.SIGKILL):
-                self.killed[name] += 1
+                self.killed[parted(name)[0]] += 1
                 doomed.append(one)
         return doomed
 
-    def _end_server(self, plan: StrikePlan, begin_us: int, steps: "_Steps") -> None:
-        supervisor = self._server.supervisor()
-        family = self._server.everybody()
-        if supervisor is not None:
-            self._kill({"supervisor": supervisor})
-        if plan.strike is Strike.EVERYTHING:
+    def _end_members(self, plan: StrikePlan, begin_us: int, steps: "_Steps") -> None:
+        members = [self._site.members[number] for number in plan.members]
+        supervisors = [one for member in members if (one := member.supervisor()) is not None]
+        family = [one for member in members for one in member.everybody()]
+        for one in supervisors:
+            self._kill({"supervisor": one})
+        if plan.strike is not Strike.SUPERVISOR:
             for one in family:
-                if one != supervisor and send_signal(one, signal.SIGKILL):
+                if one not in supervisors and send_signal(one, signal.SIGKILL):
                     self.killed["with the supervisor"] += 1
         self._note(plan, begin_us, family, steps)
         left = wait_until_gone(family, limit_s=0)
@@ -134,7 +172,8 @@ class Storm:
             self.surprises.append(
                 f"{ORPHAN_LIMIT_S:.0f} seconds after its supervisor was killed, {pids} still ran"
             )
-        self._server.start()
+        self._pause.wait(plan.away_s)
+        self._site.start_again(plan.members)
         steps.done("start_s")
 
     def _note(
@@ -142,12 +181,14 @@ class Storm:
     ) -> None:
         """Wait until they are gone, and note what was committed by then."""
         wait_until_gone(doomed, limit_s=ORPHAN_LIMIT_S if plan.ends_server else _DEATH_LIMIT_S)
+        end_us = now_us()
+        owners = self._site.owners(plan.members if plan.ends_server else plan.struck_executors)
         self.interruptions.append(
-            Interruption(strike=plan.strike, begin_us=begin_us, end_us=now_us())
+            Interruption(strike=plan.strike, begin_us=begin_us, end_us=end_us, owners=owners)
         )
         steps.done("death_s")
         self._witness.look()
-        self._witness.interrupted(begin_us)
+        self._witness.interrupted(begin_us, owners)
         steps.done("look_s")
 
 

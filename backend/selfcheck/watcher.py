@@ -2,8 +2,10 @@
 
 import queue
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from itertools import cycle
 from typing import Any, Final
 
 from websockets.exceptions import WebSocketException
@@ -33,11 +35,11 @@ class Watcher:
         followed: Runs that were to be followed.
     """
 
-    def __init__(self, port: int, token: str, witness: Witness) -> None:
-        """Prepare a client of the WebSocket service on *port* of this machine."""
+    def __init__(self, ports: Sequence[int], token: str, witness: Witness) -> None:
+        """Prepare a client of the WebSocket services on *ports*: cut off, it goes to the next."""
         self.told: list[Told] = []
         self.followed: set[str] = set()
-        self._address = f"ws://127.0.0.1:{port}/ws?token={token}"
+        self._addresses = cycle(f"ws://127.0.0.1:{port}/ws?token={token}" for port in ports)
         self._witness = witness
         self._fresh: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._last: dict[str, int] = {}  #: by run that is followed: the number that was told last
@@ -71,7 +73,10 @@ class Watcher:
             with (
                 suppress(OSError, WebSocketException),
                 connect(
-                    self._address, open_timeout=_OPEN_S, close_timeout=_CLOSE_S, proxy=None
+                    next(self._addresses),
+                    open_timeout=_OPEN_S,
+                    close_timeout=_CLOSE_S,
+                    proxy=None,
                 ) as connection,
             ):
                 self._listen(connection)
@@ -115,3 +120,47 @@ class Watcher:
             del self._last[run_id]
             data = {"graph_exec_id": run_id}
             connection.send(json.text({"method": "unsubscribe", "data": data}))
+
+
+class Watchers:
+    """
+    Watchers that share the runs to follow among them; each begins at another service.
+
+    Attributes:
+        each: One for each WebSocket service.
+    """
+
+    def __init__(self, ports: Sequence[int], token: str, witness: Witness) -> None:
+        """Prepare a watcher for each of *ports*."""
+        turned = ([*ports[number:], *ports[:number]] for number in range(len(ports)))
+        self.each = [Watcher(order, token, witness) for order in turned]
+        self._next = cycle(self.each)
+
+    def start(self) -> None:
+        """Begin."""
+        for one in self.each:
+            one.start()
+
+    def close(self) -> None:
+        """End them; raises what went wrong in between. Twice is harmless."""
+        for one in self.each:
+            one.close()
+
+    def follow(self, run_id: str) -> None:
+        """Follow a run from its beginning, at one of them."""
+        next(self._next).follow(run_id)
+
+    @property
+    def waits(self) -> bool:
+        """Whether there are runs whose end was not told yet."""
+        return any(one.waits for one in self.each)
+
+    @property
+    def told(self) -> list[Told]:
+        """All events; those of one run in the order of their arrival."""
+        return [event for one in self.each for event in one.told]
+
+    @property
+    def followed(self) -> frozenset[str]:
+        """Runs that were to be followed."""
+        return frozenset().union(*(one.followed for one in self.each))

@@ -53,7 +53,7 @@ def row(one: RunPlan, status: str = "COMPLETED") -> RunRow:
         parent_id=None,
         status=status,
         revision=9,
-        attempt=1,
+        attempt=2,
         ended_us=END if ended else None,
     )
 

@@ -9,6 +9,7 @@ import pytest
 from backend.adapters.storage import SqlStorage, open_storage
 from backend.adapters.storage.migrate import migrate
 from backend.core.status import Status
+from backend.selfcheck.rows import SqliteRows
 from backend.selfcheck.witness import Witness
 from backend.testing.storage import ANN, GRAPH, RUN, change, commit, new_run
 
@@ -26,7 +27,7 @@ async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
 
 @pytest.fixture
 def witness(tmp_path: Path) -> Witness:
-    return Witness(tmp_path / "agpt.db")
+    return Witness(SqliteRows(tmp_path / "agpt.db"))
 
 
 async def test_each_change_of_a_run_is_seen_once(storage: SqlStorage, witness: Witness) -> None:
