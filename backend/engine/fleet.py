@@ -74,15 +74,22 @@ class Fleet(Elsewhere):
         return self.peers.shown_s() > _BELIEVED_S
 
     def takeable(self) -> tuple[str, ...]:
-        """Return the executors whose runs may be begun here."""
+        """Return the executors whose runs may be begun here, this one first."""
         return (self.me, *sorted(self.gone))
 
     def may_take(self, stored: StoredRun) -> bool:
         """Say whether a run may be begun here; a nested one goes where its root is."""
-        owner = stored.root_owner if stored.depth else stored.owner
-        if owner is None or owner == self.me or owner in self.gone:
+        if stored.depth and stored.root_owner is not None and stored.root_owner != self.me:
+            # Free is what is nested only when its root is taken: else one takes the root and
+            # another, who has read before that, takes from him what is nested in it.
+            return not stored.root_is_open and self._is_free(stored.root_owner, stored.owner)
+        if stored.depth or self._is_free(stored.owner):
             return True
-        return not stored.depth and stored.record.status is Status.QUEUED
+        return stored.record.status is Status.QUEUED
+
+    def _is_free(self, *owners: str | None) -> bool:
+        """Say whether what these had is nobody else's."""
+        return all(one is None or one == self.me or one in self.gone for one in owners)
 
     # Seats.
 

@@ -199,6 +199,7 @@ class StoredRun:
     problem: str | None = None  #: why it cannot go on: what it was given is lost
     owner: str | None = None  #: the executor of its last attempt
     root_owner: str | None = None  #: … and of the run above all others; of a root its own
+    root_is_open: bool = True  #: whether that one waits or runs; it may have ended before this one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -257,8 +258,9 @@ class EngineStorage(NodeSteps, Protocol):
             exclude: Not these.
             full: Not those of these users and graphs, except nested ones.
             full_users: Not those of these users, except nested ones.
-            takeable: Of what others have begun, only what belongs to these executors, nested ones
-                by their roots; what waits is anybody's. None: all.
+            takeable: Of what others have begun, only what belongs to these executors; what waits is
+                anybody's. Of nested ones those whose root the first of them has, or whose root
+                belongs to these and is over. None: all.
 
         What is paused is left out.
         """

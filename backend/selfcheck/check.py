@@ -180,7 +180,7 @@ class _Check:
             left=left,
             surprises=surprises,
         )
-        _write_calls(self._site.diary.with_name("calls.jsonl"), history)
+        _write_down(self._site.diary.parent, history)
         return self._report(history, load, check(history))
 
     def _answers(self, client: Client, runs: Mapping[str, RunRow]) -> dict[str, Answer]:
@@ -212,10 +212,13 @@ class _Check:
         )
 
 
-def _write_calls(path: Path, history: History) -> None:
-    """Write down what arrived outside: with the database it tells the whole story of a run."""
-    with path.open("w", encoding="utf-8") as file:
+def _write_down(folder: Path, history: History) -> None:
+    """Write down what arrived outside, and how runs changed: with the database the whole story."""
+    with (folder / "calls.jsonl").open("w", encoding="utf-8") as file:
         file.writelines(f"{json.text(asdict(call))}\n" for call in history.calls)
+    with (folder / "runs.jsonl").open("w", encoding="utf-8") as file:
+        for rows in history.seen_runs.values():
+            file.writelines(f"{json.text(asdict(row))}\n" for row in rows)
 
 
 def _answer(client: Client, graph_id: str, run_id: str) -> Answer:

@@ -75,10 +75,14 @@ def unfinished(
 
 
 def _is_takeable(owners: Sequence[str]) -> ColumnElement[bool]:
-    """Return the condition that nobody but *owners* has a run, or what it is nested in."""
-    above = exists().where(
-        _ROOT.c.id == _E.root_id, or_(_ROOT.c.owner.is_(None), _ROOT.c.owner.in_(owners))
-    )
+    """
+    Return the condition that the first of *owners*, who asks, may take a run.
+
+    Nobody but *owners* has it; what is nested waits until he has what it is nested in.
+    """
+    is_over = _ROOT.c.status.not_in(_UNFINISHED)
+    free = or_(_ROOT.c.owner.is_(None), and_(_ROOT.c.owner.in_(owners), is_over))
+    above = exists().where(_ROOT.c.id == _E.root_id, or_(_ROOT.c.owner == owners[0], free))
     return or_(
         and_(_E.parent_id.is_(None), or_(_E.status == "QUEUED", _E.owner.in_(owners))),
         and_(_E.parent_id.is_not(None), above),
@@ -106,6 +110,7 @@ _LOAD_RUNS: Final = (
         library_agents.c.settings,
         _ROOT.c.stop_us.label("root_stop_us"),
         _ROOT.c.owner.label("root_owner"),
+        _ROOT.c.status.label("root_status"),
     )
     .outerjoin(users, users.c.id == _E.user_id)
     # What its owner has set for the agent that was started holds for all that this one runs.
@@ -152,6 +157,7 @@ def _stored_run(row: Any, values: Values) -> StoredRun:
         stalls=row.stalls + 1 if no_progress else 0,
         owner=row.owner,
         root_owner=row.root_owner,
+        root_is_open=row.root_status in _UNFINISHED,
     )
 
 

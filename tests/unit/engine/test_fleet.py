@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from backend.engine.fleet import Fleet
 from backend.engine.tools import Limits
 from backend.ports.dispatch import SignalKind
 from tests.seats import MemorySeats, SharedSeats
-from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, graph
+from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, agent, graph
 from tests.unit.engine.engine_house import ANN, House
 
 WAITING = graph(
@@ -139,6 +140,44 @@ async def test_the_runs_of_the_dead_are_taken_over_and_go_on(house: House) -> No
     assert all(len(house.notes.keys(one)) == 1 for one in after)
     assert b.fleet is not None
     assert b.fleet.taken_over == 1
+
+
+OUTER = graph(
+    "outer",
+    {"in": INPUT, "agent": agent("waiting"), "out": OUTPUT},
+    """
+    in.result -> agent.run
+    agent.answer -> out.value
+    """,
+)
+
+
+async def test_what_is_nested_waits_until_somebody_has_its_root(house: House) -> None:
+    """Else a second executor, who has read before that, takes it from the one that has both."""
+    await house.add(WAITING)
+    await house.add(OUTER)
+    house.notes.hold = asyncio.Event()
+    root_id = await house.submit("outer", run=1)
+    executors = Executors(house)
+    async with executors("a"):
+        await house.notes.held.wait()
+    [[nested_id]] = house.rows("SELECT id FROM executions WHERE parent_id IS NOT NULL")
+    [nested] = await house.storage.load_runs([nested_id])
+    seats = MemorySeats(SharedSeats(), "b")
+    b = Fleet("b", storage=house.storage, peers=FewPeers(), seats=seats)
+    b.gone = frozenset({"a"})
+
+    found = await house.storage.unfinished(limit=9, exclude=[], takeable=b.takeable())
+    ended = replace(nested, root_is_open=False)
+
+    assert (nested.owner, nested.root_owner, nested.root_is_open) == ("a", "a", True)
+    assert found == [root_id]
+    assert not b.may_take(nested)
+    assert not b.may_take(replace(nested, owner="c"))
+    assert b.may_take(replace(nested, root_owner="b"))
+    assert b.may_take(ended)
+    assert not b.may_take(replace(ended, owner="c"))
+    assert not b.may_take(replace(nested, root_owner="c"))
 
 
 async def test_an_executor_that_wakes_after_its_runs_were_taken_over_changes_nothing(
