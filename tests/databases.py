@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
+from backend.adapters.database_place import Place
 from backend.adapters.storage import SqlStorage, open_storage
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.migrate import migrate
@@ -40,6 +41,11 @@ class Rows:
             self._url = emptied(require_service("postgres"))
         else:
             migrate(self._path)
+
+    @property
+    def place(self) -> Place:
+        """Where the database is."""
+        return Place(self._path, self._url)
 
     def database(self) -> Database:
         """Return one more way into the database."""

@@ -314,3 +314,53 @@ def test_the_kill_of_the_true_history_explains_something() -> None:
     """Were it not within the run, no repeat of these tests could be explained."""
     assert SECOND < KILL.begin_us < KILL.end_us < END
     assert {id_of(one) for one in PLANS} == {CHAIN, ONCE, STREAM}
+
+
+def test_a_kill_of_another_executor_explains_no_repetition() -> None:
+    history = replace(true_history(), interruptions=[replace(KILL, owners=frozenset({"a"}))])
+    [*calls] = [
+        replace(one, at_us=39 * SECOND) if one.step == "3" else one for one in history.calls
+    ]
+    again = with_calls(replace(history, calls=calls), call(0, "3", 42 * SECOND))
+
+    def had_by(owner: str) -> History:
+        return with_run(again, replace(row(PLANS[0]), owner=owner))
+
+    assert broken(had_by("a")) == set()
+    assert broken(had_by("b")) == {(Rule.REPEATED, CHAIN)}
+
+
+def test_no_more_calls_than_attempts() -> None:
+    [*calls] = [
+        replace(one, at_us=39 * SECOND) if one.step == "3" else one for one in true_history().calls
+    ]
+    again = with_calls(replace(true_history(), calls=calls), call(0, "3", 42 * SECOND))
+
+    assert broken(with_run(again, replace(row(PLANS[0]), attempt=1))) == {(Rule.REPEATED, CHAIN)}
+
+
+def test_an_executor_that_wakes_may_make_the_call_it_was_about_to_make() -> None:
+    frozen = replace(KILL, end_us=60 * SECOND, woke=True)
+    [*calls] = [
+        replace(one, at_us=(41 if one.step == "0" else 50 + int(one.step)) * SECOND)
+        if one.run == "run-0" else one
+        for one in true_history().calls
+    ]  # fmt: skip
+    late = with_calls(
+        replace(true_history(), calls=calls, interruptions=[frozen]), call(0, "0", 61 * SECOND)
+    )
+
+    assert broken(late) == set()
+    asleep = replace(frozen, woke=False)
+    assert broken(replace(late, interruptions=[asleep])) == {(Rule.REDONE, CHAIN)}
+
+
+def test_a_run_changes_hands_only_with_a_new_attempt() -> None:
+    history = true_history()
+    seen = [replace(row(PLANS[0], "RUNNING"), owner="a"), replace(row(PLANS[0]), owner="b")]
+    runs = {**history.runs, CHAIN: seen[1]}
+    changed = replace(history, runs=runs, seen_runs={CHAIN: seen})
+
+    assert broken(changed) == {(Rule.STATUS, CHAIN)}
+    first = replace(seen[0], attempt=1)
+    assert broken(replace(changed, seen_runs={CHAIN: [first, seen[1]]})) == set()

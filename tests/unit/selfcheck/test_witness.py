@@ -1,33 +1,34 @@
-"""The witness sees what is committed, and only that; it looks at a real file."""
+"""The witness sees what is committed, and only that; it looks at a real database, of each kind."""
 
 import threading
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-from backend.adapters.storage import SqlStorage, open_storage
-from backend.adapters.storage.migrate import migrate
+from backend.adapters.storage import SqlStorage
 from backend.core.status import Status
 from backend.selfcheck.rows import SqliteRows
+from backend.selfcheck.rows_postgres import PostgresRows
 from backend.selfcheck.witness import Witness
 from backend.testing.storage import ANN, GRAPH, RUN, change, commit, new_run
+from tests.databases import Rows
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[SqlStorage]:
-    migrate(tmp_path / "agpt.db")
-    made = open_storage(tmp_path / "agpt.db")
+async def storage(rows: Rows) -> SqlStorage:
+    made = rows.storage()
     await made.of(ANN).save_user(email="ann@example.com", name=None, now_us=1)
     await made.of(ANN).add_graphs([GRAPH], now_us=1)
     await made.submit(new_run(inputs={"run": "run-7"}))
-    yield made
-    await made.close()
+    return made
 
 
 @pytest.fixture
-def witness(tmp_path: Path) -> Witness:
-    return Witness(SqliteRows(tmp_path / "agpt.db"))
+def witness(rows: Rows) -> Iterator[Witness]:
+    place = rows.place
+    seen = PostgresRows(place.url) if place.url else SqliteRows(place.path)
+    yield Witness(seen)
+    seen.close()
 
 
 async def test_each_change_of_a_run_is_seen_once(storage: SqlStorage, witness: Witness) -> None:
@@ -93,3 +94,35 @@ async def test_a_commit_of_anybody_is_a_moment(storage: SqlStorage, witness: Wit
 
     assert found == [True]
     assert not witness.wait_for_commits(1, limit_s=0)
+
+
+async def test_only_those_that_were_at_a_dead_executor_are_interrupted(
+    storage: SqlStorage, witness: Witness
+) -> None:
+    await commit(storage, "one", change(claim=True))
+    witness.look()
+
+    witness.interrupted(0, {"another"})
+    await commit(storage, "one", change(revision=3))
+    witness.look()
+    spared = list(witness.recoveries_s)
+    had = witness.runs_of({"one"}), witness.runs_of({"another"})
+    witness.interrupted(0, {"one"})
+    await commit(storage, "two", change(claim=True, attempt=2, revision=4))
+    witness.look()
+
+    assert (spared, had) == ([], ({RUN}, frozenset()))
+    assert len(witness.recoveries_s) == 1
+    assert witness.seen_runs[RUN][-1].owner == "two"
+
+
+async def test_all_that_was_committed_is_read_at_the_end(
+    storage: SqlStorage, witness: Witness
+) -> None:
+    await commit(storage, "one", change(claim=True))
+
+    runs, nodes = witness.rows()
+
+    assert [row.status for row in runs.values()] == ["RUNNING"]
+    assert nodes == {}
+    assert witness.graph_ids() == {RUN: GRAPH.id}
