@@ -194,7 +194,8 @@ def progress() -> Callable[[str], None]:
         if now_s - last_s < _TELL_S:
             return
         last_s = now_s
-        click.echo(f"\r\x1b[K{what}" if is_terminal else what, err=True, nl=not is_terminal)
+        # Back to the begin of the line: what is said next, longer than this, stands in its place.
+        click.echo(f"\x1b[K{what}\r" if is_terminal else what, err=True, nl=not is_terminal)
 
     return say
 
