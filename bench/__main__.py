@@ -17,6 +17,7 @@ from backend import __version__
 from bench import workloads
 from bench.api import api
 from bench.clients import clients
+from bench.cluster import cluster
 from bench.events import events
 from bench.fair import fair, stop
 from bench.growth import growth
@@ -34,7 +35,18 @@ ON_A_SERVER: Final[dict[str, Callable[[Server], Awaitable[Any]]]] = {
     "w3": workloads.w3,
 }
 QUICK: Final = (*ON_A_SERVER, "w4", "w5")
-LARGE: Final = ("growth", "events", "fair", "stop", "api", "soak", "clients", "schedules", "scale")
+LARGE: Final = (
+    "growth",
+    "events",
+    "fair",
+    "stop",
+    "api",
+    "soak",
+    "clients",
+    "schedules",
+    "scale",
+    "cluster",
+)
 
 
 def main(words: Sequence[str]) -> int:
@@ -85,6 +97,7 @@ def _measure(name: str, asked: argparse.Namespace) -> Any:
         "api": lambda: api(sizes=Sizes(runs=asked.runs, nodes=asked.nodes)),
         "soak": lambda: soak(runs=asked.runs),
         "schedules": schedules,
+        "cluster": cluster,
         "clients": lambda: clients(seconds=asked.seconds),
     }
     return _run(large[name]())

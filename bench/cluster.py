@@ -1,0 +1,131 @@
+"""The cluster: W1 and W2 on PostgreSQL and RabbitMQ, beside SQLite, and what more executors bring."""
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from cryptography.fernet import Fernet
+
+from bench import graphs, workloads
+from bench.client import Client
+from bench.outside import Outside
+from bench.server import Server, server
+
+_POSTGRES: Final = "postgresql://postgres@127.0.0.1:5432/postgres"
+_BROKER: Final = "amqp://guest:guest@127.0.0.1:5672/"
+#: What a step that waits on others waits.
+_WAIT_S: Final = 0.1
+_EXECUTORS: Final = (1, 2, 3)
+
+
+async def cluster(*, runs: int = 2000) -> dict[str, Any]:
+    """
+    Return W1 and W2 on both, and how many waiting runs a second one, two and three executors end.
+
+    The addresses are those of DATABASE_URL and RABBITMQ_URL, or the usual ones of this machine; a
+    database of its own is made there, and dropped.
+    """
+    found: dict[str, Any] = {}
+    with server() as place:
+        found["sqlite"] = {"w1": await workloads.w1(place), "w2": await workloads.w2(place)}
+    async with _settings() as settings:
+        with server(**settings) as place:
+            found["cluster"] = {"w1": await workloads.w1(place), "w2": await workloads.w2(place)}
+    outside = Outside(_WAIT_S)
+    async with outside.serve() as origin:
+        for count in _EXECUTORS:
+            async with _settings() as settings:
+                settings |= {
+                    "TRUST_ENDPOINTS_FOR_REQUESTS": origin.removeprefix("http://"),
+                    "MAX_CONCURRENT_GRAPH_EXECUTIONS_PER_USER": "1000",
+                }
+                found[f"waiting_runs_{count}"] = await _waiting(settings, origin, count, runs)
+    one = found["waiting_runs_1"]["runs_per_s"]
+    found["gain_of_two"] = round(found["waiting_runs_2"]["runs_per_s"] / one, 2)
+    return found
+
+
+async def _waiting(settings: dict[str, Any], origin: str, executors: int, runs: int) -> Any:
+    """Return how fast *executors* end runs of one step that waits, and that none was lost."""
+    with ExitStack() as stack:
+        place = stack.enter_context(server(**settings))
+        for _ in range(executors - 1):
+            ports = ("EXECUTION_MANAGER_PORT",)
+            stack.enter_context(server(program="backend.exec", wait_for=ports, **settings))
+        client = await Client.open(place.port, place.token)
+        saved = await client.ask("POST", "/api/graphs", {"graph": graphs.requests(origin, 1)})
+        path = f"/api/graphs/{saved['id']}"
+        started = time.perf_counter()
+        await _start(place, f"{path}/execute/{saved['version']}", runs)
+        while True:
+            page = await client.ask("GET", f"{path}/executions?page_size=1")
+            ended = _ended(settings["DATABASE_URL"])
+            if page["pagination"]["total_items"] >= runs and ended >= runs:
+                break
+            await asyncio.sleep(0.05)
+        took_s = time.perf_counter() - started
+        await client.close()
+        by_owner = _by_owner(settings["DATABASE_URL"])
+    return {"runs": runs, "runs_per_s": round(runs / took_s, 1), "of_each_executor": by_owner}
+
+
+async def _start(place: Server, path: str, runs: int) -> None:
+    left = iter(range(runs))
+    clients = [await Client.open(place.port, place.token) for _ in range(16)]
+
+    async def load(client: Client) -> None:
+        for _ in left:
+            await client.ask("POST", path, {"inputs": {}})
+        await client.close()
+
+    await asyncio.gather(*map(load, clients))
+
+
+def _ended(url: str) -> int:
+    query = "SELECT count(*) FROM executions WHERE status = 'COMPLETED'"
+    with psycopg.connect(url) as connection:
+        [[count]] = connection.execute(query).fetchall()
+    return int(count)
+
+
+def _by_owner(url: str) -> list[int]:
+    query = "SELECT count(*) FROM executions GROUP BY owner ORDER BY 1"
+    with psycopg.connect(url) as connection:
+        return [count for [count] in connection.execute(query).fetchall()]
+
+
+@asynccontextmanager
+async def _settings() -> AsyncIterator[dict[str, Any]]:
+    """Give what the members of one cluster share, on a database that is dropped afterwards."""
+    base = os.environ.get("DATABASE_URL") or _POSTGRES
+    name = f"agpt_bench_{uuid.uuid4().hex[:12]}"
+    url = urlunsplit(urlsplit(base)._replace(path=f"/{name}"))
+    with psycopg.connect(base, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            yield {
+                "DATABASE_URL": url,
+                "RABBITMQ_URL": os.environ.get("RABBITMQ_URL") or _BROKER,
+                "ENCRYPTION_KEY": Fernet.generate_key().decode(),
+                "JWT_VERIFY_KEY": uuid.uuid4().hex + uuid.uuid4().hex,
+                "UNSUBSCRIBE_SECRET_KEY": uuid.uuid4().hex + uuid.uuid4().hex,
+            }
+        finally:
+            await _forget_broker(url)
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+async def _forget_broker(url: str) -> None:
+    from backend.adapters.broker.names import Names  # noqa: PLC0415 - see backend/adapters/broker
+    from backend.adapters.broker.tidy import drop  # noqa: PLC0415 - the same
+    from backend.adapters.storage.cluster import installation_at  # noqa: PLC0415 - the same
+
+    installation = installation_at(url)
+    if installation is not None:
+        await drop(os.environ.get("RABBITMQ_URL") or _BROKER, Names(installation))
