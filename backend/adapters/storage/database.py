@@ -112,6 +112,16 @@ class Database(ABC):
             return await self._write_recorded(work, recording, about)
         return await self._writer.call(lambda connection: self._in_transaction(connection, work))
 
+    async def write_own(self, work: Work[T]) -> T:
+        """
+        Like `write`, for *work* that decides by nothing but rows that it changes itself.
+
+        Where several may write at once, it need not be kept apart from those who change others.
+        """
+        return await self._writer.call(
+            lambda connection: self._in_own_transaction(connection, work)
+        )
+
     async def _write_recorded(self, work: Work[T], recording: Recording, about: str) -> T:
         def change(connection: Connection) -> tuple[T, bool]:
             result = work(connection)
@@ -185,6 +195,10 @@ class Database(ABC):
     @abstractmethod
     def _in_transaction(self, connection: Connection, work: Work[T]) -> T:
         """Run *work* in a transaction that nobody else's comes between."""
+
+    def _in_own_transaction(self, connection: Connection, work: Work[T]) -> T:
+        """Run *work* in a transaction; whoever changes the same rows comes before or after it."""
+        return self._in_transaction(connection, work)
 
     @abstractmethod
     def _in_snapshot(self, connection: Connection, work: Work[T]) -> T:

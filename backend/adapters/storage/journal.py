@@ -106,6 +106,16 @@ class StagedRows:
     staging: Staging  #: the files that must be there before these rows
     ended: frozenset[ExecutionId]
 
+    @property
+    def is_own(self) -> bool:
+        """
+        Whether it decides by nothing but the rows of its runs, which have this owner or are refused.
+
+        Who asks a person, waits for one, ends before its time or starts another run also looks at
+        what others write: answers, stops, graphs.
+        """
+        return not (self.questions or self.held_up or self.new_runs or self.closing_rows)
+
 
 #: What becomes of questions that are open when their run ends: only these ends leave any.
 _UNANSWERED: Final = {Status.TERMINATED.value: STOPPED, Status.FAILED.value: BROKEN}
