@@ -29,16 +29,17 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
     """Bring the tables up to date, then keep the database file in order."""
     from backend.adapters.storage.account_storage import SqlAccounts
     from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID, DEFAULT_USER_NAME
-    from backend.wiring_upgrade import bring_up_to_date, forget_broken_move
+    from backend.wiring_upgrade import bring_up_to_date, forget_broken_move, has_notes
 
     metrics, clock = Metrics("DatabaseManager"), SystemClock()
     done = await asyncio.to_thread(bring_up_to_date, settings)
     if done != "current":
         log.info("database_brought_up_to_date", done=done)
-    # Of several machines another one may be moving: its lock is not here.
-    if not settings.rabbitmq_url and await asyncio.to_thread(forget_broken_move, settings):
-        log.warning("broken_move_forgotten")
     storage = open_database(settings)
+    # Of several machines another one may be moving: its lock is not here.
+    may_forget = not settings.rabbitmq_url and await storage.database.read(has_notes)
+    if may_forget and await asyncio.to_thread(forget_broken_move, settings):
+        log.warning("broken_move_forgotten")
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
         await storage.of(DEFAULT_USER_ID).save_user(

@@ -3,7 +3,7 @@
 import shutil
 from typing import Final
 
-from sqlalchemy import inspect
+from sqlalchemy import Connection, inspect
 
 from backend.adapters.clock import SystemClock
 from backend.adapters.database_place import Place
@@ -49,6 +49,11 @@ def bring_up_to_date(settings: Settings, *, goal: str = HEAD) -> str:
     return done
 
 
+def has_notes(connection: Connection) -> bool:
+    """Say whether an `agpt migrate` that works, or was killed, has changes noted here."""
+    return inspect(connection).has_table(NOTES)
+
+
 def forget_broken_move(settings: Settings) -> bool:
     """
     Note no changes any more for an `agpt migrate` that was killed; say whether there were notes.
@@ -60,7 +65,7 @@ def forget_broken_move(settings: Settings) -> bool:
 
     place = database_place(settings)
     with reading(place) as connection:
-        if not inspect(connection).has_table(NOTES):
+        if not has_notes(connection):
             return False
     try:
         lock = take_service(settings.agpt_data_dir, MOVE)
