@@ -1,6 +1,7 @@
 """The bucket: what is in it is whole, and what is wrong with it is said."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import subprocess
@@ -79,7 +80,8 @@ def answering(status: int, body: str, *, after_s: float = 0.0) -> Iterator[str]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(body.encode())
+                with contextlib.suppress(BrokenPipeError):  # who waits no longer has gone
+                    self.wfile.write(body.encode())
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815 - its names
 
