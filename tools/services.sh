@@ -16,18 +16,48 @@ newest_cluster() {
     pg_lsclusters -h 2>/dev/null | awk '$3 == 5432 { print $1, $2 }' | tail -n 1
 }
 
+rabbitmq_answers() {
+    for _ in 1 2 3; do
+        python3 -c 'import socket; socket.create_connection(("127.0.0.1", 5672), 3)' 2>/dev/null && return 0
+        sleep 1
+    done
+    return 1
+}
+
+start_rabbitmq() {
+    # Apart from this shell: nobody waits for what it prints.
+    rabbitmq-server -detached >/dev/null 2>&1 </dev/null
+    for _ in 1 2 3 4 5; do
+        rabbitmqctl -q await_startup --timeout 60 >&2 && return 0
+        sleep 2
+    done
+    return 1
+}
+
 case ${1:-} in
 start)
     if command -v pg_ctlcluster >/dev/null 2>&1 && ! postgres_answers; then
         # shellcheck disable=SC2046 -- two words: version and name
         pg_ctlcluster $(newest_cluster) start >&2 && echo postgres
     fi
+    if command -v rabbitmqctl >/dev/null 2>&1 && ! rabbitmq_answers; then
+        start_rabbitmq && echo rabbitmq
+    fi
     ;;
 stop)
     shift
     for name in "$@"; do
-        # shellcheck disable=SC2046 -- as above
-        [ "$name" = postgres ] && pg_ctlcluster $(newest_cluster) stop -m fast >&2
+        case $name in
+        postgres)
+            # shellcheck disable=SC2046 -- as above
+            pg_ctlcluster $(newest_cluster) stop -m fast >&2
+            ;;
+        rabbitmq)
+            rabbitmqctl -q shutdown >&2
+            # Erlang's table of nodes stays else; it refuses while there is another node.
+            epmd -kill >&2
+            ;;
+        esac
     done
     ;;
 *)
