@@ -5,5 +5,6 @@ pytest_plugins = [
     "tests.databases",
     "tests.brokers",
     "tests.private_broker",
+    "tests.private_postgres",
     "tests.s3",
 ]

@@ -49,9 +49,17 @@ class Member(Server):
 class Cluster:
     """Its members share a database of PostgreSQL, a broker, and their keys. `finish` ends it."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
-        self.url = emptied(require_service("postgres"))
-        self.broker_url = require_service("rabbitmq")
+    def __init__(
+        self, folder: Path, *, database: str = "", broker: str = "", **settings: str
+    ) -> None:
+        """
+        Prepare it.
+
+        Args:
+            database, broker: Servers of the test's own, in place of those that all tests share.
+        """
+        self.url = emptied(database or require_service("postgres"))
+        self.broker_url = broker or require_service("rabbitmq")
         with psycopg.connect(self.url, autocommit=True) as connection:
             for table in TABLES:
                 connection.execute(f"DROP TABLE IF EXISTS {table}".encode())

@@ -187,6 +187,8 @@ class Database(ABC):
         try:
             results = self._in_transaction(connection, lambda c: [work(c) for work in works])
             return [(result, None) for result in results]
+        except NothingKept:
+            raise  # all of them are done anew, on another connection
         except Exception as exc:  # noqa: BLE001 - border: one work's error is not another's
             if len(works) == 1:
                 return [(None, exc)]

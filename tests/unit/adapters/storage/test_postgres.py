@@ -104,6 +104,18 @@ async def test_work_whose_session_ends_under_it_is_done_anew_and_once(
     assert (len(tries), await database.read(total)) == (2, "1")
 
 
+@pytest.mark.parametrize("works", [1, 3])
+async def test_works_of_a_group_whose_session_has_ended_are_all_done_anew(
+    database: PostgresDatabase, url: str, works: int
+) -> None:
+    await database.write(add)
+    await asyncio.to_thread(kill_sessions, url)
+
+    await asyncio.gather(*(database.write_grouped(count) for _ in range(works)))
+
+    assert await database.read(total) == str(works)
+
+
 async def test_a_server_that_is_not_there_is_said_to_be_unavailable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,0 +1,92 @@
+"""A PostgreSQL of the tests' own, which they may stop and start: nothing outside a folder."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+_LIMIT_S = 90.0
+
+
+class PrivatePostgres:
+    """One server, made and started. It refuses root, so that root lends it to *postgres*."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        self._data = folder / "data"
+        self._user: str | None = None
+        if os.geteuid() == 0:
+            self._user = "postgres"
+            owner = pwd.getpwnam(self._user)
+            # Its superiors must let it through, and nobody else may look in.
+            for one in (folder, *folder.parents):
+                if one == Path("/") or one.stat().st_mode & 0o001:
+                    continue
+                one.chmod(one.stat().st_mode | 0o001)
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+        self._run("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "--no-sync")
+        with (self._data / "postgresql.conf").open("a", encoding="ascii") as file:
+            file.write(
+                f"port = {port}\nlisten_addresses = '127.0.0.1'\n"
+                f"unix_socket_directories = '{folder}'\nmax_connections = 200\n"
+            )
+        self._log = folder / "log"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._run("pg_ctl", "-D", str(self._data), "-l", str(self._log), "-w", "start")
+
+    def crash(self) -> None:
+        """End it at once, as a crash does: what is not in its log is lost."""
+        self._run("pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "stop")
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        program = [*self._as_user(), _program("pg_ctl"), "-D", str(self._data)]
+        subprocess.run(
+            [*program, "-m", "immediate", "-w", "stop"],
+            cwd=self._data.parent,
+            check=False,
+            capture_output=True,
+            timeout=_LIMIT_S,
+        )
+
+    def _run(self, name: str, *arguments: str) -> None:
+        subprocess.run(
+            [*self._as_user(), _program(name), *arguments],
+            cwd=self._data.parent,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=_LIMIT_S,
+        )
+
+    def _as_user(self) -> list[str]:
+        return [] if self._user is None else ["runuser", "-u", self._user, "--"]
+
+
+@pytest.fixture(scope="module")
+def private_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivatePostgres]:
+    """A server that nobody else uses; without PostgreSQL's programs the test is skipped."""
+    if not _program("initdb"):
+        message = "the programs of PostgreSQL are needed: initdb, pg_ctl"
+        if os.environ.get("AGPT_REQUIRE_SERVICES", "") in ("", "0"):
+            pytest.skip(message)
+        pytest.fail(message, pytrace=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    made = PrivatePostgres(tmp_path_factory.mktemp("postgres"), port)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def _program(name: str) -> str:
+    return shutil.which(name, path=os.pathsep.join(map(str, _PLACES))) or ""
