@@ -127,7 +127,7 @@ class Storm:
                 self.surprises.append(
                     f"after {plan.frozen_s:.0f} seconds nobody has the runs of a frozen executor: {left}"
                 )
-            elif had:
+            elif self._witness.have_moved(had, owners):  # not: they ended just before
                 self.takeovers_s.append(time.monotonic() - begun)
         finally:
             for one in reversed(frozen):

@@ -122,6 +122,12 @@ class Witness:
                 if row.owner in owners and row.status == "RUNNING"
             )
 
+    def have_moved(self, run_ids: Collection[str], owners: Collection[str]) -> bool:
+        """Say whether any of these runs is at another executor than these now."""
+        with self._rows.snapshot() as snapshot:
+            found = [snapshot.run(run_id) for run_id in run_ids]
+        return any(row is not None and row.owner not in owners for row in found)
+
     def graph_ids(self) -> Mapping[str, str]:
         """Return the graph of each run."""
         with self._rows.snapshot() as snapshot:

@@ -22,6 +22,7 @@ from backend.core.errors import Unavailable
 from backend.ports.audit import Recording, current, made_id
 
 T = TypeVar("T")
+_Outcome = tuple[Any, BaseException | None]
 Work = Callable[[Connection], T]
 
 #: How long a writer waits for the other writers before it gives up.
@@ -169,7 +170,13 @@ class Database(ABC):
             while self._queue:
                 group, self._queue = self._queue[:GROUP_LIMIT], self._queue[GROUP_LIMIT:]
                 works = [work for work, _ in group]
-                outcomes = await self._writer.call(partial(self._run_group, works=works))
+                outcomes: list[_Outcome] = []
+                try:
+                    await self._writer.call(
+                        partial(self._run_group, works=works, outcomes=outcomes)
+                    )
+                except Exception as exc:  # noqa: BLE001 - border: every caller waits for an answer
+                    outcomes += [(None, exc)] * (len(group) - len(outcomes))
                 self.grouped += len(group)
                 for (_, future), (result, error) in zip(group, outcomes, strict=True):
                     if future.done():
@@ -182,17 +189,23 @@ class Database(ABC):
             self._committer = None
 
     def _run_group(
-        self, connection: Connection, works: Sequence[Work[Any]]
-    ) -> list[tuple[Any, BaseException | None]]:
+        self, connection: Connection, works: Sequence[Work[Any]], outcomes: list[_Outcome]
+    ) -> None:
+        """Add what became of *works*; after a lost connection, of those that are not done yet."""
+        if not outcomes and len(works) > 1:
+            results, error = self._tried(connection, lambda c: [work(c) for work in works])
+            if error is None:
+                outcomes += [(result, None) for result in results]
+        for work in works[len(outcomes) :]:
+            outcomes.append(self._tried(connection, work))
+
+    def _tried(self, connection: Connection, work: Work[Any]) -> _Outcome:
         try:
-            results = self._in_transaction(connection, lambda c: [work(c) for work in works])
-            return [(result, None) for result in results]
+            return self._in_transaction(connection, work), None
         except NothingKept:
-            raise  # all of them are done anew, on another connection
+            raise  # what is not done yet is done anew, on another connection
         except Exception as exc:  # noqa: BLE001 - border: one work's error is not another's
-            if len(works) == 1:
-                return [(None, exc)]
-        return [self._run_group(connection, [work])[0] for work in works]
+            return None, exc
 
     @abstractmethod
     def _in_transaction(self, connection: Connection, work: Work[T]) -> T:

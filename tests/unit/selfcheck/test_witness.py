@@ -112,6 +112,8 @@ async def test_only_those_that_were_at_a_dead_executor_are_interrupted(
     witness.look()
 
     assert spared == []
+    assert witness.have_moved({RUN}, {"one"})
+    assert not witness.have_moved({RUN, "nobody's"}, {"one", "two"})
     assert had == (frozenset({RUN}), frozenset())
     assert len(witness.recoveries_s) == 1
     assert witness.seen_runs[RUN][-1].owner == "two"

@@ -191,6 +191,49 @@ async def test_who_lost_the_lock_to_another_ends(url: str, monkeypatch: pytest.M
     theirs.release()
 
 
+async def test_works_that_share_a_commit_are_begun_anew_on_another_connection(
+    database: PostgresDatabase,
+) -> None:
+    """Alone, and after one of them had to be done by itself because another one fails."""
+    ends = iter([True, False, False])
+
+    def add_and_end(connection: Connection, name: str) -> str:
+        add(connection, name, name)
+        if next(ends):
+            connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+        return name
+
+    def fail(_: Connection) -> None:
+        raise KeyError("of its own")
+
+    alone = await database.write_grouped(partial(add_and_end, name="ann"))
+    ends = iter([True, True, False])
+    together = await asyncio.gather(
+        database.write_grouped(lambda c: add(c, "bob", "bob")),
+        database.write_grouped(fail),
+        database.write_grouped(partial(add_and_end, name="cyd")),
+        return_exceptions=True,
+    )
+
+    names = await database.read(lambda c: c.execute(select(users.c.id).order_by("id")).all())
+    assert alone == "ann"
+    assert [type(one).__name__ for one in together] == ["NoneType", "KeyError", "str"]
+    assert [row.id for row in names] == ["ann", "bob", "cyd"]
+
+
+async def test_each_of_those_that_share_a_commit_hears_that_there_is_no_database(url: str) -> None:
+    database = PostgresDatabase(url.rsplit("/", 1)[0] + "/agpt_no_such_database")
+    database._is_down = True  # whoever comes is told at once
+
+    async with asyncio.timeout(30):
+        told = await asyncio.gather(
+            database.write_grouped(add), database.write_grouped(add), return_exceptions=True
+        )
+
+    await database.close()
+    assert [type(one) for one in told] == [Unavailable, Unavailable]
+
+
 def _is_free(url: str) -> bool:
     with psycopg.connect(url, autocommit=True) as connection:
         found = connection.execute(
