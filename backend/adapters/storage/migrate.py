@@ -164,8 +164,9 @@ def to_step(connection: Connection, step: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
+    before = current_version(connection)
     command.upgrade(config, step)
-    if inspect(connection).has_table(installation.name):
+    if before != step and inspect(connection).has_table(installation.name):
         row = {"key": NEEDS, "value": newest_post(step)}
         adding = insert_on(connection, installation).values(row)
         connection.execute(

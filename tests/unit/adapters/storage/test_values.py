@@ -134,7 +134,7 @@ async def test_a_file_and_its_name_are_flushed_before_the_commit_that_names_it(
 ) -> None:
     done: list[str] = []
     real_sync, real_replace = os.fsync, Path.replace
-    real_write = storage.database.write
+    real_write = storage.database.write_own
 
     def sync(descriptor: int) -> None:
         is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
@@ -152,7 +152,7 @@ async def test_a_file_and_its_name_are_flushed_before_the_commit_that_names_it(
     await storage.submit(new_run())
     monkeypatch.setattr(os, "fsync", sync)
     monkeypatch.setattr(Path, "replace", rename)
-    monkeypatch.setattr(storage.database, "write", write)
+    monkeypatch.setattr(storage.database, "write_own", write)
     node = node_execution()
     node.input = {"a": TEXT}
 
