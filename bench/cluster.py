@@ -21,10 +21,12 @@ _POSTGRES: Final = "postgresql://postgres@127.0.0.1:5432/postgres"
 _BROKER: Final = "amqp://guest:guest@127.0.0.1:5672/"
 #: What a step that waits on others waits.
 _WAIT_S: Final = 0.1
+#: … and how many of them a run has: a second of waiting, so that slots are what there is too few of.
+_STEPS: Final = 10
 _EXECUTORS: Final = (1, 2, 3)
 
 
-async def cluster(*, runs: int = 2000) -> dict[str, Any]:
+async def cluster(*, runs: int = 1000) -> dict[str, Any]:
     """
     Return W1 and W2 on both, and how many waiting runs a second one, two and three executors end.
 
@@ -44,6 +46,7 @@ async def cluster(*, runs: int = 2000) -> dict[str, Any]:
                 settings |= {
                     "TRUST_ENDPOINTS_FOR_REQUESTS": origin.removeprefix("http://"),
                     "MAX_CONCURRENT_GRAPH_EXECUTIONS_PER_USER": "1000",
+                    "MAX_RUNS_PER_USER": "1000",
                 }
                 found[f"waiting_runs_{count}"] = await _waiting(settings, origin, count, runs)
     one = found["waiting_runs_1"]["runs_per_s"]
@@ -59,7 +62,7 @@ async def _waiting(settings: dict[str, Any], origin: str, executors: int, runs: 
             ports = ("EXECUTION_MANAGER_PORT",)
             stack.enter_context(server(program="backend.exec", wait_for=ports, **settings))
         client = await Client.open(place.port, place.token)
-        saved = await client.ask("POST", "/api/graphs", {"graph": graphs.requests(origin, 1)})
+        saved = await client.ask("POST", "/api/graphs", {"graph": graphs.requests(origin, _STEPS)})
         path = f"/api/graphs/{saved['id']}"
         started = time.perf_counter()
         await _start(place, f"{path}/execute/{saved['version']}", runs)
@@ -81,7 +84,7 @@ async def _start(place: Server, path: str, runs: int) -> None:
 
     async def load(client: Client) -> None:
         for _ in left:
-            await client.ask("POST", path, {"inputs": {}})
+            await client.ask("POST", path, {"inputs": {"given": "x"}})
         await client.close()
 
     await asyncio.gather(*map(load, clients))
