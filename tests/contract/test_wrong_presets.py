@@ -15,7 +15,7 @@ from tests.contract.triggered import (
 )
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
-COMPASS_TRIGGER = "9464a020-ed1d-49e1-990f-7f2ac924a2b7"
+AIRTABLE_TRIGGER = "d0180ce6-ccb9-48c7-8256-b39e93e62801"
 GRAPH = {"id": "{graph}", "version": 1}
 SETUP = f"{PRESETS}/setup-trigger"
 FROM_RUN = {"graph_execution_id": "{run}", "name": "n", "description": ""}
@@ -62,7 +62,7 @@ REQUESTS: list[tuple[str, str, str, Any, int, str]] = [
     ("a trigger of an unknown graph", "POST", SETUP, setup({"id": UNKNOWN, "version": 1}), 410, "not there"),
     ("a trigger of an unknown version", "POST", SETUP, setup(GRAPH, graph_version=7), 410, "not there"),
     ("a trigger that its provider registers", "POST", SETUP, setup({"id": "{github}", "version": 1}), 503, "cannot set up webhooks"),
-    ("a trigger that is not built", "POST", SETUP, setup({"id": "{compass}", "version": 1}), 503, "not built"),
+    ("a trigger that is not built", "POST", SETUP, setup({"id": "{airtable}", "version": 1}), 503, "AirtableWebhookTriggerBlock yet"),
     ("require_signature in words", "POST", SETUP, setup({"id": "{triggered}", "version": 1}, trigger_config={"require_signature": "yes"}), 400, "true or false"),
     ("a ping of an unknown webhook", "POST", f"/api/integrations/webhooks/{UNKNOWN}/ping", None, 404, "not found"),
     ("a delivery to an unknown webhook", "POST", f"{INGRESS}/{UNKNOWN}/ingress", {}, 404, "not found"),
@@ -159,7 +159,7 @@ async def _ids(server: RestServer, wanted: str) -> dict[str, str]:
         made["{preset}"] = (await new_preset(server, graph))["id"]
     if "{triggered}" in wanted:
         made["{triggered}"] = (await new_trigger(server))["graph_id"]
-    for word, block_id in (("{github}", GITHUB_TRIGGER), ("{compass}", COMPASS_TRIGGER)):
+    for word, block_id in (("{github}", GITHUB_TRIGGER), ("{airtable}", AIRTABLE_TRIGGER)):
         if word in wanted:
             nodes = [{"id": "t", "block_id": block_id}]
             graph = {"name": word, "description": "", "nodes": nodes}
