@@ -24,13 +24,17 @@ handle.SILENCE_LIMIT_S = 1.5  # type: ignore[misc]
 service.BEAT_S = 0.2  # type: ignore[attr-defined] # not for others, but it is there
 
 
+def _say(line: str) -> None:
+    os.write(1, f"{line}\n".encode())
+
+
 class Fake(AsyncService):
     """Prints, serves its pid, and has the fault that it is told to have."""
 
     fault = ""
 
     def say(self, event: str) -> None:
-        os.write(1, f"{self.service_name} {event} {os.getpid()}\n".encode())
+        _say(f"{self.service_name} {event} {os.getpid()}")
 
     async def serve(
         self,
@@ -103,7 +107,7 @@ class Task(AppProcess):
     """A plain process that ends by itself."""
 
     def run(self) -> None:
-        os.write(1, f"Task done {os.getpid()}\n".encode())
+        _say(f"Task done {os.getpid()}")
 
 
 def main() -> None:
@@ -118,7 +122,8 @@ def main() -> None:
             services[name].fault = fault
 
     def work() -> None:
-        run_processes(*processes, announce=lambda _: print("everything is up", flush=True))  # noqa: T201 -- the tests listen
+        # In one piece, as the services do: what `print` writes in two, a line may come between.
+        run_processes(*processes, announce=lambda _: _say("everything is up"))
 
     run_as_program(work)
 
