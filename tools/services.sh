@@ -28,7 +28,7 @@ start_rabbitmq() {
     # Apart from this shell: nobody waits for what it prints.
     rabbitmq-server -detached >/dev/null 2>&1 </dev/null
     for _ in 1 2 3 4 5; do
-        rabbitmqctl -q await_startup --timeout 60 >&2 && return 0
+        rabbitmqctl -q await_startup --timeout 60 >/dev/null 2>&1 && return 0
         sleep 2
     done
     return 1
