@@ -116,8 +116,8 @@ class Cluster:
     def finish(self) -> None:
         """End all that is left of it, and remove what it has at the broker."""
         for one in [*self.members, self.server]:
-            for service in ("ExecutionManager",):
-                print(f"{one.data_dir.name}: {one.log(service)[-3000:]}")  # noqa: T201 - pytest shows it with a failure
+            said = one.log("ExecutionManager")[-3000:]
+            print(f"{one.data_dir.name}: {said}")  # noqa: T201 - pytest shows it with a failure
             one.finish()
         installation = installation_at(self.url)
         if installation is not None:

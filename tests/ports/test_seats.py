@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import psycopg
 import pytest
@@ -15,6 +15,7 @@ from backend.adapters.storage.cluster import (
     installation_at,
     join,
 )
+from backend.adapters.storage.migrate import HEAD, NEEDS
 from backend.core.errors import CannotStart, Unavailable
 from backend.ports.seats import Seats
 from backend.testing.seats import ANN, PER_GRAPH, PER_USER, SeatsSpec, seats_for
@@ -118,3 +119,38 @@ def test_a_member_waits_for_the_tables(url: str, monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(CannotStart, match="needs step 9999"):
         join(url, secret="secret", keys=[OLD])
+
+
+@pytest.fixture
+def at_step(url: str) -> Iterator[Callable[[str], None]]:
+    """Says at which step the database is; it is where it was afterwards."""
+
+    def say(step: str) -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = %s", (step,))
+
+    yield say
+    say(HEAD)
+
+
+@pytest.mark.parametrize(
+    ("step", "says"), [("unfinished", "broken off"), ("9999", "newer agpt-server")]
+)
+def test_a_member_refuses_tables_that_it_does_not_know(
+    url: str, at_step: Callable[[str], None], step: str, says: str
+) -> None:
+    """Whoever brings tables up to date may be on another machine, so each looks itself."""
+    at_step(step)
+
+    with pytest.raises(CannotStart, match=says):
+        join(url, secret="secret", keys=[OLD])
+
+
+def test_a_member_joins_newer_tables_to_which_only_something_was_added(
+    url: str, at_step: Callable[[str], None]
+) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("INSERT INTO installation VALUES (%s, %s)", (NEEDS, HEAD))
+    at_step("9999")
+
+    assert join(url, secret="secret", keys=[OLD]) == installation_at(url)

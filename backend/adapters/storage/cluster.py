@@ -20,7 +20,13 @@ from sqlalchemy.exc import DBAPIError
 
 from backend.adapters.database_place import shown
 from backend.adapters.storage.database import Database, DatabaseThread
-from backend.adapters.storage.migrate import HEAD, current_version
+from backend.adapters.storage.migrate import (
+    HEAD,
+    UNFINISHED,
+    current_version,
+    needs_of,
+    refuse_unknown,
+)
 from backend.adapters.storage.postgres import engine_for
 from backend.core.errors import CannotStart, Unavailable
 from backend.core.ids import ExecutionId, GraphId, UserId
@@ -58,7 +64,7 @@ def join(url: str, *, secret: str, keys: Sequence[str]) -> str:
     Make this installation's tables, if they are not there, and return its id.
 
     Waits a minute for a database that does not answer, or has not all tables yet: some member
-    brings it up to date. One that is newer is fine: its steps leave room for the version before.
+    brings it up to date. One that is newer is fine if its steps leave room for this program.
 
     Args:
         secret: What its members must share, as one text; only a hash of it is kept.
@@ -66,7 +72,8 @@ def join(url: str, *, secret: str, keys: Sequence[str]) -> str:
             ones, while they are changed, but must be able to read what others wrote.
 
     Raises:
-        CannotStart: If the database does not answer, or its members have other keys.
+        CannotStart: If the database does not answer, its tables are unknown here, or its members
+            have other keys.
     """
     begun = time.monotonic()
     engine = engine_for(url).execution_options(isolation_level="READ COMMITTED")
@@ -151,6 +158,9 @@ def _joined(engine: Engine, where: str, secret: str, keys: Sequence[str]) -> str
         version = current_version(connection)
         if version is None or version < HEAD:
             raise _NotYet(f"it is at step {version}, and this program needs step {HEAD}")
+        if version != HEAD:
+            needs = None if version == UNFINISHED else needs_of(connection)
+            refuse_unknown(version, where, needs=needs)
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         connection.exec_driver_sql(_TABLES)
         connection.exec_driver_sql(

@@ -114,7 +114,7 @@ class StagedRows:
         Who asks a person, waits for one, ends before its time or starts another run also looks at
         what others write: answers, stops, graphs.
         """
-        return not (self.questions or self.held_up or self.new_runs or self.closing_rows)
+        return not (self.questions or self.held_up or self.new_runs)
 
 
 #: What becomes of questions that are open when their run ends: only these ends leave any.

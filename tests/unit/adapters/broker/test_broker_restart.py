@@ -46,6 +46,7 @@ async def test_hints_that_wait_outlive_the_broker(private_broker: PrivateBroker)
             heard |= {one.run_id for one in batch}
             if heard == names:
                 break
+    assert heard == names
 
     await source.close()
     await dispatcher.close()
