@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from backend.selfcheck.processes import free_ports
+
 PORTS = (
     "AGENT_API_PORT",
     "WEBSOCKET_SERVER_PORT",
@@ -80,17 +82,6 @@ def _title(process: psutil.Process) -> str:
         if part in words:
             return part
     return "supervisor"
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 @contextlib.contextmanager

@@ -2,13 +2,14 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.e2e.running import free_port
 
 #: Where Debian and the archive of its makers put the programs.
 _PLACES = ("/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin", "/usr/local/sbin")
@@ -28,7 +29,7 @@ class PrivateBroker:
             "RABBITMQ_NODENAME": node,
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(port),
-            "RABBITMQ_DIST_PORT": str(_free_port()),
+            "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_MNESIA_BASE": str(folder / "data"),
             "RABBITMQ_LOG_BASE": str(folder / "log"),
             "RABBITMQ_CONFIG_FILE": str(config),
@@ -90,7 +91,7 @@ def private_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Private
         if os.environ.get("AGPT_REQUIRE_SERVICES", "") in ("", "0"):
             pytest.skip(message)
         pytest.fail(message, pytrace=False)
-    port = _free_port()
+    port = free_port()
     made = PrivateBroker(tmp_path_factory.mktemp("rabbitmq"), port, f"agpt-{port}@localhost")
     try:
         made.wait()
@@ -102,9 +103,3 @@ def private_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Private
 def _program(name: str) -> str:
     """Return the path of a program; not that of Debian's wrapper, which root alone may use."""
     return shutil.which(name, path=os.pathsep.join(_PLACES)) or ""
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-    return port

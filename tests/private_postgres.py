@@ -3,12 +3,13 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.e2e.running import free_port
 
 _PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 _LIMIT_S = 90.0
@@ -79,9 +80,7 @@ def private_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Priva
         if os.environ.get("AGPT_REQUIRE_SERVICES", "") in ("", "0"):
             pytest.skip(message)
         pytest.fail(message, pytrace=False)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    made = PrivatePostgres(tmp_path_factory.mktemp("postgres"), port)
+    made = PrivatePostgres(tmp_path_factory.mktemp("postgres"), free_port())
     try:
         yield made
     finally:

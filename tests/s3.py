@@ -20,6 +20,7 @@ from typing import Self
 import pytest
 
 from backend.adapters.files.bucket import Bucket, BucketPlace, Patience
+from tests.e2e.running import free_port
 
 KEY, SECRET = "test-key", "test-secret"
 #: A test need not wait for long to see that nobody answers.
@@ -136,8 +137,7 @@ class Gate:
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     """A running server; it keeps all in memory."""
     folder: Path = tmp_path_factory.mktemp("s3")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
+    port = free_port()
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],

@@ -1,14 +1,18 @@
 """What a check asks of this machine: free ports, processes and their children, time."""
 
+import random
 import socket
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Final
 
 from backend.util.identity import Identity, identify
 
 _POLL_S: Final = 0.01
+#: Below those that systems give to outgoing connections (Linux: from 32768 on): no connection of
+#: anybody takes one of these between the look and the use.
+_PORTS: Final = range(28_000, 32_768)
 
 
 def until(check: Callable[[], bool], *, limit_s: float) -> bool:
@@ -23,9 +27,15 @@ def until(check: Callable[[], bool], *, limit_s: float) -> bool:
 
 def free_ports(count: int) -> list[int]:
     """Return ports that were free a moment ago, no two the same."""
+    found: list[int] = []
     with ExitStack() as stack:
-        made = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(one.getsockname()[1]) for one in made]
+        for port in random.sample(_PORTS, len(_PORTS)):
+            if len(found) == count:
+                break
+            with suppress(OSError):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+                found.append(port)
+    return found
 
 
 def descendants(pid: int) -> list[int]:

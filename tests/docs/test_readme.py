@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.markdown import Block, blocks, documents
+from tests.e2e.running import free_ports
 from tests.house.source import ROOT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -40,7 +41,7 @@ def home(tmp_path: Path) -> Iterator[dict[str, str]]:
         for name, value in os.environ.items()
         if name not in own and not name.startswith(("AGPT_", "XDG_", "PYTEST_", "MAKE", "COV_"))
     }
-    environment |= dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
+    environment |= free_ports(PORTS)
     # What uv has downloaded before is no part of a home.
     environment.setdefault("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv"))
     environment |= {"HOME": str(tmp_path), "AGPT_DATA_DIR": str(tmp_path / "data")}
@@ -162,15 +163,6 @@ def until(wanted: str, lines: Iterator[str]) -> Iterator[str]:
         if wanted in line:
             return
     pytest.fail(f"it ended without {wanted!r}:\n{''.join(seen)}")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago."""
-    with ExitStack() as stack:
-        servers = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [server.getsockname()[1] for server in servers]
 
 
 def can_listen(port: int) -> bool:
