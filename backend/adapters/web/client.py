@@ -62,7 +62,8 @@ class GuardedWebClient:
         tls: Instead of the system's certificates; a context that does not verify is refused.
         connect_limit_s: For looking up, dialling and the TLS handshake, each.
         read_limit_s: For the next byte, either way.
-        max_connections: Per pool; more calls wait within their time limit.
+        max_connections: To what the operator trusts, and to all others; more calls wait within
+            their time limit.
 
     Raises:
         BadSetting: If an entry of *trusted* cannot be understood.
@@ -76,7 +77,7 @@ class GuardedWebClient:
         tls: ssl.SSLContext | None = None,
         connect_limit_s: float = 10.0,
         read_limit_s: float = 60.0,
-        max_connections: int = 100,
+        max_connections: int = 512,
     ) -> None:
         if tls is not None and (tls.verify_mode != ssl.CERT_REQUIRED or not tls.check_hostname):
             raise WebRefused("certificates are always verified")
@@ -87,6 +88,7 @@ class GuardedWebClient:
         self._read_limit_s = read_limit_s
         self._max_connections = max_connections
         self._ready: GuardedTransport | None = None
+        self._reading: asyncio.Task[ssl.SSLContext] | None = None
 
     async def send(
         self,
@@ -151,16 +153,27 @@ class GuardedWebClient:
         It opens what the operator's list opens, and closes with this client.
         """
         # The HTTP library costs 0.1 s to import, the certificates as much again: not on the loop.
-        if self._ready is None and self._tls is None:
-            self._tls = await asyncio.to_thread(_system_tls)
+        if self._tls is None:
+            self._tls = await self._certificates()
         if self._ready is None:
-            assert self._tls is not None
             from backend.adapters.web.transport import GuardedTransport  # noqa: PLC0415 -- heavy
 
             self._ready = GuardedTransport(
                 self._gate, self._trust, tls=self._tls, max_connections=self._max_connections
             )
         return self._ready
+
+    async def _certificates(self) -> ssl.SSLContext:
+        """Return the system's certificates; calls that come together read them once, together."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(asyncio.to_thread(_system_tls))
+        reading = self._reading
+        try:
+            return await asyncio.shield(reading)
+        finally:
+            # One that failed is tried again by the next call.
+            if self._reading is reading and reading.done():
+                self._reading = None
 
     async def library_client(
         self, trusted_origins: Sequence[str] = (), *, max_bytes: int = WebLimits.max_bytes

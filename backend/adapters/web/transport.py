@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from ssl import SSLContext
 from typing import Any, Final, cast
 
@@ -11,6 +12,7 @@ import httpcore2
 import httpx2
 
 from backend.adapters.web.gate import Gate
+from backend.adapters.web.pools import Pools
 from backend.adapters.web.targets import target_of
 from backend.adapters.web.trust import TrustList
 
@@ -64,14 +66,11 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         self, gate: Gate, trust: TrustList, *, tls: SSLContext, max_connections: int
     ) -> None:
         self._trust = trust
-        # Two pools, so that a connection opened under trust never serves a call without it.
+        # Apart, so that a connection opened under trust never serves a call without it.
         self._open, self._trusted = (
-            httpcore2.AsyncConnectionPool(
-                ssl_context=tls,
+            Pools(
+                partial(_pool, tls, CheckedDialler(gate, trusted=trusted)),
                 max_connections=max_connections,
-                max_keepalive_connections=max_connections // 2,
-                keepalive_expiry=KEEP_ALIVE_S,
-                network_backend=CheckedDialler(gate, trusted=trusted),
             )
             for trusted in (False, True)
         )
@@ -95,9 +94,9 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             content=cast("AsyncIterable[bytes]", request.stream),
             extensions={"timeout": request.extensions.get("timeout", {})},
         )
-        pool = self._trusted if target.trusted else self._open
+        pools = self._trusted if target.trusted else self._open
         with _library_errors():
-            answer = await pool.handle_async_request(inner)
+            answer = await pools.send(inner)
         return httpx2.Response(
             status_code=answer.status,
             headers=answer.headers,
@@ -106,9 +105,20 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        """Close the connections of both pools."""
+        """Close all connections."""
         await self._open.aclose()
         await self._trusted.aclose()
+
+
+def _pool(
+    tls: SSLContext, dialler: CheckedDialler, max_connections: int
+) -> httpcore2.AsyncConnectionPool:
+    return httpcore2.AsyncConnectionPool(
+        ssl_context=tls,
+        max_connections=max_connections,
+        keepalive_expiry=KEEP_ALIVE_S,
+        network_backend=dialler,
+    )
 
 
 class _Stream(httpx2.AsyncByteStream):
