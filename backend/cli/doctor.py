@@ -12,7 +12,6 @@ from backend.adapters.database_place import Place
 from backend.cli.options import json_option, print_json
 from backend.cli.recorded import recorded
 from backend.cli.server import data_dir_option, overrides_of
-from backend.core.errors import BadRequest
 
 if TYPE_CHECKING:
     from backend.adapters.premises import DataPremises
@@ -37,7 +36,7 @@ def doctor(*, fixes: bool, is_trial: bool, as_json: bool, data_dir: Path | None)
 
     Reads only, unless --fix is given; beside a running server or without one. --fix mends rule by
     rule, each in a transaction of its own, says what it did, and looks again. Some rules it mends
-    only while no server runs. It deletes nothing: what belongs to nothing goes to the folder
+    only while no server runs, in a cluster on no machine. It deletes nothing: what belongs to nothing goes to the folder
     `doctor` of the data directory. Exit code 1: something is wrong, and was not mended.
     """
     from backend.settings import load_settings  # noqa: PLC0415 -- `agpt --help` does without
@@ -94,15 +93,11 @@ def _mended(
     from backend.services.mending import Tools, mend  # noqa: PLC0415 -- the same
 
     place, now_us = _place(settings), _now_us()
-    if place.url:
-        raise BadRequest(
-            "doctor --fix mends SQLite files only; of PostgreSQL it tells what it finds."
-        )
     aside = settings.agpt_data_dir / "doctor" / f"{now_us}.jsonl"
     with opened(place) as records:
         tools = Tools(
             records=records,
-            mender=SqlMender(place.path, aside),
+            mender=SqlMender(place, aside),
             premises=_premises(settings, now_us),
             alive=alive_on(settings),
             is_alone=is_alone,

@@ -140,10 +140,13 @@ class Mender(Protocol):
 
         Args:
             is_trial: Nothing of it is kept.
+
+        Raises:
+            Conflict: If others work on the rows, and it may be mended only while nobody does.
         """
 
-    def pause_schedule(self, schedule_id: str, reason: str, *, is_trial: bool) -> None:
-        """Let a schedule fire no more until its owner has looked."""
+    def pause_schedule(self, schedule: Timetable, reason: str, *, is_trial: bool) -> bool:
+        """Let a schedule fire no more until its owner has looked; False if it is not as it was."""
 
-    def set_next(self, schedule_id: str, next_us: int, *, is_trial: bool) -> None:
-        """Set when a schedule fires next."""
+    def set_next(self, schedule: Timetable, next_us: int, *, is_trial: bool) -> bool:
+        """Set when a schedule fires next; False if it is not as it was."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from backend.core.errors import Conflict
 from backend.ports.doctor import Mender, PlaceRule, Premises, Records, Rule
 from backend.services.doctor import (
     PLACES,
@@ -73,7 +74,10 @@ def _mended(sentence: str, tools: Tools) -> Mended:
     if needs_alone and not tools.is_alone:
         return Mended(rule=sentence, why_not=SERVER_RUNS)
     if rule is not None:
-        done = tools.mender.mend(rule, now_us=tools.now_us, is_trial=tools.is_trial)
+        try:
+            done = tools.mender.mend(rule, now_us=tools.now_us, is_trial=tools.is_trial)
+        except Conflict as exc:
+            return Mended(rule=sentence, why_not=str(exc))
     elif place is not None:
         done = tools.premises.mend(place, is_trial=tools.is_trial)
     else:
@@ -84,15 +88,16 @@ def _mended(sentence: str, tools: Tools) -> Mended:
 def _schedules(sentence: str, tools: Tools) -> Iterator[str]:
     dialect, trial = tools.alive.dialect, tools.is_trial
     if sentence == SCHEDULES_READABLE:
-        for broken in list(unreadable_schedules(tools.records, dialect)):
-            tools.mender.pause_schedule(broken.key, broken.detail, is_trial=trial)
-            yield f"schedule {broken.key} was paused"
+        unreadable = {one.key: one.detail for one in unreadable_schedules(tools.records, dialect)}
+        for schedule in [one for one in tools.records.schedules() if one.id in unreadable]:
+            reason = unreadable[schedule.id]
+            if tools.mender.pause_schedule(schedule, reason, is_trial=trial):
+                yield f"schedule {schedule.id} was paused"
         return
     wrong = {broken.key for broken in wrong_fires(tools.records, dialect, tools.now_us)}
     for schedule in [one for one in tools.records.schedules() if one.id in wrong]:
         next_us = schedule.times(dialect).next_fire(tools.now_us)
-        if next_us is not None:
-            tools.mender.set_next(schedule.id, next_us, is_trial=trial)
+        if next_us is not None and tools.mender.set_next(schedule, next_us, is_trial=trial):
             yield f"schedule {schedule.id} fires next when it should"
 
 

@@ -36,7 +36,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 #: Which of several that start at once makes the tables. Any number that nobody else uses here.
-_LOCK: Final = 0x61677063
+LOCK: Final = 0x61677063
 _ID_BYTES: Final = 6
 _WAIT_S: Final = 60.0
 _LOOK_S: Final = 0.2
@@ -161,7 +161,7 @@ def _joined(engine: Engine, where: str, secret: str, keys: Sequence[str]) -> str
         if version != HEAD:
             needs = None if version == UNFINISHED else needs_of(connection)
             refuse_unknown(version, where, needs=needs)
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
         connection.exec_driver_sql(_TABLES)
         connection.exec_driver_sql(
             "INSERT INTO cluster (installation, secrets, sealed) VALUES (%s, %s, %s)"

@@ -89,6 +89,9 @@ def reading(where: Place | Path) -> Iterator[Connection]:
         with engine.connect() as connection:
             if place.url:
                 connection.info[FOLDER] = place.path.parent / FILES
+                # A look takes as long as there are rows, and files between them.
+                for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                    connection.exec_driver_sql(f"SET {limit} = 0")
             if place.values is not None:
                 connection.info[STORE] = place.values
             yield connection
@@ -100,9 +103,9 @@ def reading(where: Place | Path) -> Iterator[Connection]:
 
 def _engine_for(place: Place) -> Engine:
     if place.url:
-        from backend.adapters.storage.postgres import reading_engine  # noqa: PLC0415 - see dialects.py
+        from backend.adapters.storage.postgres import DOCTOR, reading_engine  # noqa: PLC0415 - see dialects.py
 
-        return reading_engine(place.url)
+        return reading_engine(place.url, application=DOCTOR)
     if not place.path.is_file():
         raise NotFound(f"There is no database at {place}: no server has been started on it yet.")
     return create_engine(

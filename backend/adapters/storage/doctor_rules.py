@@ -170,7 +170,7 @@ _OUTPUTS_ALONE: Final = (
 )
 #: What counts in the statistics of a run: what came to its own end. What waited when a run failed
 #: became FAILED too, but without an error of its own.
-_FINISHED: Final = or_(
+FINISHED: Final = or_(
     _N.status == _COMPLETED,
     and_(_N.status == _FAILED, _N.error.is_not(None)),
 )
@@ -178,7 +178,7 @@ _COUNTED: Final = (
     select(
         _E.id,
         _E.stats,
-        func.count(case((_FINISHED, 1))).label("finished"),
+        func.count(case((FINISHED, 1))).label("finished"),
         func.count(case((_N.kind == BlockType.AGENT.value, 1))).label("agents"),
     )
     .join(node_executions, _N.run_id == _E.id, isouter=True)

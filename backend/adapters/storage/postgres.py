@@ -41,10 +41,11 @@ _COMMIT: Final = "COMMIT"
 _AGAIN: Final = frozenset({"40001", "40P01"})
 #: As which PostgreSQL knows our sessions.
 APPLICATION: Final = "agpt-server"
+#: As which the sessions of the doctor, who asks whether there are any of those.
+DOCTOR: Final = f"{APPLICATION} doctor"
 #: For each session. A transaction of ours takes milliseconds; one whose process is frozen must not
 #: keep the others out.
 _SESSION: Final = {
-    "application_name": APPLICATION,
     "connect_timeout": 10,
     "options": "-c idle_in_transaction_session_timeout=10000 -c lock_timeout=10000"
     " -c statement_timeout=120000",
@@ -54,9 +55,12 @@ _SESSION: Final = {
 }
 
 
-def engine_for(url: str) -> Engine:
+def engine_for(url: str, *, application: str = APPLICATION) -> Engine:
     """
     Return an engine for a server's address, as people write it; it connects to nothing yet.
+
+    Args:
+        application: As which the server knows its sessions.
 
     Raises:
         CannotStart: If it is no address of PostgreSQL.
@@ -66,7 +70,7 @@ def engine_for(url: str) -> Engine:
         raise CannotStart("DATABASE_URL: an address of PostgreSQL begins with postgresql://")
     made = create_engine(
         f"postgresql+psycopg://{rest}",
-        connect_args=_SESSION,
+        connect_args={**_SESSION, "application_name": application},
         # Positions, not names: what `Prepared` counts on.
         paramstyle="format",
         poolclass=NullPool,
@@ -79,10 +83,10 @@ def engine_for(url: str) -> Engine:
     return made
 
 
-def reading_engine(url: str) -> Engine:
+def reading_engine(url: str, *, application: str = APPLICATION) -> Engine:
     """Return an engine whose connections see one state of the database, and change nothing."""
     options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    return engine_for(url).execution_options(**options)
+    return engine_for(url, application=application).execution_options(**options)
 
 
 class _TextDumper(StrDumper):

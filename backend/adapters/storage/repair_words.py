@@ -42,7 +42,8 @@ _VERSIONS: Final = (
 )
 _ENDED: Final = f"(SELECT status FROM executions WHERE id = run_id) IN {_FINAL}"
 
-#: Done only where no server works on the data directory: an executor holds such rows in memory.
+#: Done only where no server works on the rows: an executor holds such rows in memory, and tables
+#: that get an index are closed to it.
 ALONE: Final = frozenset(
     {
         Rule.WHOLE,
@@ -179,7 +180,7 @@ STEPS: Final[Mapping[Rule, tuple[AnyStep, ...]]] = {
     ),
     Rule.QUESTIONS_CLOSED: (
         Step(
-            f"UPDATE reviews SET status = 'REJECTED', message = '{BROKEN}', processed = 1,"
+            f"UPDATE reviews SET status = 'REJECTED', message = '{BROKEN}', processed = true,"
             " reviewed_us = :now, updated_us = :now WHERE status = 'WAITING' AND (SELECT status"
             f" FROM executions WHERE id = run_id) IN {_FINAL}",
             "{n} questions of runs that have ended were closed",
@@ -216,7 +217,7 @@ STEPS: Final[Mapping[Rule, tuple[AnyStep, ...]]] = {
     ),
     Rule.ONE_ACTIVE: (
         Step(
-            "UPDATE graphs SET is_active = 0 WHERE is_active AND version < (SELECT max(version)"
+            "UPDATE graphs SET is_active = false WHERE is_active AND version < (SELECT max(version)"
             " FROM graphs g WHERE g.id = graphs.id AND g.is_active)",
             "{n} older versions of graphs are active no more",
         ),
@@ -229,7 +230,7 @@ STEPS: Final[Mapping[Rule, tuple[AnyStep, ...]]] = {
             "{n} entries of the library name the version that is there",
         ),
         Step(
-            "UPDATE library_agents SET is_deleted = 1 WHERE NOT is_deleted"
+            "UPDATE library_agents SET is_deleted = true WHERE NOT is_deleted"
             f" AND {_NO_GRAPH.format(table='library_agents')}",
             "{n} entries of the library were hidden: their graphs are gone",
         ),

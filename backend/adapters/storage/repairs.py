@@ -4,40 +4,51 @@ Rows that belong to nothing are written to a file first, and only then deleted. 
 has no repair that is certainly right: a person must look.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, exists, func, insert, select, text, update
 
-from backend.adapters.storage import audit
+from backend.adapters.database_place import Place
+from backend.adapters.storage import audit, repair_transactions
 from backend.adapters.storage.doctor_more import MORE_LOOKS
-from backend.adapters.storage.doctor_rules import LOOKS
+from backend.adapters.storage.doctor_rules import FINISHED, LOOKS
 from backend.adapters.storage.repair_words import ALONE, STEPS, Aside, Step
 from backend.adapters.storage.schema import metadata
+from backend.adapters.storage.tables import (
+    executions,
+    graphs,
+    library_agents,
+    node_executions,
+    schedules,
+)
 from backend.core import json
-from backend.core.errors import Unavailable
 from backend.core.ids import derived_id
+from backend.core.records import Timetable
 from backend.ports.audit import current
 from backend.ports.doctor import Rule
 
-_BUSY_S: Final = 10.0
+T = TypeVar("T")
+
+_E: Final = executions.c
+_N: Final = node_executions.c
+_G: Final = graphs.c
+_L: Final = library_agents.c
+_S: Final = schedules.c
 
 
 class SqlMender:
     """See backend.ports.doctor.Mender."""
 
-    def __init__(self, path: Path, aside: Path) -> None:
+    def __init__(self, place: Place, aside: Path) -> None:
         """
-        Take the database at *path*.
+        Take the database at *place*.
 
         Args:
             aside: The file to which rows go before they are deleted; made when there is one.
         """
-        self._path = path
+        self._place = place
         self._aside = aside
 
     def needs_alone(self, rule: Rule) -> bool | None:
@@ -46,72 +57,70 @@ class SqlMender:
         return rule in ALONE
 
     def mend(self, rule: Rule, *, now_us: int, is_trial: bool) -> list[str]:
-        aside: list[bytes] = []
-        done: list[str] = self._in_transaction(
+        aside = repair_transactions.Aside(self._aside)
+        return self._in_transaction(
             lambda connection: _recorded(
-                connection, rule, _mended(connection, rule, aside, now_us)
+                connection, rule.value, _mended(connection, rule, aside, now_us)
             ),
             aside,
-            is_trial,
+            is_trial=is_trial,
+            alone=rule in ALONE,
         )
-        return done
 
-    def pause_schedule(self, schedule_id: str, reason: str, *, is_trial: bool) -> None:
-        self._set_schedule(schedule_id, {"next": None, "reason": reason}, is_trial=is_trial)
+    def pause_schedule(self, schedule: Timetable, reason: str, *, is_trial: bool) -> bool:
+        return self._set_schedule(schedule, None, reason, is_trial=is_trial)
 
-    def set_next(self, schedule_id: str, next_us: int, *, is_trial: bool) -> None:
-        self._set_schedule(schedule_id, {"next": next_us, "reason": None}, is_trial=is_trial)
+    def set_next(self, schedule: Timetable, next_us: int, *, is_trial: bool) -> bool:
+        return self._set_schedule(schedule, next_us, None, is_trial=is_trial)
 
-    def _set_schedule(self, schedule_id: str, values: dict[str, Any], *, is_trial: bool) -> None:
-        query = text(
-            "UPDATE schedules SET next_us = :next, paused_because = :reason WHERE id = :id"
+    def _set_schedule(
+        self, schedule: Timetable, next_us: int | None, reason: str | None, *, is_trial: bool
+    ) -> bool:
+        # As it was when it was looked at: its owner may have changed it since, or it has fired.
+        is_same = (
+            _S.id == schedule.id,
+            _S.cron == schedule.cron,
+            _S.timezone == schedule.timezone,
+            _S.next_us.is_not_distinct_from(schedule.next_us),
+            _S.paused_because.is_not_distinct_from(schedule.paused_because),
         )
-        self._in_transaction(
-            lambda connection: connection.execute(query, {**values, "id": schedule_id}).rowcount,
-            [],
-            is_trial,
-        )
+        query = update(schedules).where(*is_same).values(next_us=next_us, paused_because=reason)
+
+        def work(connection: Connection) -> list[str]:
+            changed = connection.execute(query).rowcount
+            return _recorded(connection, schedule.id, iter([schedule.id] * changed))
+
+        aside = repair_transactions.Aside(self._aside)
+        return bool(self._in_transaction(work, aside, is_trial=is_trial, alone=False))
 
     def _in_transaction(
         self,
-        work: Callable[[Connection], Any],
-        aside: list[bytes],
-        is_trial: bool,  # noqa: FBT001
-    ) -> Any:
-        engine = create_engine(
-            f"sqlite:///{self._path}",
-            poolclass=NullPool,
-            isolation_level="AUTOCOMMIT",  # begun and ended by hand, below
-            connect_args={"timeout": _BUSY_S},
-        )
-        try:
-            with engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA synchronous=FULL")
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                try:
-                    result = work(connection)
-                    if aside and not is_trial:
-                        _append(self._aside, aside)
-                except BaseException:
-                    connection.exec_driver_sql("ROLLBACK")
-                    raise
-                connection.exec_driver_sql("ROLLBACK" if is_trial else "COMMIT")
-                return result
-        except DatabaseError as exc:
-            raise Unavailable(f"The database {self._path} cannot be mended: {exc.orig}.") from exc
-        finally:
-            engine.dispose()
+        work: Callable[[Connection], T],
+        aside: repair_transactions.Aside,
+        *,
+        is_trial: bool,
+        alone: bool,
+    ) -> T:
+        place = self._place
+        with repair_transactions.told(place):
+            if place.url:
+                return repair_transactions.in_postgres(
+                    place.url, work, aside, is_trial=is_trial, alone=alone
+                )
+            return repair_transactions.in_sqlite(place.path, work, aside, is_trial=is_trial)
 
 
-def _recorded(connection: Connection, rule: Rule, done: Iterator[str]) -> list[str]:
+def _recorded(connection: Connection, object_id: str, done: Iterator[str]) -> list[str]:
     """Return what was *done*, with its row in the audit log."""
     said, recording = list(done), current()
     if said and recording is not None:
-        audit.append(connection, recording.entry(object_id=rule.value))
+        audit.append(connection, recording.entry(object_id=object_id))
     return said
 
 
-def _mended(connection: Connection, rule: Rule, aside: list[bytes], now_us: int) -> Iterator[str]:
+def _mended(
+    connection: Connection, rule: Rule, aside: repair_transactions.Aside, now_us: int
+) -> Iterator[str]:
     work = _WORKS.get(rule)
     if work is not None:
         yield from work(connection)
@@ -127,56 +136,43 @@ def _known(step: Step, now_us: int) -> dict[str, int]:
     return {"now": now_us} if ":now" in step.statement else {}
 
 
-def _taken(connection: Connection, step: Aside, aside: list[bytes]) -> int:
+def _taken(connection: Connection, step: Aside, aside: repair_transactions.Aside) -> int:
     """Delete the rows that *step* names, and keep what they hold; return how many."""
     found = connection.exec_driver_sql(
         f"SELECT * FROM {step.table} WHERE {step.where}"  # noqa: S608 - names of ours
     ).mappings()
     kept = [json.dumps({"table": step.table, "row": dict(row)}) for row in found]
     if kept:
-        aside += kept
+        aside.add(kept)
         connection.exec_driver_sql(f"DELETE FROM {step.table} WHERE {step.where}")  # noqa: S608
     return len(kept)
-
-
-def _append(path: Path, lines: list[bytes]) -> None:
-    """Put *lines* on disk, for the owner alone."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-        file.writelines(line + b"\n" for line in lines)
-        file.flush()
-        os.fsync(file.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _mend_stats(connection: Connection) -> Iterator[str]:
     """Count the finished node executions anew; the other figures stay where they can be read."""
     for broken in list(LOOKS[Rule.STATS](connection)):
-        connection.execute(
-            text(
-                "UPDATE executions SET stats = json_set("
-                " CASE WHEN json_valid(stats) AND json_type(stats) = 'object' THEN stats"
-                " ELSE :empty END, '$.node_count', (SELECT count(*) FROM node_executions"
-                " WHERE run_id = :id AND (status = 'COMPLETED'"
-                " OR (status = 'FAILED' AND error IS NOT NULL)))) WHERE id = :id"
-            ),
-            {"id": broken.key, "empty": _NO_STATS},
-        )
+        is_it = _E.id == broken.key
+        stats = _object(connection.execute(select(_E.stats).where(is_it)).scalar_one())
+        finished = select(func.count()).where(_N.run_id == broken.key, FINISHED)
+        stats["node_count"] = int(connection.execute(finished).scalar_one())
+        connection.execute(update(executions).where(is_it).values(stats=json.text(stats)))
         yield f"the node executions of run {broken.key} were counted again"
 
 
-_NO_STATS: Final = json.text(
-    {
-        **dict.fromkeys(("cost", "node_count", "node_error_count"), 0),
-        **dict.fromkeys(("duration_s", "cpu_s", "node_time_s", "node_cpu_s"), 0.0),
-        "error": None,
-    }
-)
+def _object(stored: str | None) -> dict[str, Any]:
+    """Return statistics as they are stored, or those of a run that did nothing."""
+    try:
+        found = json.loads(stored or "")
+    except json.NotJson:
+        found = None
+    return found if isinstance(found, dict) else dict(_NO_STATS)
+
+
+_NO_STATS: Final[dict[str, Any]] = {
+    **dict.fromkeys(("cost", "node_count", "node_error_count"), 0),
+    **dict.fromkeys(("duration_s", "cpu_s", "node_time_s", "node_cpu_s"), 0.0),
+    "error": None,
+}
 
 
 def _mend_indexes(connection: Connection) -> Iterator[str]:
@@ -198,23 +194,23 @@ def _mend_whole(connection: Connection) -> Iterator[str]:
 
 
 def _mend_library(connection: Connection) -> Iterator[str]:
-    missing = connection.exec_driver_sql(
-        "SELECT id, user_id, max(version) AS version, min(created_us) AS created_us FROM graphs g"
-        " WHERE NOT EXISTS (SELECT 1 FROM library_agents"
-        " WHERE graph_id = g.id AND user_id = g.user_id) GROUP BY id, user_id"
-    ).all()
-    for row in missing:
-        connection.exec_driver_sql(
-            "INSERT INTO library_agents (id, user_id, graph_id, graph_version, created_us,"
-            " updated_us) VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                derived_id("library", row.user_id, row.id),
-                row.user_id,
-                row.id,
-                row.version,
-                row.created_us,
-                row.created_us,
-            ),
+    has_entry = exists().where(_L.graph_id == _G.id, _L.user_id == _G.user_id)
+    missing = select(
+        _G.id,
+        _G.user_id,
+        func.max(_G.version).label("version"),
+        func.min(_G.created_us).label("created_us"),
+    ).where(~has_entry)
+    for row in connection.execute(missing.group_by(_G.id, _G.user_id)).all():
+        connection.execute(
+            insert(library_agents).values(
+                id=derived_id("library", row.user_id, row.id),
+                user_id=row.user_id,
+                graph_id=row.id,
+                graph_version=row.version,
+                created_us=row.created_us,
+                updated_us=row.created_us,
+            )
         )
         yield f"graph {row.id} was entered into the library"
 

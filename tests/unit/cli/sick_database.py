@@ -2,13 +2,23 @@
 
 import sqlite3
 import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from backend.adapters.database_place import Place
 from backend.adapters.storage.migrate import migrate
+from backend.adapters.storage.postgres import engine_for
+from backend.adapters.storage.schema import metadata
 from backend.core import json
+from tests.databases import KINDS, emptied
+from tests.services import require_service
 
 SECOND_US: Final = 1_000_000
 NOW_US: Final = 1_800_000_000 * SECOND_US
@@ -20,10 +30,55 @@ USER: Final = "ann"
 class SickDatabase:
     """One graph with its library entry, a schedule, a notice, and runs that have ended well."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, url: str = "") -> None:
         self.path = path
+        self.url = url
+        self._is_reshaped = False
+        if url:
+            with psycopg.connect(url) as self._connection:
+                self._fill()
+            self._connection = psycopg.connect(url, autocommit=True)
+            return
         path.touch(mode=0o600)
         path.write_bytes(_healthy())
+
+    @property
+    def place(self) -> Place:
+        return Place(self.path, self.url)
+
+    def close(self) -> None:
+        """Give the tables of PostgreSQL their shape again: others use them."""
+        if not self.url:
+            return
+        self._connection.close()
+        if self._is_reshaped:
+            engine = engine_for(self.url)
+            with engine.connect() as connection:
+                connection.execute(text("DROP TABLE IF EXISTS system_jobs"))
+                for table in metadata.sorted_tables:
+                    table.create(connection, checkfirst=True)
+                    for index in table.indexes:
+                        index.create(connection, checkfirst=True)
+            engine.dispose()
+
+    def dump(self) -> list[str]:
+        """Return all of it, rows and tables, to be compared."""
+        if not self.url:
+            with closing(sqlite3.connect(self.path)) as connection:
+                return list(connection.iterdump())
+        shape = self._connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema = current_schema() UNION ALL SELECT tablename, indexname"
+            " FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1, 2"
+        ).fetchall()
+        rows = (
+            f"{name} {row}"
+            for name in sorted({str(table) for table, _ in shape})
+            for row in sorted(
+                map(str, self._connection.execute(f'SELECT * FROM "{name}"'.encode()))
+            )
+        )
+        return [*map(str, shape), *rows]
 
     def _fill(self) -> None:
         self._add_graph()
@@ -40,6 +95,10 @@ class SickDatabase:
         self.add_run("child", "COMPLETED", nodes=2, parent_id="parent", root_id="parent", depth=1)
 
     def do(self, statement: str, *values: Any) -> None:
+        self._is_reshaped |= statement.startswith(("DROP", "ALTER"))
+        if self.url:
+            self._connection.execute(statement.replace("?", "%s").encode(), values or None)
+            return
         with closing(sqlite3.connect(self.path)) as connection, connection:
             connection.execute(statement, values)
 
@@ -205,10 +264,29 @@ def _healthy() -> bytes:
         return path.read_bytes()
 
 
+@pytest.fixture(params=KINDS)
+def database(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SickDatabase]:
+    """One of each kind, which the settings name."""
+    url = emptied(require_service("postgres")) if request.param == "postgres" else ""
+    monkeypatch.setenv("DATABASE_URL", url)
+    made = SickDatabase(tmp_path / "agpt.db", url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> SickDatabase:
+    """One that is a file."""
+    return SickDatabase(tmp_path / "agpt.db")
+
+
 class _Written(SickDatabase):
     """The first one, which has nothing to be copied from."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.url = path, ""
+        self._is_reshaped = False
         migrate(path)
         self._fill()

@@ -12,17 +12,20 @@ import pytest
 
 from backend.adapters.premises import HALF_AGE_S, DataPremises
 from backend.adapters.storage.doctor import examine as opened
+from backend.adapters.storage.repairs import SqlMender
 from backend.ports.doctor import PlaceRule, Rule
 from backend.services import doctor
-from backend.services.doctor import PLACES, SENTENCES
+from backend.services.doctor import PLACES, SENTENCES, STEPS
 from backend.services.mending import NO_REPAIR, SERVER_RUNS
 from backend.util.locks import share_data_dir
-from tests.unit.cli.sick_database import NOW_US, SickDatabase
+from tests.unit.cli.sick_database import NOW_US, SickDatabase, database, file
 from tests.unit.cli.test_doctor import SPOILED, broken, examined, run_doctor
+
+__all__ = ["database", "file"]
 
 QUESTION = """INSERT INTO reviews (node_exec_id, node_id, user_id, run_id, graph_id, graph_version,
  payload, editable, status, created_us)
- VALUES ('ask', 'node', 'ann', '{run}', 'graph', 2, '{{}}', 1, 'WAITING', 1)"""
+ VALUES ('ask', 'node', 'ann', '{run}', 'graph', 2, '{{}}', true, 'WAITING', 1)"""
 LINK = """{"nodes": [], "links": [{"id": "l", "source_id": "a", "sink_id": "b",
  "source_name": "x", "sink_name": "y", "is_static": false}]}"""
 
@@ -58,6 +61,11 @@ MORE: list[tuple[Rule | str, str, str]] = [
      " 1)")),
     (Rule.CHATS, "session talk", ("INSERT INTO chats VALUES ('talk', 'ann', NULL, 2, NULL, 1,"
      " 1)")),
+    (Rule.PRESET_WEBHOOK, "preset preset", "DELETE FROM webhooks"),
+    (Rule.PRESET_WEBHOOK, "preset preset", "UPDATE webhooks SET user_id = 'bob'"),
+    (Rule.PRESET_WEBHOOK, "webhook hook", "UPDATE presets SET webhook_id = NULL"),
+    (Rule.PRESET_WEBHOOK, "webhook hook", "UPDATE presets SET is_deleted = true"),
+    (doctor.SCHEDULES_READABLE, "schedule daily", "UPDATE schedules SET cron = '0 9 * *'"),
     (doctor.SCHEDULES_NEXT, "schedule daily", "UPDATE schedules SET next_us = next_us + 60000000"),
     (doctor.SCHEDULES_NEXT, "schedule daily", "UPDATE schedules SET next_us = NULL"),
     (Rule.JSON, "executions done", "UPDATE executions SET inputs = '{' WHERE id = 'done'"),
@@ -80,22 +88,7 @@ LEFT = {
     "UPDATE executions SET user_id = 'bob' WHERE id = 'child'",
     MORE[0][2],
 }  # fmt: skip
-ALL = [statement for _, _, statement in (*SPOILED, *MORE)]
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> SickDatabase:
-    return SickDatabase(tmp_path / "agpt.db")
-
-
-@pytest.mark.parametrize(("rule", "row", "statement"), MORE, ids=[one for *_, one in MORE])
-def test_each_spoiled_row_breaks_its_rule_and_no_other(
-    database: SickDatabase, rule: Rule | str, row: str, statement: str
-) -> None:
-    database.do(statement)
-
-    sentence = SENTENCES[rule] if isinstance(rule, Rule) else rule
-    assert broken(examined(database)) == {sentence: [row]}
+ALL = [*SPOILED, *MORE]
 
 
 def test_a_nested_run_does_not_work_for_nobody(database: SickDatabase) -> None:
@@ -112,10 +105,10 @@ def test_what_retention_has_begun_to_delete_breaks_no_rule(
     database.do("DELETE FROM executions WHERE id IN ('done', 'parent')")
     database.do("INSERT INTO deleted_runs VALUES ('parent')")
     database.do(QUESTION.format(run="done"))
-    before = dump(database)
+    before = database.dump()
 
     assert run_doctor(tmp_path, "--fix")[0] == 0
-    assert dump(database) == before
+    assert database.dump() == before
 
 
 def test_a_run_that_waits_for_nobody_is_told(database: SickDatabase) -> None:
@@ -134,15 +127,15 @@ def test_a_run_that_waits_for_nobody_is_told(database: SickDatabase) -> None:
 
 
 def test_an_index_that_lacks_rows_is_found_and_made_anew(
-    database: SickDatabase, tmp_path: Path
+    file: SickDatabase, tmp_path: Path
 ) -> None:
-    with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(file.path, isolation_level=None)) as connection:
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute(
             "UPDATE sqlite_master SET sql = replace(sql, 'IS NOT NULL', 'IS NULL')"
             " WHERE name = 'executions_by_end'"
         )
-    with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(file.path, isolation_level=None)) as connection:
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute("REINDEX executions_by_end")  # of the rows that have not ended: none
         connection.execute(
@@ -150,42 +143,88 @@ def test_an_index_that_lacks_rows_is_found_and_made_anew(
             " WHERE name = 'executions_by_end'"
         )
 
-    assert set(broken(examined(database))) == {SENTENCES[Rule.WHOLE]}
+    assert set(broken(examined(file))) == {SENTENCES[Rule.WHOLE]}
     code, text, _ = run_doctor(tmp_path, "--fix")
 
     assert (code, "mended  the indexes were made anew.\n" in text) == (0, True)
-    assert broken(examined(database)) == {}
+    assert broken(examined(file)) == {}
 
 
 # What mends.
 
 
-def dump(database: SickDatabase) -> list[str]:
-    with closing(sqlite3.connect(database.path)) as connection:
-        return list(connection.iterdump())
-
-
-@pytest.mark.parametrize("statement", ALL, ids=ALL)
-def test_what_can_be_mended_is_and_a_second_run_finds_nothing(
-    database: SickDatabase, tmp_path: Path, statement: str
+@pytest.mark.parametrize(("rule", "row", "statement"), ALL, ids=[one for *_, one in ALL])
+def test_each_spoiled_row_breaks_its_rule_and_no_other_and_is_mended_if_it_can_be(
+    file: SickDatabase, tmp_path: Path, rule: Rule | str, row: str, statement: str
 ) -> None:
-    database.do(statement)
-    before = dump(database)
+    file.do(statement)
+    before = file.dump()
+    sentence = SENTENCES[rule] if isinstance(rule, Rule) else rule
+    assert broken(examined(file)) == {sentence: [row]}
 
     trial = run_doctor(tmp_path, "--fix", "--dry-run")
-    assert dump(database) == before
+    assert file.dump() == before
     fixed = run_doctor(tmp_path, "--fix")
-    again = run_doctor(tmp_path, "--fix")
 
     assert trial[0] == 1
     if statement in LEFT:
-        assert (fixed[0], again[0]) == (1, 1)
-        assert f"({NO_REPAIR})" in again[1]
-        assert dump(database) == before
+        assert fixed[0] == 1
+        assert f"left    {sentence} ({NO_REPAIR})\n" in fixed[1]
+        assert file.dump() == before
     else:
-        assert (fixed[0], again[0]) == (0, 0)
+        assert fixed[0] == 0
         assert [line for line in trial[1].splitlines() if line.endswith("(not kept).")]
-        assert "mended" not in again[1]
+        assert sentence not in broken(examined(file))
+
+
+RULES = [(rule, row, statement) for rule, row, statement in ALL if isinstance(rule, Rule)]
+
+
+@pytest.mark.parametrize(("rule", "row", "statement"), RULES, ids=[one for *_, one in RULES])
+def test_each_repair_mends_in_both_kinds_of_database(
+    database: SickDatabase, tmp_path: Path, rule: Rule, row: str, statement: str
+) -> None:
+    mender = SqlMender(database.place, tmp_path / "aside.jsonl")
+
+    def rows() -> list[str]:
+        with opened(database.place) as records:
+            return [one.row for one in records.broken(rule)]
+
+    assert rows() == []
+    database.do(statement)
+    assert rows() == [row]
+    said = mender.mend(rule, now_us=NOW_US, is_trial=True)
+    assert (rows(), (tmp_path / "aside.jsonl").exists()) == ([row], False)
+
+    assert mender.mend(rule, now_us=NOW_US, is_trial=False) == said
+
+    assert rows() == ([row] if statement in LEFT else [])
+    assert (said == []) is (statement in LEFT)
+    assert mender.mend(rule, now_us=NOW_US, is_trial=False) == []
+
+
+@pytest.mark.parametrize("statement", [one for rule, _, one in ALL if not isinstance(rule, Rule)])
+def test_schedules_are_mended_in_both_kinds_of_database(
+    database: SickDatabase, tmp_path: Path, statement: str
+) -> None:
+    database.do(statement)
+
+    assert run_doctor(tmp_path, "--fix")[0] == 0
+    assert run_doctor(tmp_path, "--fix")[1] == f"{STEPS} of {STEPS} rules hold.\n"
+
+
+def test_a_schedule_that_has_fired_since_it_was_looked_at_is_left(
+    database: SickDatabase, tmp_path: Path
+) -> None:
+    mender = SqlMender(database.place, tmp_path / "aside.jsonl")
+    with opened(database.place) as records:
+        [found] = records.schedules()
+    database.do("UPDATE schedules SET next_us = next_us + 86400000000")
+    before = database.dump()
+
+    assert not mender.set_next(found, 1, is_trial=False)
+    assert not mender.pause_schedule(found, "because", is_trial=False)
+    assert database.dump() == before
 
 
 def test_what_is_deleted_was_set_aside_before(database: SickDatabase, tmp_path: Path) -> None:
@@ -212,7 +251,7 @@ def test_a_run_that_waited_for_nobody_asks_again(database: SickDatabase, tmp_pat
     code, _, _ = run_doctor(tmp_path, "--fix")
 
     assert code == 0
-    with opened(database.path) as records:
+    with opened(database.place) as records:
         run = records.runs.run(examined(database).still[0].run_id)
     assert run is not None
     assert run.status == "QUEUED"
@@ -222,7 +261,7 @@ def test_beside_a_server_only_what_it_does_not_hold_is_mended(
     database: SickDatabase, tmp_path: Path
 ) -> None:
     database.do("UPDATE executions SET revision = 2 WHERE id = 'done'")
-    database.do("UPDATE graphs SET is_active = 1")
+    database.do("UPDATE graphs SET is_active = true")
     server = share_data_dir(tmp_path)
 
     beside = run_doctor(tmp_path, "--fix")
@@ -241,7 +280,7 @@ def test_beside_a_server_only_what_it_does_not_hold_is_mended(
     }
 
 
-def test_a_dry_run_without_a_repair_is_no_command(database: SickDatabase, tmp_path: Path) -> None:
+def test_a_dry_run_without_a_repair_is_no_command(file: SickDatabase, tmp_path: Path) -> None:
     code, _, errors = run_doctor(tmp_path, "--dry-run")
 
     assert code == 2
@@ -266,7 +305,7 @@ def rows(found: DataPremises, rule: PlaceRule) -> list[str]:
 
 
 def test_a_data_directory_as_it_should_be_breaks_no_rule(
-    database: SickDatabase, tmp_path: Path
+    file: SickDatabase, tmp_path: Path
 ) -> None:
     assert [rows(premises(tmp_path), rule) for rule in PlaceRule] == [[], [], [], []]
 
@@ -282,7 +321,7 @@ def test_a_data_directory_as_it_should_be_breaks_no_rule(
     ],
 )
 def test_what_others_may_use_is_closed_to_them(
-    database: SickDatabase, tmp_path: Path, name: str, mode: int, row: str
+    file: SickDatabase, tmp_path: Path, name: str, mode: int, row: str
 ) -> None:
     for folder in ("keys", "run"):
         (tmp_path / folder).mkdir(mode=0o700)
@@ -300,15 +339,15 @@ def test_what_others_may_use_is_closed_to_them(
 
 
 def test_a_directory_that_others_may_only_look_at_is_its_owners_choice(
-    database: SickDatabase, tmp_path: Path
+    file: SickDatabase, tmp_path: Path
 ) -> None:
     tmp_path.chmod(0o755)
 
     assert rows(premises(tmp_path), PlaceRule.MODES) == []
 
 
-def test_a_long_wal_is_carried_over(database: SickDatabase, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(database.path)) as connection:
+def test_a_long_wal_is_carried_over(file: SickDatabase, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(file.path)) as connection:
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         with connection:
             connection.execute("UPDATE graphs SET name = 'Other'")
@@ -320,7 +359,7 @@ def test_a_long_wal_is_carried_over(database: SickDatabase, tmp_path: Path) -> N
         assert rows(found, PlaceRule.WAL) == []
 
 
-def test_a_full_disk_is_told_and_left(database: SickDatabase, tmp_path: Path) -> None:
+def test_a_full_disk_is_told_and_left(file: SickDatabase, tmp_path: Path) -> None:
     found = premises(tmp_path, free=1000)
 
     assert rows(found, PlaceRule.DISK) == ["the disk of the data directory"]
@@ -329,7 +368,7 @@ def test_a_full_disk_is_told_and_left(database: SickDatabase, tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", ["0" * 32, "0" * 32 + ".json"])
 def test_half_a_file_is_set_aside_when_it_is_old(
-    database: SickDatabase, tmp_path: Path, name: str
+    file: SickDatabase, tmp_path: Path, name: str
 ) -> None:
     folder = tmp_path / "files" / "run"
     folder.mkdir(parents=True, mode=0o700)
@@ -348,8 +387,8 @@ def test_half_a_file_is_set_aside_when_it_is_old(
     assert (tmp_path / "doctor" / "1" / "files" / "run" / name).read_text() == "x"
 
 
-def test_the_command_looks_at_the_data_directory(database: SickDatabase, tmp_path: Path) -> None:
-    database.path.chmod(0o644)
+def test_the_command_looks_at_the_data_directory(file: SickDatabase, tmp_path: Path) -> None:
+    file.path.chmod(0o644)
     threads = set(threading.enumerate())  # other tests may have left some
 
     code, text, _ = run_doctor(tmp_path)
