@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,21 @@ _START_S = 90.0
 class PrivateBroker:
     """One node, started when made."""
 
-    def __init__(self, folder: Path, port: int, node: str) -> None:
+    def __init__(
+        self, folder: Path, port: int, node: str, *, settings: str = "", plugins: str = ""
+    ) -> None:
+        """
+        Start it.
+
+        Args:
+            settings: Further lines of its rabbitmq.conf.
+            plugins: Their names, with commas.
+        """
         self.url = f"amqp://guest:guest@127.0.0.1:{port}/"
         config = folder / "rabbitmq.conf"
-        config.write_text(f"listeners.tcp.default = 127.0.0.1:{port}\n", encoding="ascii")
+        lines = f"listeners.tcp.default = 127.0.0.1:{port}\n{settings}"
+        config.write_text(lines, encoding="ascii")
+        (folder / "plugins").write_text(f"[{plugins}].\n", encoding="ascii")
         self._environment = {
             **os.environ,
             "HOME": str(folder),  # where Erlang keeps its cookie
@@ -62,6 +74,10 @@ class PrivateBroker:
         """Let it work again."""
         self._control("start_app")
 
+    def control(self, *arguments: str) -> None:
+        """Have `rabbitmqctl` do something."""
+        self._control(*arguments)
+
     def close(self) -> None:
         """End the node."""
         if self._process.poll() is None:
@@ -83,8 +99,8 @@ class PrivateBroker:
         ).returncode
 
 
-@pytest.fixture(scope="module")
-def private_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
+@contextmanager
+def broker_at(folder: Path, **options: str) -> Iterator[PrivateBroker]:
     """A broker that nobody else uses; without RabbitMQ's programs the test is skipped."""
     if not _program("rabbitmq-server"):
         message = "the programs of RabbitMQ are needed: rabbitmq-server, rabbitmqctl"
@@ -92,12 +108,19 @@ def private_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Private
             pytest.skip(message)
         pytest.fail(message, pytrace=False)
     port = free_port()
-    made = PrivateBroker(tmp_path_factory.mktemp("rabbitmq"), port, f"agpt-{port}@localhost")
+    made = PrivateBroker(folder, port, f"agpt-{port}@localhost", **options)
     try:
         made.wait()
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="module")
+def private_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateBroker]:
+    """See `broker_at`."""
+    with broker_at(tmp_path_factory.mktemp("rabbitmq")) as made:
+        yield made
 
 
 def _program(name: str) -> str:

@@ -5,7 +5,9 @@ import pwd
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,23 @@ _LIMIT_S = 90.0
 class PrivatePostgres:
     """One server, made and started. It refuses root, so that root lends it to *postgres*."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        *,
+        settings: str = "",
+        let_in: str = "",
+        reads: Path | None = None,
+    ) -> None:
+        """
+        Make and start it.
+
+        Args:
+            settings: Further lines of its postgresql.conf.
+            let_in: Lines of pg_hba.conf, in place of those that let everybody in.
+            reads: A folder of files that its settings name; they become its own.
+        """
         self.url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
         self._data = folder / "data"
         self._user: str | None = None
@@ -30,13 +48,16 @@ class PrivatePostgres:
                 if one == Path("/") or one.stat().st_mode & 0o001:
                     continue
                 one.chmod(one.stat().st_mode | 0o001)
-            os.chown(folder, owner.pw_uid, owner.pw_gid)
+            for one in (folder, *(reads.iterdir() if reads else ())):
+                os.chown(one, owner.pw_uid, owner.pw_gid)
         self._run("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "--no-sync")
         with (self._data / "postgresql.conf").open("a", encoding="ascii") as file:
             file.write(
                 f"port = {port}\nlisten_addresses = '127.0.0.1'\n"
-                f"unix_socket_directories = '{folder}'\nmax_connections = 200\n"
+                f"unix_socket_directories = '{folder}'\nmax_connections = 200\n{settings}"
             )
+        if let_in:
+            (self._data / "pg_hba.conf").write_text(let_in, encoding="ascii")
         self._log = folder / "log"
         self.start()
 
@@ -72,19 +93,26 @@ class PrivatePostgres:
         return [] if self._user is None else ["runuser", "-u", self._user, "--"]
 
 
-@pytest.fixture(scope="module")
-def private_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivatePostgres]:
+@contextmanager
+def postgres_at(folder: Path, **options: Any) -> Iterator[PrivatePostgres]:
     """A server that nobody else uses; without PostgreSQL's programs the test is skipped."""
     if not _program("initdb"):
         message = "the programs of PostgreSQL are needed: initdb, pg_ctl"
         if os.environ.get("AGPT_REQUIRE_SERVICES", "") in ("", "0"):
             pytest.skip(message)
         pytest.fail(message, pytrace=False)
-    made = PrivatePostgres(tmp_path_factory.mktemp("postgres"), free_port())
+    made = PrivatePostgres(folder, free_port(), **options)
     try:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="module")
+def private_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivatePostgres]:
+    """See `postgres_at`."""
+    with postgres_at(tmp_path_factory.mktemp("postgres")) as made:
+        yield made
 
 
 def _program(name: str) -> str:

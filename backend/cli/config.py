@@ -30,6 +30,8 @@ GROUPS: Final = {
 }
 _MASK: Final = "***"
 _LOGIN: Final = re.compile(r"(://[^/@:\s]*:)[^/@\s]+(?=@)")
+#: PostgreSQL takes passwords there too: its own, and that of a key.
+_PARAMETER: Final = re.compile(r"([?&](?:ssl)?password=)[^&#\s]+")
 
 
 @click.group(cls=HyphenGroup)
@@ -105,7 +107,7 @@ def _rows(settings: "Settings", sources: dict[str, str]) -> Iterator[dict[str, A
 def _without_passwords(value: Any) -> Any:
     """Return *value* without the passwords that stand in addresses."""
     if isinstance(value, str):
-        return _LOGIN.sub(rf"\1{_MASK}", value)
+        return _PARAMETER.sub(rf"\1{_MASK}", _LOGIN.sub(rf"\1{_MASK}", value))
     if isinstance(value, list):
         return [_without_passwords(one) for one in value]
     if isinstance(value, dict):

@@ -7,6 +7,7 @@ and cancelled with its loss. It opens channels of its own and declares what it n
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias, TypeVar
@@ -15,7 +16,8 @@ import aiormq
 import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
-from backend.adapters.broker.address import shown, with_options
+from backend.adapters.broker.address import for_library, shown
+from backend.adapters.broker.tls import context_for, hint_of, refusal_of
 from backend.core.errors import CannotStart
 
 log = structlog.get_logger(__name__)
@@ -60,7 +62,9 @@ class Broker:
             url: Has passed `check_address`.
             service: What the broker's operator sees the connection named.
         """
-        self._url = with_options(url, heartbeat=_HEARTBEAT_S, name=service)
+        self._given = url
+        self._url = for_library(url, heartbeat=_HEARTBEAT_S, name=service)
+        self._context: ssl.SSLContext | None = None
         self._shown = shown(url)
         self._connection: AbstractConnection | None = None
         self._since = 0.0
@@ -90,10 +94,12 @@ class Broker:
             wait_s: So long a broker is waited for that does not answer.
 
         Raises:
-            CannotStart: If it does not let us in, or is not there in time.
+            CannotStart: If it does not let us in, or is not there in time, or is not who it
+                should be.
         """
         # It logs each attempt at `error`; what is worth saying is said here.
         logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+        self._context = context_for(self._given)
         loop = asyncio.get_running_loop()
         begun, pause_s = loop.time(), _FIRST_PAUSE_S
         while True:
@@ -104,7 +110,8 @@ class Broker:
                 if refusal := _refusal(exc):
                     raise CannotStart(f"{self._shown} lets us not in: {refusal}") from exc
                 if loop.time() - begun > wait_s:
-                    raise CannotStart(f"{self._shown} does not answer: {_why(exc)}") from exc
+                    hint = hint_of(self._given, exc)
+                    raise CannotStart(f"{self._shown} does not answer: {_why(exc)}{hint}") from exc
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         self._take(connection)
@@ -159,7 +166,7 @@ class Broker:
 
     async def _connect(self) -> AbstractConnection:
         # A task of its own: the library cancels who waits for a connection that is cut at once.
-        task = asyncio.ensure_future(aiormq.connect(self._url))
+        task = asyncio.ensure_future(aiormq.connect(self._url, context=self._context))
         try:
             await asyncio.wait([task], timeout=_CONNECT_S)
         except asyncio.CancelledError:
@@ -336,7 +343,7 @@ def _refusal(error: BaseException) -> str:
     # The library does not read what the broker says instead of opening a virtual host.
     if isinstance(error, aiormq.InvalidFrameError) and "OpenOk" in str(error):
         return "there is no such virtual host, or the user may not use it"
-    return ""
+    return refusal_of(error)
 
 
 def _why(error: BaseException | None) -> str:
@@ -345,4 +352,4 @@ def _why(error: BaseException | None) -> str:
         return "no reason given"
     if isinstance(error, TimeoutError) and not str(error):
         return "no answer in time"
-    return str(error) or type(error).__name__
+    return refusal_of(error) or str(error) or type(error).__name__

@@ -28,6 +28,7 @@ from backend.adapters.storage.migrate import (
     refuse_unknown,
 )
 from backend.adapters.storage.postgres import engine_for
+from backend.adapters.storage.postgres_refusals import is_refusal, why
 from backend.core.errors import CannotStart, Unavailable
 from backend.core.ids import ExecutionId, GraphId, UserId
 from backend.ports.seats import Key, Seat, Seated
@@ -82,8 +83,9 @@ def join(url: str, *, secret: str, keys: Sequence[str]) -> str:
             try:
                 return _joined(engine, shown(url), secret, keys)
             except (DBAPIError, _NotYet) as exc:
-                if time.monotonic() - begun > _WAIT_S:
-                    reason = exc.orig if isinstance(exc, DBAPIError) else exc
+                is_vain = isinstance(exc, DBAPIError) and is_refusal(exc)
+                if is_vain or time.monotonic() - begun > _WAIT_S:
+                    reason = why(exc) if isinstance(exc, DBAPIError) else exc
                     raise CannotStart(
                         f"the database {shown(url)} cannot be used: {reason}"
                     ) from exc
@@ -105,7 +107,7 @@ def forget(url: str) -> None:
             for table in TABLES:
                 connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
     except DBAPIError as exc:
-        raise CannotStart(f"the database {shown(url)} cannot be used: {exc.orig}") from exc
+        raise CannotStart(f"the database {shown(url)} cannot be used: {why(exc)}") from exc
     finally:
         engine.dispose()
 
@@ -125,7 +127,7 @@ def installation_at(url: str) -> str | None:
             found = connection.exec_driver_sql("SELECT installation FROM cluster").scalar()
             return None if found is None else str(found)
     except DBAPIError as exc:
-        raise CannotStart(f"the database {shown(url)} cannot be used: {exc.orig}") from exc
+        raise CannotStart(f"the database {shown(url)} cannot be used: {why(exc)}") from exc
     finally:
         engine.dispose()
 

@@ -96,9 +96,17 @@ def reading(where: Place | Path) -> Iterator[Connection]:
                 connection.info[STORE] = place.values
             yield connection
     except DatabaseError as exc:
-        raise Unavailable(f"The database {place} cannot be read: {exc.orig}.") from exc
+        raise Unavailable(f"The database {place} cannot be read: {_why(place, exc)}.") from exc
     finally:
         engine.dispose()
+
+
+def _why(place: Place, error: DatabaseError) -> str:
+    if place.url:
+        from backend.adapters.storage.postgres_refusals import why  # noqa: PLC0415 - see dialects.py
+
+        return why(error)
+    return str(error.orig)
 
 
 def _engine_for(place: Place) -> Engine:

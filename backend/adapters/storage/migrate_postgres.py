@@ -16,6 +16,7 @@ from backend.adapters.storage.migrate import (
     to_step,
 )
 from backend.adapters.storage.postgres import engine_for
+from backend.adapters.storage.postgres_refusals import why
 from backend.adapters.storage.schema import metadata
 from backend.core.errors import CannotStart
 
@@ -52,7 +53,7 @@ def migrate_postgres(url: str, *, goal: str = HEAD) -> str:
             return _migrate(connection, shown(url), goal)
     except DBAPIError as exc:
         raise CannotStart(
-            f"the database {shown(url)} cannot be used, and is as it was: {exc.orig}"
+            f"the database {shown(url)} cannot be used, and is as it was: {why(exc)}"
         ) from exc
     finally:
         engine.dispose()

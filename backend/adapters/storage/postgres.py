@@ -27,6 +27,7 @@ from backend.adapters.storage.database import (
     NothingKept,
     Work,
 )
+from backend.adapters.storage.postgres_refusals import check_parameters
 from backend.core.errors import CannotStart, Unavailable
 
 T = TypeVar("T")
@@ -63,11 +64,12 @@ def engine_for(url: str, *, application: str = APPLICATION) -> Engine:
         application: As which the server knows its sessions.
 
     Raises:
-        CannotStart: If it is no address of PostgreSQL.
+        CannotStart: If it is no address of PostgreSQL, or has parameters that are none.
     """
     scheme, found, rest = url.partition("://")
     if scheme not in _SCHEMES or not found:
         raise CannotStart("DATABASE_URL: an address of PostgreSQL begins with postgresql://")
+    check_parameters(f"postgresql://{rest}")
     made = create_engine(
         f"postgresql+psycopg://{rest}",
         connect_args={**_SESSION, "application_name": application},

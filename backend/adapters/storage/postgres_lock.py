@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backend.adapters.database_place import shown
 from backend.adapters.storage.postgres import engine_for
+from backend.adapters.storage.postgres_refusals import is_refusal, why
 from backend.core.errors import CannotStart
 
 log = structlog.get_logger(__name__)
@@ -112,8 +113,8 @@ def _taken(url: str, kind: Kind, wait_s: float) -> Connection | None:
         try:
             connection = engine.connect()
         except DBAPIError as exc:
-            if time.monotonic() - begun > _WAIT_S:
-                raise CannotStart(f"{shown(url)} does not answer: {exc.orig}") from exc
+            if is_refusal(exc) or time.monotonic() - begun > _WAIT_S:
+                raise CannotStart(f"{shown(url)} cannot be used: {why(exc)}") from exc
             time.sleep(0.5)
             continue
         query = f"SELECT pg_try_advisory_lock({kind.value})"

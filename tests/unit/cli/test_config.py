@@ -105,6 +105,10 @@ def test_people_see_groups_names_values_and_sources(monkeypatch: pytest.MonkeyPa
 def test_no_secret_is_shown(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMTP_PASSWORD", "very-secret-word")
     monkeypatch.setenv("PROVIDER_BASE_URLS", '{"a": "http://me:very-secret-word@host/"}')
+    monkeypatch.setenv(
+        "DATABASE_URL",
+        "postgresql://me:very-secret-word@host/x?sslkey=k&sslpassword=very-secret-word",
+    )
 
     text = config("show")[1] + config("show", "--json")[1]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.adapters.broker.address import check_address, shown, with_options
+from backend.adapters.broker.address import check_address, for_library, shown
 from backend.core.errors import BadRequest
 
 
@@ -49,8 +49,27 @@ def test_what_is_shown_has_no_password(url: str, expected: str) -> None:
     assert shown(url) == expected
 
 
-def test_options_of_ours_are_added() -> None:
+def test_options_of_ours_are_added_and_those_of_certificates_are_ours_too() -> None:
     assert (
-        with_options("amqp://a:b%40@host/x?cafile=%2Fca", heartbeat=10, name="agpt: one")
-        == "amqp://a:b%40@host/x?cafile=%2Fca&heartbeat=10&name=agpt%3A%20one"
+        for_library(
+            "amqps://a:b%40@host/x?cafile=%2Fca&auth=external", heartbeat=10, name="agpt: one"
+        )
+        == "amqps://a:b%40@host/x?auth=external&heartbeat=10&name=agpt%3A%20one"
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("amqp://user:hunter2@host/?cafile=%2Fca.pem", "cafile needs amqps://"),
+        ("amqps://user:hunter2@host/?no_verify_ssl=false", "no_verify_ssl is 0 or 1"),
+        ("amqps://user:hunter2@host/?cacert=%2Fca.pem", "cacert"),
+        ("amqps://user:hunter2@host/?keyfile=%2Fkey.pem", "keyfile needs certfile"),
+        ("amqps://user:hunter2@host/?auth=none", "auth is plain or external"),
+    ],
+)
+def test_what_would_leave_the_connection_open_is_refused(url: str, problem: str) -> None:
+    with pytest.raises(BadRequest, match=problem) as caught:
+        check_address(url)
+
+    assert "hunter2" not in str(caught.value)

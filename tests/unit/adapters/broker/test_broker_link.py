@@ -220,7 +220,7 @@ async def test_what_the_library_makes_of_a_connection_that_is_cut_is_no_end(
 ) -> None:
     """Seen in storms: neither is an error of AMQP, and one looks like a wish to stop."""
 
-    async def cut(_: str) -> None:
+    async def cut(_: str, **__: object) -> None:
         raise error
 
     monkeypatch.setattr("aiormq.connect", cut)
