@@ -143,7 +143,7 @@ def test_a_cluster_works_over_encrypted_connections(
         TRUST_ENDPOINTS_FOR_REQUESTS=outside.origin,
     )
     try:
-        cluster.start()
+        cluster.server.start(limit_s=90)
         graph = cluster.server.rest.add(web_chain(outside.origin, 3))
         socket = Socket(cluster.server)
         socket.subscribe_graph(graph)
