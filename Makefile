@@ -8,10 +8,10 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 ARGS :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench docs reference chaos clean
+.PHONY: help setup run test test-clustered check format bench docs reference chaos clean
 
 help: ## Show this text
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Make or update .venv: pinned dependencies, developer tools, the package itself
 	@sh tools/setup.sh dev
@@ -22,6 +22,10 @@ run: ## Start all six services in the foreground (Ctrl-C ends them)
 
 test: setup ## Run all tests
 	@sh tools/test.sh $(ARGS)
+
+test-clustered: setup ## Run the tests with whole servers on PostgreSQL and RabbitMQ, which must be there
+	@AGPT_TEST_STORE=cluster AGPT_REQUIRE_SERVICES=1 \
+		$(PYTEST) -n 2 --dist loadfile -m "not chaos" tests/e2e tests/docs $(ARGS)
 
 check: setup ## Format, lint, types, floors, fast tests of units and house; about a minute
 	@$(BIN)/ruff format --check .

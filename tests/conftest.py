@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.services",
     "tests.databases",
+    "tests.stores",
     "tests.brokers",
     "tests.private_broker",
     "tests.private_postgres",

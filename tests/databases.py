@@ -79,7 +79,7 @@ async def rows(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 def emptied(server: str) -> str:
     """Return the address of this process's own database at *server*, with tables, without rows."""
-    url = _own(server)
+    url = migrated(server, f"agpt_test_{os.getpid()}")
     with psycopg.connect(url, autocommit=True) as connection:
         # DELETE: to truncate makes new files, of every table and index.
         tables = [table.name for table in reversed(metadata.sorted_tables)]
@@ -88,8 +88,8 @@ def emptied(server: str) -> str:
 
 
 @cache
-def _own(server: str) -> str:
-    name = f"agpt_test_{os.getpid()}"
+def migrated(server: str, name: str) -> str:
+    """Make a database with tables, without rows, and return its address; it goes with this process."""
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0'.encode())

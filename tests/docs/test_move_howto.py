@@ -8,7 +8,11 @@ from tests.services import require_service
 
 __all__ = ["home"]
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.embedded("it moves out of the file"),
+]
 
 PAGE = "docs/howto/move-to-postgresql.md"
 

@@ -16,6 +16,7 @@ import pytest
 from tests.docs.markdown import Block, blocks, documents
 from tests.e2e.running import free_ports
 from tests.house.source import ROOT
+from tests.stores import STORES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -33,7 +34,7 @@ READY = "agpt token"
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[dict[str, str]]:
+def home(tmp_path: Path, store_kind: None) -> Iterator[dict[str, str]]:
     """An environment as on a fresh machine, with ports that nobody uses."""
     own = (*PORTS, "VIRTUAL_ENV", "DATABASE_URL", "JWT_VERIFY_KEY", "ENCRYPTION_KEY")
     environment = {
@@ -45,6 +46,7 @@ def home(tmp_path: Path) -> Iterator[dict[str, str]]:
     # What uv has downloaded before is no part of a home.
     environment.setdefault("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv"))
     environment |= {"HOME": str(tmp_path), "AGPT_DATA_DIR": str(tmp_path / "data")}
+    STORES.at(tmp_path / "data")
     yield environment
     agpt = ROOT / ".venv" / "bin" / "agpt"
     subprocess.run([agpt, "stop"], cwd=ROOT, env=environment, capture_output=True, check=False)

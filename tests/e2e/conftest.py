@@ -12,6 +12,11 @@ from tests.e2e.harness import Server, serving
 StartServer = Callable[..., Server]
 
 
+@pytest.fixture(autouse=True)
+def _stores_of_the_test(store_kind: None) -> None:
+    """Every test here may start servers."""
+
+
 @pytest.fixture
 def outside() -> Iterator[EffectCounter]:
     """A server outside that counts what is done to it."""

@@ -3,11 +3,10 @@
 import os
 import signal
 import socket
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,6 +21,7 @@ from backend.core.graph import Graph
 from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID
 from backend.util.identity import Identity, kill_for_certain, wait_until_gone
 from tests.e2e.running import Running, family_of, free_ports
+from tests.stores import STORES
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -69,6 +69,7 @@ class Server:
 
     def __init__(self, data_dir: Path, **settings: str) -> None:
         self.data_dir = data_dir
+        self.store = STORES.at(data_dir, url=settings.get("DATABASE_URL"))
         self.ports = {name: int(port) for name, port in free_ports(SERVICES).items()}
         self._environment = {
             "AGPT_DATA_DIR": str(data_dir),
@@ -165,9 +166,8 @@ class Server:
             socket.create_server(("127.0.0.1", port)).close()
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Return what a query finds in the database file."""
-        with closing(sqlite3.connect(f"file:{self.data_dir}/agpt.db?mode=ro", uri=True)) as found:
-            return found.execute(query, values).fetchall()
+        """Return what a query finds in the database; see Store.rows."""
+        return self.store.rows(query, *values)
 
     def log(self, service: str) -> str:
         """Return what a service has logged."""

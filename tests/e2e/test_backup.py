@@ -28,6 +28,7 @@ from tests.e2e.running import ROOT
 from tests.e2e.test_disk_faults import small_disk
 from tests.e2e.test_kills import STEPS, assert_completed
 from tests.services import require_service
+from tests.stores import STORES
 
 __all__ = ["small_disk"]
 
@@ -38,12 +39,17 @@ SIZES = Sizes(
 )
 
 
+def at(url: str) -> dict[str, str]:
+    """Return what sets the database at *url*; none: that of the data directory."""
+    return {"DATABASE_URL": url} if url else {}
+
+
 def begun(*words: str, data: Path, url: str = "") -> subprocess.Popen[str]:
     """Begin a command on the data directory *data*."""
     return subprocess.Popen(
         [sys.executable, "-m", "backend.cli", *words],
         cwd=ROOT,
-        env={**os.environ, "AGPT_DATA_DIR": str(data), "DATABASE_URL": url},
+        env={**os.environ, "AGPT_DATA_DIR": str(data), **at(url)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -66,6 +72,9 @@ def killed_when(process: subprocess.Popen[str], is_time: Callable[[], bool]) -> 
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.communicate()
+
+
+IN_THE_FILE = pytest.mark.embedded("it is about the archive of a file that is full of rows")
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +105,11 @@ def test_runs_of_a_backup_go_on_elsewhere(
     done = len(outside.effects)
     outside.slow_s = 0.05
     url = emptied(require_service("postgres")) if kind == "postgresql" else ""
+    if not url:
+        STORES.at(tmp_path / "new")
     code, said = agpt("restore", str(archive), data=tmp_path / "new", url=url)
     assert (code, "as they were" in said) == (0, True), said
-    other = start_server("new", TRUST_ENDPOINTS_FOR_REQUESTS=outside.origin, DATABASE_URL=url)
+    other = start_server("new", TRUST_ENDPOINTS_FOR_REQUESTS=outside.origin, **at(url))
     run = other.rest.ended(graph, run_id)
 
     assert_completed(run)
@@ -114,6 +125,7 @@ def test_runs_of_a_backup_go_on_elsewhere(
         assert_consistent(other)
 
 
+@IN_THE_FILE
 def test_a_killed_backup_leaves_no_archive_and_the_next_one_cleans_up(
     seeded: Path, tmp_path: Path
 ) -> None:
@@ -130,6 +142,7 @@ def test_a_killed_backup_leaves_no_archive_and_the_next_one_cleans_up(
     assert verify(archive, lambda _: None).rows == SIZES.runs * 11 + 17 + 10
 
 
+@IN_THE_FILE
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_killed_restore_has_done_nothing_and_can_be_begun_again(
     seeded: Path, tmp_path: Path, kind: str
@@ -151,6 +164,7 @@ def test_a_killed_restore_has_done_nothing_and_can_be_begun_again(
     assert agpt("db", "check", data=data, url=url)[0] == 0
 
 
+@IN_THE_FILE
 def test_a_full_disk_refuses_a_restore_and_keeps_nothing(
     seeded: Path, tmp_path: Path, small_disk: Path
 ) -> None:
@@ -170,6 +184,7 @@ def test_a_full_disk_refuses_a_restore_and_keeps_nothing(
     assert {one.name for one in data.iterdir()} - before <= {"run", "logs", "keys", "server.lock"}
 
 
+@IN_THE_FILE
 def test_a_disk_that_fills_up_while_rows_are_written_keeps_nothing(
     seeded: Path, tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,6 +211,7 @@ def test_a_disk_that_fills_up_while_rows_are_written_keeps_nothing(
     assert restore(wish, lambda _: None).manifest.rows > SIZES.runs
 
 
+@IN_THE_FILE
 def test_a_disk_that_fills_up_meanwhile_keeps_nothing_either(
     seeded: Path, small_disk: Path, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from backend.usecases.sample import create_test_graph
 from tests.e2e.conftest import StartServer
 from tests.e2e.harness import KEY, SERVICES, Server, until
 from tests.e2e.running import ROOT, free_ports
+from tests.stores import STORES
 from tests.unit.test_wiring_run import endless
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -30,6 +31,7 @@ class Agpt:
         self.home = home
         self.temporary = home / "temporary"
         self.temporary.mkdir()
+        STORES.at(home / "data")
         own = ("AGPT_TOKEN", "DATABASE_URL", "ENCRYPTION_KEY", "VIRTUAL_ENV")
         self.environment = {
             **{name: text for name, text in os.environ.items() if name not in own},

@@ -2,9 +2,7 @@
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -236,8 +234,7 @@ def test_after_a_power_cut_the_doctor_says_why_a_run_stands_still(
         )
         server.kill_everything()
         code, printed, errors = agpt("doctor")
-        with closing(sqlite3.connect(server.data_dir / "agpt.db")) as connection, connection:
-            connection.execute("UPDATE executions SET ended_us = 1")
+        server.store.change(("UPDATE executions SET ended_us = 1", ()))
         spoiled = agpt("doctor")
 
     assert (code, errors) == (0, "")
@@ -254,7 +251,7 @@ def test_the_database_is_looked_at_beside_the_server(agpt: Agpt, server: Server)
     assert agpt("db", "check")[0] == 0
     assert agpt("db", "upgrade") == (
         0,
-        f"{server.data_dir}/agpt.db is at step {current['newest']} already.\n",
+        f"{server.store.shown} is at step {current['newest']} already.\n",
         "",
     )
 

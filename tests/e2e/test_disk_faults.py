@@ -2,13 +2,12 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -21,6 +20,9 @@ from tests.e2e.harness import Server, assert_consistent, serving, until
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 STEPS = 12
+
+
+ON_THE_DISK = pytest.mark.embedded("the rows are in the file on the disk that fails")
 
 
 @pytest.fixture
@@ -80,6 +82,7 @@ def refusal(server: Server, graph: str) -> httpx2.Response:
     return until(refused, what="a refused run")
 
 
+@ON_THE_DISK
 def test_a_full_disk_refuses_new_runs_and_loses_none(
     small_disk: Path, outside: EffectCounter
 ) -> None:
@@ -97,6 +100,7 @@ def test_a_full_disk_refuses_new_runs_and_loses_none(
         assert server.rest.start(graph, run="after")
 
 
+@ON_THE_DISK
 def test_a_server_on_a_disk_that_takes_nothing_says_so_and_goes_on_when_it_does(
     small_disk: Path, outside: EffectCounter
 ) -> None:
@@ -127,13 +131,11 @@ def test_a_database_that_is_locked_for_a_while_only_delays(
     run_id = server.rest.start(graph, run="r")
     outside.wait_for(3)
 
-    with closing(sqlite3.connect(server.data_dir / "agpt.db", isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
+    with server.store.locked():
         before = len(outside.effects)
         # Longer than anybody here waits for a lock; nothing may begin that is not on disk.
         time.sleep(10)
         assert len(outside.effects) <= before + 1
-        other.execute("ROLLBACK")
 
     assert_ended_well(server, outside, graph, run_id)
 

@@ -1,10 +1,8 @@
 """Letters to a real mail server while their sender is killed again and again."""
 
 import asyncio
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from email import message_from_bytes
 from typing import Any
 
@@ -43,19 +41,17 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
 
 def queue_letters(server: Server) -> None:
     """Queue a notice for each of many users."""
-    with closing(sqlite3.connect(server.data_dir / "agpt.db", timeout=30)) as database, database:
-        for number in range(LETTERS):
-            user = f"user-{number}"
-            database.execute(
-                "INSERT INTO users (id, email, created_us, updated_us) VALUES (?, ?, 1, 1)",
-                (user, f"{user}@example.com"),
-            )
-            database.execute(
-                "INSERT INTO notices (id, user_id, type, data, created_us, status, attempts,"
-                " next_us) VALUES (?, ?, 'LOW_BALANCE', '{\"current_balance\": 1}', 1, 'QUEUED',"
-                " 0, 1)",
-                (f"n-{number}", user),
-            )
+    new_user = "INSERT INTO users (id, email, created_us, updated_us) VALUES (?, ?, 1, 1)"
+    new_letter = (
+        "INSERT INTO notices (id, user_id, type, data, created_us, status, attempts, next_us)"
+        " VALUES (?, ?, 'LOW_BALANCE', '{\"current_balance\": 1}', 1, 'QUEUED', 0, 1)"
+    )
+    changes: list[tuple[str, tuple[str, str]]] = []
+    for number in range(LETTERS):
+        user = f"user-{number}"
+        changes.append((new_user, (user, f"{user}@example.com")))
+        changes.append((new_letter, (f"n-{number}", user)))
+    server.store.change(*changes)
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(40, marks=pytest.mark.chaos)])

@@ -18,7 +18,11 @@ from tests.e2e.test_backup import agpt, begun
 from tests.e2e.test_kills import STEPS, assert_completed
 from tests.services import require_service
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.embedded("it moves rows out of the file"),
+]
 
 SIZES = Sizes(
     runs=3_000, nodes=10, graphs=5, versions=2, schedules=5, reviews=0, notices=5, strangers_runs=0

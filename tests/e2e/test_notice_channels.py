@@ -1,10 +1,8 @@
 """People are told by channels and in the app, once, whoever is killed meanwhile."""
 
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -56,9 +54,7 @@ def came(hook: StandIn, count: int) -> bool:
 
 def insert(server: Server, statement: str, *values: Any) -> None:
     """Queue notices, as the executor would."""
-    path = server.data_dir / "agpt.db"
-    with closing(sqlite3.connect(path, timeout=10)) as database, database:
-        database.execute(statement, values)
+    server.store.change((statement, values))
 
 
 def test_a_run_that_fails_is_told_once_by_a_signed_message_in_the_list_and_to_sockets(
