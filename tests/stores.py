@@ -102,13 +102,20 @@ class Stores:
         self.kind = kind
         self._made: dict[Path, Store] = {}
 
-    def at(self, data_dir: Path, *, url: str | None = None) -> Store:
-        """Return the store of *data_dir*, made if there is none; with *url*, that there."""
+    def at(self, data_dir: Path, *, url: str | None = None, tables: bool = True) -> Store:
+        """
+        Return the store of *data_dir*, made if there is none.
+
+        Args:
+            url: The database there instead; empty: the file.
+            tables: Whether a new database has them already: to make them takes a server a while.
+        """
         if url is not None or self.kind == "embedded":
             return Store(data_dir, url or "")
         if data_dir not in self._made:
             broker = require_service("rabbitmq")
-            self._made[data_dir] = Store(data_dir, _new_database(require_service("postgres")))
+            server = require_service("postgres")
+            self._made[data_dir] = Store(data_dir, _new_database(server, tables=tables))
             _configure(data_dir, DATABASE_URL=self._made[data_dir].url, RABBITMQ_URL=broker)
         return self._made[data_dir]
 
@@ -164,12 +171,13 @@ def _no_store_stays() -> Iterator[None]:
 _numbers: Final = itertools.count()
 
 
-def _new_database(server: str) -> str:
-    """Make a database with all tables and no rows, by a copy, which is quick; return its address."""
+def _new_database(server: str, *, tables: bool) -> str:
+    """Make a database without rows, by a copy, which is quick; return its address."""
     mine = f"agpt_test_{os.getpid()}"
-    migrated(server, f"{mine}_empty")
-    name = f"{mine}_{next(_numbers)}"
-    _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{mine}_empty"')
+    if tables:
+        migrated(server, f"{mine}_empty")
+    name, model = f"{mine}_{next(_numbers)}", f"{mine}_empty" if tables else "template0"
+    _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{model}"')
     return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
 
 

@@ -46,7 +46,7 @@ def home(tmp_path: Path, store_kind: None) -> Iterator[dict[str, str]]:
     # What uv has downloaded before is no part of a home.
     environment.setdefault("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv"))
     environment |= {"HOME": str(tmp_path), "AGPT_DATA_DIR": str(tmp_path / "data")}
-    STORES.at(tmp_path / "data")
+    STORES.at(tmp_path / "data", tables=False)
     yield environment
     agpt = ROOT / ".venv" / "bin" / "agpt"
     subprocess.run([agpt, "stop"], cwd=ROOT, env=environment, capture_output=True, check=False)

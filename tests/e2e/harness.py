@@ -81,7 +81,7 @@ class Server:
         self.family: set[Identity] = set()
         self.rest = Rest(f"http://127.0.0.1:{self.ports['AgentServer']}")
 
-    def start(self, *, limit_s: float = 30.0) -> "Server":
+    def start(self, *, limit_s: float = LIMIT_S) -> "Server":
         """Start it, or start it again on the same data, and wait until all six are ready."""
         if self._running is not None:
             self._running.kill_all()
@@ -130,7 +130,7 @@ class Server:
         kill_for_certain(self.family, limit_s=10)
         self.running.finish()
 
-    def wait_ready(self, service: str, *, limit_s: float = 30.0) -> None:
+    def wait_ready(self, service: str, *, limit_s: float = LIMIT_S) -> None:
         """Wait until *service* says that it is ready."""
         port = self.ports[service]
 

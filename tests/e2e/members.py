@@ -14,7 +14,7 @@ from backend.adapters.storage.cluster import TABLES, installation_at
 from backend.adapters.storage.doctor import examine
 from backend.ports.doctor import Rule
 from tests.databases import emptied
-from tests.e2e.harness import Server
+from tests.e2e.harness import LIMIT_S, Server
 from tests.e2e.running import Running
 from tests.services import require_service
 
@@ -34,7 +34,7 @@ class Member(Server):
         super().__init__(data_dir, **settings)
         self.service = service
 
-    def start(self, *, limit_s: float = 30.0) -> "Member":
+    def start(self, *, limit_s: float = LIMIT_S) -> "Member":
         """Start it, and wait until it is ready."""
         if self._running is not None:
             self._running.kill_all()
