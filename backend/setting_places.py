@@ -4,8 +4,15 @@ from typing import Final
 
 from backend.adapters.broker.address import check_address
 from backend.core.errors import BadRequest
-from backend.setting_sources import Found, bad_setting
+from backend.setting_sources import (
+    Found,
+    bad_setting,
+    data_dir_from,
+    gather,
+    gather_config_file,
+)
 
+_SERVICES: Final = ("database_url", "rabbitmq_url")
 _DATABASES: Final = ("postgresql://", "postgres://")
 
 
@@ -29,3 +36,17 @@ def check_places(found: Found) -> None:
     if broker and not url:
         hint = "only with DATABASE_URL: those who share work share its database; unset it"
         raise bad_setting("rabbitmq_url", found, hint, {"rabbitmq_url"})
+
+
+def services_used() -> frozenset[str]:
+    """
+    Return which of ``database_url`` and ``rabbitmq_url`` are set, before the settings are read.
+
+    The command line is not asked: who trusts the answer must be right without it too.
+
+    Raises:
+        BadSetting: If a file of settings cannot be read.
+    """
+    found = gather(("agpt_data_dir", *_SERVICES), {})
+    data_dir, _ = data_dir_from(found)
+    return frozenset(_SERVICES) & {*found, *gather_config_file(_SERVICES, data_dir)}

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
+import aiormq
 import psycopg
 import pytest
 
@@ -81,6 +82,16 @@ class Store:
             other.execute("BEGIN EXCLUSIVE")
             yield
             other.execute("ROLLBACK")
+
+    def wait_settled(self, limit_s: float = 60.0) -> None:
+        """
+        Wait until an executor says at once which others are gone.
+
+        At first it may be its broker that was started anew: for ten seconds it says nothing.
+        """
+        installation = installation_at(self.url) if self.url else None
+        if installation is not None:
+            asyncio.run(_settled(Names(installation).settled, limit_s))
 
     def size_bytes(self) -> int:
         """Return the room that the database takes on its disk."""
@@ -192,6 +203,22 @@ def _remove(url: str) -> None:
         asyncio.run(drop(require_service("rabbitmq"), Names(installation)))
     name = urlsplit(url).path.removeprefix("/")
     _execute(require_service("postgres"), f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+async def _settled(exchange: str, limit_s: float) -> None:
+    connection = await aiormq.connect(require_service("rabbitmq"))
+    try:
+        async with asyncio.timeout(limit_s):
+            while True:
+                channel = await connection.channel()
+                try:
+                    await channel.exchange_declare(exchange, passive=True)
+                except aiormq.ChannelNotFoundEntity:
+                    await asyncio.sleep(0.2)
+                else:
+                    return
+    finally:
+        await connection.close()
 
 
 def _configure(data_dir: Path, **settings: str) -> None:

@@ -220,7 +220,7 @@ def step_of(where: Place | Path) -> str | None:
 def require_newest(where: Place | Path) -> None:
     """Raise NotFound or CannotStart if the database is not there or at another step."""
     if step_of(where) is None:
-        raise NotFound(f"There is no database at {where}: no server has been started on it yet.")
+        raise _nothing_at(where)
     for problem in _step_problems(where):
         raise CannotStart(problem)
 
@@ -238,12 +238,18 @@ def problems_of(where: Place | Path, *, whole: bool) -> Iterator[str]:
     """
     from backend.adapters.storage.doctor import reading  # noqa: PLC0415 -- help does without
 
+    if place_at(where).url and step_of(where) is None:
+        raise _nothing_at(where)  # a new database is empty, as a file that is not there
     yield from _step_problems(where)
     with reading(where) as connection:
         yield from _missing(connection)
         if whole and connection.dialect.name == "sqlite":
             rows = connection.exec_driver_sql(f"PRAGMA integrity_check({_MOST_WRONG})").scalars()
             yield from (f"SQLite finds: {row}." for row in rows if row != "ok")
+
+
+def _nothing_at(where: Place | Path) -> NotFound:
+    return NotFound(f"There is no database at {where}: no server has been started on it yet.")
 
 
 def _step_problems(where: Place | Path) -> Iterator[str]:

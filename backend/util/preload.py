@@ -9,9 +9,11 @@ survive a fork.
 import gc
 import importlib
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+from backend.core.errors import AgentServerError
 from backend.util.holes import fill_holes
 
 MODULES: Final = (
@@ -148,6 +150,27 @@ MODULES: Final = (
     "backend.wiring_servers",
 )
 
+#: What services on PostgreSQL need besides, and those of a cluster. Others do not pay for it.
+_WITH: Final = {
+    "database_url": (
+        "sqlalchemy.dialects.postgresql.psycopg",
+        "backend.adapters.storage.migrate_postgres",
+        "backend.adapters.storage.postgres",
+        "backend.adapters.storage.postgres_lock",
+    ),
+    "rabbitmq_url": (
+        "backend.wiring_cluster",
+        "backend.adapters.broker.link",
+        "backend.adapters.broker.tidy",
+        "backend.adapters.bus.rabbit_publisher",
+        "backend.adapters.bus.rabbit_subscriber",
+        "backend.adapters.dispatch.rabbit",
+        "backend.adapters.dispatch.rabbit_source",
+        "backend.adapters.peers.rabbit",
+        "backend.adapters.storage.cluster",
+        "backend.engine.fleet",
+    ),
+}
 
 #: What our libraries would load if it is there, and we never use in a service.
 _NOT_NEEDED: Final = ("rich", "pydantic.v1")
@@ -161,7 +184,7 @@ def load() -> None:
     # FastAPI would load all of pydantic's first version, to ask whether a model is one of its.
     for name in _NOT_NEEDED:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # the import system's word for no
-    for name in MODULES:
+    for name in (*MODULES, *_for_services()):
         # A module that cannot be imported fails again in the service that needs it, and there it
         # is reported.
         with suppress(ImportError):
@@ -180,6 +203,14 @@ def load() -> None:
     fill_holes()
     gc.freeze()
     gc.enable()
+
+
+def _for_services() -> Iterator[str]:
+    """Yield what is needed for services outside, if they are set."""
+    # Settings that cannot be read are refused a little later, with a sentence.
+    with suppress(ImportError, AgentServerError):
+        for service in sorted(importlib.import_module("backend.setting_places").services_used()):
+            yield from _WITH[service]
 
 
 load()

@@ -231,6 +231,7 @@ class TestWithAServer:
     def server(self, start_server: StartServer) -> Server:
         return start_server()
 
+    @pytest.mark.both_stores
     def test_a_file_goes_in_and_out_and_runs_on_both_sides(
         self, agpt: Agpt, server: Server
     ) -> None:

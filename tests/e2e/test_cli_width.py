@@ -10,7 +10,8 @@ import pytest
 from backend.usecases.drawing import Drawing
 from tests.e2e.harness import Server, serving, until
 from tests.e2e.test_cli import Agpt
-from tests.e2e.wrong_commands import WRONG
+from tests.e2e.wrong_commands import IN_A_CLUSTER, WRONG
+from tests.stores import STORES
 from tests.unit.test_wiring_run import endless
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -56,6 +57,9 @@ def saved_sample(agpt: Agpt) -> str:
 def test_a_wrong_command_gets_its_sentence(
     alone: Agpt, line: str, code: int, sentence: str
 ) -> None:
+    if STORES.kind == "cluster":
+        sentence = IN_A_CLUSTER.get(line, sentence)
+
     ended, printed, errors = alone(*line.split())
 
     assert (ended, printed) == (code, "")

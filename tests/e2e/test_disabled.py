@@ -22,6 +22,7 @@ def user(server: Server, *arguments: str) -> None:
     subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
 
 
+@pytest.mark.both_stores
 def test_who_is_disabled_loses_sockets_and_runs_and_nobody_else_does(server: Server) -> None:
     origin = f"http://127.0.0.1:{server.ports['AgentServer']}"
     theirs, ours = Rest(origin, CORA), server.rest

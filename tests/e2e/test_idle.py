@@ -15,6 +15,7 @@ TOLD = Path(__file__).parent / "told_imports"
 OF_THE_MACHINE = ("tzdata", "zoneinfo")
 
 
+@pytest.mark.both_stores
 def test_no_service_imports_anything_after_the_fork(tmp_path: Path) -> None:
     """
     What is imported after the fork is in memory once for each service: name it in preload.py.

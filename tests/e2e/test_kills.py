@@ -121,6 +121,7 @@ def test_the_time_of_a_timer_goes_on_while_its_server_is_dead(server: Server) ->
     query = "SELECT n.start_us FROM node_outputs o JOIN node_executions n USING (run_id, ordinal)"
     [(start_us,)] = until(lambda: server.rows(query) or None, what="its first message on disk")
 
+    server.store.wait_settled()
     server.kill_everything()
     until(lambda: time.time() * 1e6 > start_us + 2e6, what="the time of its second message")
     server.start()

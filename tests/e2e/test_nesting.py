@@ -9,6 +9,7 @@ from tests.e2e.harness import Server, assert_consistent
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
+@pytest.mark.both_stores
 def test_the_same_child_goes_on_after_a_kill_and_hands_its_outputs_on(
     server: Server, outside: EffectCounter
 ) -> None:

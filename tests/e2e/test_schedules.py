@@ -44,6 +44,7 @@ def _exactly_once(server: Server, *, seconds: int, kills_every: int) -> None:
         assert {after - before for before, after in pairwise(times)} == {1_000_000}
 
 
+@pytest.mark.both_stores
 def test_a_scheduler_that_is_killed_again_and_again_fires_each_once(server: Server) -> None:
     _exactly_once(server, seconds=6, kills_every=2)
 

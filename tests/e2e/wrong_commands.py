@@ -168,3 +168,9 @@ WRONG: list[tuple[str, int, str]] = [
     ("test execute it hello", 1, "`agpt start` starts it"),
     ("test execute http://host:99999 it hello", 1, "is no address of a server"),
 ]
+
+#: What else is said where the rows are in a cluster that nobody has started yet.
+IN_A_CLUSTER: dict[str, str] = {
+    "migrate --to sqlite:": "no server was started on it yet",
+    "db drop --broker": "No cluster was ever in this database",
+}

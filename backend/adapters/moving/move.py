@@ -113,10 +113,13 @@ def give_up(move: Move) -> None:
 def _require_movable(move: Move) -> None:
     if move.target.url:
         engine_for(move.target.url).dispose()  # it says what is no address
+    nothing = f"There is no database at {move.source}: no server was started on it yet."
     if not move.source.url and not move.source.path.exists():
-        raise NotFound(f"There is no database at {move.source}: no server was started on it yet.")
+        raise NotFound(nothing)
     with _side(move.source) as (source, _):
         step, ours = source.step(), _installation(source)
+    if step is None:
+        raise NotFound(nothing)
     if step != HEAD:
         raise CannotStart(f"{move.source} is at step {step}; this program needs {HEAD}.")
     table = table_with_rows(move.target)
