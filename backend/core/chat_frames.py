@@ -36,10 +36,17 @@ class TurnFrames:
         self._call: tuple[str, int] | None = None  # which call of the model it comes from
         self._unseen = ""  # the last message's text, if none of it came in pieces
         self._names: dict[str, str] = {}  # of tools, by the ids of calls
+        self._unanswered: set[str] = set()  # calls of tools whose output was not told
 
     def is_behind(self, call: tuple[str, int], offset: int) -> bool:
-        """Say whether a piece begins a text though another is open: there may be a message by now."""
-        return offset == 0 and self._text_id is not None and call == self._call
+        """
+        Say whether a piece begins a text though there must be messages that were not told yet.
+
+        Another text is open, which its message ends; or a tool was called, and the model says more
+        when it has the output.
+        """
+        is_open = self._text_id is not None and call == self._call
+        return offset == 0 and (is_open or bool(self._unanswered))
 
     def piece(self, call: tuple[str, int], offset: int, text: str) -> list[Frame]:
         """
@@ -107,6 +114,7 @@ class TurnFrames:
         function = call.get("function") or {}
         id_, name = str(call.get("id") or ""), str(function.get("name") or "")
         self._names[id_] = name
+        self._unanswered.add(id_)
         one = {"toolCallId": id_, "toolName": name}
         return [
             {"type": "tool-input-start", **one},
@@ -115,6 +123,7 @@ class TurnFrames:
 
     def _output(self, body: Mapping[str, Any]) -> Frame:
         id_, text = str(body.get("tool_call_id") or ""), str(body.get("content") or "")
+        self._unanswered.discard(id_)
         return {
             "type": "tool-output-available",
             "toolCallId": id_,

@@ -131,6 +131,16 @@ def test_a_piece_may_begin_behind_a_message_that_nobody_has_read_yet() -> None:
     assert not turn.is_behind(CALL, 11)
 
 
+def test_what_the_model_says_with_the_output_of_a_tool_begins_behind_the_output() -> None:
+    turn = TurnFrames(RUN)
+    turn.message(said("I look.", "find", "read"))
+    turn.message(gave("find", "[]"))
+
+    assert turn.is_behind(CALL, 0)
+    turn.message(gave("read", "{}"))
+    assert not turn.is_behind(CALL, 0)
+
+
 def test_what_went_wrong_is_told_before_the_end() -> None:
     frames = TurnFrames(RUN).end("It broke.", "TURN_FAILED")
 
