@@ -45,7 +45,7 @@ def list_(
 @alerts.command()
 @click.argument("graph_id")
 @click.argument("kind", type=click.Choice([kind.value for kind in AlertKind]))
-@click.argument("threshold", type=click.IntRange(1, MAX_THRESHOLD), default=1)
+@click.argument("threshold", type=click.IntRange(1, MAX_THRESHOLD), required=False)
 @click.option("--names-block", is_flag=True, help="Tell which block failed.")
 @json_option
 @server_options
@@ -53,7 +53,7 @@ def add(
     *,
     graph_id: str,
     kind: str,
-    threshold: int,
+    threshold: int | None,
     names_block: bool,
     as_json: bool,
     server: str | None,
@@ -64,7 +64,7 @@ def add(
     Tell the owner of the agent GRAPH_ID when KIND comes true.
 
     THRESHOLD counts what KIND asks: failed_in_row runs, slower_than and no_run_for seconds,
-    credits_over credits, model_cost_over millionths of a US dollar; failed takes none.
+    credits_over credits, model_cost_over millionths of a US dollar; only failed takes none.
     """
     body = {"kind": kind, "threshold": threshold, "names_block": names_block}
     with server_at(server, token, data_dir_overrides(data_dir)) as running:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from backend.core import pins
+from backend.core.graph import Graph
 from backend.core.ids import ExecutionId, GraphId, UserId
+from backend.core.policy import OnError, policy_of
 from backend.core.status import Status
 
 _S_US: Final = 1_000_000
@@ -18,7 +21,7 @@ MAX_THRESHOLD: Final = 10**12
 class AlertKind(StrEnum):
     """What a rule asks of runs; in brackets what its threshold counts."""
 
-    FAILED = "failed"  #: a run failed (nothing; it is 1)
+    FAILED = "failed"  #: a run failed, or a step of which nothing took the error (nothing; it is 1)
     FAILED_IN_ROW = "failed_in_row"  #: so many runs failed, and none completed between (runs)
     SLOWER_THAN = "slower_than"  #: a run took longer (seconds)
     CREDITS_OVER = "credits_over"  #: a run cost more (credits)
@@ -27,6 +30,14 @@ class AlertKind(StrEnum):
 
 
 _FAILURES: Final = (AlertKind.FAILED, AlertKind.FAILED_IN_ROW)
+#: What the thresholds count; a rule of another kind has none.
+COUNTED: Final = {
+    AlertKind.FAILED_IN_ROW: "runs",
+    AlertKind.SLOWER_THAN: "seconds",
+    AlertKind.CREDITS_OVER: "credits",
+    AlertKind.MODEL_COST_OVER: "millionths of a US dollar",
+    AlertKind.NO_RUN_FOR: "seconds",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,11 +88,11 @@ class AlertRule:
             case AlertKind.FAILED:
                 return "a run failed"
             case AlertKind.FAILED_IN_ROW:
-                return f"{number} runs in a row failed"
+                return f"{number} runs in a row failed" if number > 1 else "a run failed"
             case AlertKind.SLOWER_THAN:
                 return f"a run took longer than {number} s"
             case AlertKind.CREDITS_OVER:
-                return f"a run cost more than {number} credits"
+                return f"a run cost more than {number} credit{'s' * (number > 1)}"
             case AlertKind.MODEL_COST_OVER:
                 return f"the language models of a run cost more than {number / 1e6:.6f} US dollars"
             case AlertKind.NO_RUN_FOR:
@@ -89,8 +100,23 @@ class AlertRule:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FailedStep:
+    """A step of a run that failed."""
+
+    id: str
+    node_id: str
+    block_id: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EndedRun:
-    """What rules look at of a run that has completed or failed."""
+    """
+    What rules look at of a run that has completed or failed.
+
+    Attributes:
+        broken_step: Of a run that has completed, the first failed step whose error nothing took.
+    """
 
     id: ExecutionId
     user_id: UserId
@@ -102,6 +128,38 @@ class EndedRun:
     credits: int = 0
     model_micro_usd: int = 0
     error: str = ""
+    broken_step: FailedStep | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it failed: by its status, or because it went on without what a step owed it."""
+        return self.status is Status.FAILED or self.broken_step is not None
+
+    @property
+    def what_failed(self) -> str:
+        """What went wrong, in words."""
+        said = self.broken_step.error if self.broken_step is not None else ""
+        return self.error or said or "it failed"
+
+
+def takes_failure(graph: Graph, node_id: str) -> bool:
+    """
+    Say whether *graph* is made for a failure of its node *node_id*.
+
+    It is where the error goes on by a link, where the node's policy says to go on without it, and
+    where the node is a model's tool: then the model reads what went wrong.
+    """
+    for link in graph.links:
+        if link.source_id == node_id and link.source_name == "error":
+            return True
+        is_tool = link.source_name == pins.TOOLS or link.source_name.startswith(pins.TOOL_PREFIX)
+        if link.sink_id == node_id and is_tool:
+            return True
+    return any(
+        policy_of(node.metadata).on_error is OnError.CONTINUE
+        for node in graph.nodes
+        if node.id == node_id
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,24 +185,23 @@ def judge(rule: AlertRule, run: EndedRun, *, now_us: int) -> tuple[AlertRule, Al
     """Return *rule* after it has seen *run*, and the alarm that this is, if any."""
     if not rule.is_active or run.ended_us < rule.since_us:
         return rule, None
-    has_failed = run.status is Status.FAILED
-    after = replace(rule, streak=rule.streak + 1 if has_failed else 0)
-    said, count = _said(after, run, has_failed=has_failed)
+    after = replace(rule, streak=rule.streak + 1 if run.has_failed else 0)
+    said, count = _said(after, run)
     if not said:
         return after, None
     after = replace(after, fired=rule.fired + 1, last_fired_us=now_us, last_run_id=run.id)
     return after, Alarm(rule=after, key=f"{rule.id}:{run.id}", said=said, count=count, run=run)
 
 
-def _said(rule: AlertRule, run: EndedRun, *, has_failed: bool) -> tuple[str, int]:
+def _said(rule: AlertRule, run: EndedRun) -> tuple[str, int]:
     """Return what happened, empty if the rule is not met, and how many runs are meant."""
     match rule.kind:
         case AlertKind.FAILED:
-            return (run.error or "it failed", 1) if has_failed else ("", 0)
+            return (run.what_failed, 1) if run.has_failed else ("", 0)
         case AlertKind.FAILED_IN_ROW:
             # Told again after as many more: a broken agent is not told of at each run.
-            is_met = has_failed and rule.streak % rule.threshold == 0
-            return (run.error or "it failed", rule.streak) if is_met else ("", 0)
+            is_met = run.has_failed and rule.streak % rule.threshold == 0
+            return (run.what_failed, rule.streak) if is_met else ("", 0)
         case AlertKind.SLOWER_THAN:
             is_met = run.duration_s > rule.threshold
             return (f"it took {run.duration_s:.1f} s", 1) if is_met else ("", 0)

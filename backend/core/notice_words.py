@@ -112,8 +112,8 @@ def _zero(_kind: str, data: Data) -> _Said:
 
 
 def _trouble(_kind: str, data: Data) -> _Said:
+    rule = plain(data.get("rule") or "", 200)
     lines = [
-        plain(data.get("rule") or "", 200),
         plain(data.get("error") or data.get("reason") or "", _TEXT_CHARS // 2),
         plain(data.get("remedy") or "", 200),
         _link(data, "link"),
@@ -125,7 +125,7 @@ def _trouble(_kind: str, data: Data) -> _Said:
     if data.get("block_name"):
         block = plain(data["block_name"], _NAME_CHARS)
         return f"{_name(data)}: {block} failed", lines, True
-    return f"{_name(data)} keeps failing", lines, True
+    return f"{_name(data)}: {rule}" if rule else f"{_name(data)} keeps failing", lines, True
 
 
 def _summary(kind: str, data: Data) -> _Said:

@@ -11,10 +11,10 @@ from typing import Final
 import structlog
 
 from backend.core import notices
-from backend.core.alerts import Alarm, AlertRule, judge, judge_silence
+from backend.core.alerts import Alarm, AlertRule, FailedStep, judge, judge_silence
 from backend.core.errors import AgentServerError
 from backend.core.records import NoticeRecord
-from backend.ports.alerts import AlertLooks, FailedStep, Judged, Look
+from backend.ports.alerts import AlertLooks, Judged, Look
 from backend.ports.clock import Clock
 
 log = structlog.get_logger()
@@ -121,7 +121,7 @@ class AlertWatch:
         about = self._about(alarm, alarm.run.agent_name, now_us)
         step: FailedStep | None = None
         if alarm.rule.names_block:
-            step = await self._alerts.failed_step(alarm.run.id)
+            step = alarm.run.broken_step or await self._alerts.failed_step(alarm.run.id)
         if step is None:
             return _failed(alarm, about)
         return notices.block_failed(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from backend.core.alerts import AlertRule, EndedRun
+from backend.core.alerts import AlertRule, EndedRun, FailedStep
 from backend.core.ids import ExecutionId, GraphId, UserId
 from backend.core.records import NoticeRecord
 
@@ -55,16 +55,6 @@ class Look:
     cursor_us: int | None
     revision: int
     has_rules: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FailedStep:
-    """The step of a run that failed first."""
-
-    id: str
-    node_id: str
-    block_id: str
-    error: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

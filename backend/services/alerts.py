@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from backend.core.alerts import AlertKind, AlertRule
+from backend.core.alerts import COUNTED, AlertKind, AlertRule
 from backend.core.errors import BadRequest, Conflict, NotFound
 from backend.core.ids import GraphId, UserId
 from backend.ports.alerts import AgentAlerts
@@ -37,7 +37,7 @@ class AlertService:
         graph_id: GraphId,
         kind: AlertKind,
         *,
-        threshold: int = 1,
+        threshold: int | None = None,
         names_block: bool = False,
     ) -> AlertRule:
         """
@@ -45,15 +45,18 @@ class AlertService:
 
         Raises:
             NotFound: If there is no such graph.
-            BadRequest: If the threshold cannot be, or there are too many rules.
+            BadRequest: If the threshold cannot be, or is missing where the kind counts something,
+                or there are too many rules.
         """
+        if threshold is None and kind in COUNTED:
+            raise BadRequest(f"a rule of kind {kind} needs a threshold, in {COUNTED[kind]}")
         now_us = self._clock.now_us()
         rule = AlertRule(
             id=self._clock.new_id(),
             user_id=user_id,
             graph_id=graph_id,
             kind=kind,
-            threshold=threshold,
+            threshold=1 if threshold is None else threshold,
             names_block=names_block,
             created_us=now_us,
             since_us=now_us,

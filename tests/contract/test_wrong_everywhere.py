@@ -281,7 +281,10 @@ async def filled(server: RestServer, path: str) -> str:
 
 async def _of_graph(server: RestServer, path: str, graph: Json) -> dict[str, str]:
     made = {}
-    for kind, body in (("schedule", schedule()), ("alert", {"kind": "slower_than"})):
+    for kind, body in (
+        ("schedule", schedule()),
+        ("alert", {"kind": "slower_than", "threshold": 9}),
+    ):
         if f"{{{kind}_id}}" in path:
             where = f"/api/graphs/{graph['id']}/{kind}s"
             made[f"{kind}_id"] = (await server.ask("POST", where, body)).json()["id"]

@@ -18,18 +18,19 @@ from sqlalchemy import (
     update,
 )
 
+from backend.adapters.storage import graphs as graph_rows
 from backend.adapters.storage import notices
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.tables import executions, graphs, node_executions
 from backend.adapters.storage.tables_alerts import agent_alerts, alert_cursor, alert_runs
 from backend.core import json
-from backend.core.alerts import AlertKind, AlertRule, EndedRun
+from backend.core.alerts import AlertKind, AlertRule, EndedRun, FailedStep, takes_failure
 from backend.core.errors import BadRequest, Conflict, NotFound
 from backend.core.execution import RunStats
 from backend.core.ids import ExecutionId, GraphId, UserId
 from backend.core.status import Status
-from backend.ports.alerts import FailedStep, Judged, Look
+from backend.ports.alerts import Judged, Look
 
 _A: Final = agent_alerts.c
 _E: Final = executions.c
@@ -40,6 +41,8 @@ _S_US: Final = 1_000_000
 #: With one judgement at most so many judged runs are forgotten: the transaction must stay short.
 _FORGET_AT_ONCE: Final = 2_000
 _SILENT_AT_ONCE: Final = 500
+#: Failed nodes of one run that are looked at; who has more of them than that will hear of one.
+_FAILED_NODES: Final = 100
 
 
 class SqlAlerts:
@@ -163,7 +166,16 @@ def _runs(connection: Connection, start_us: int, limit: int) -> list[EndedRun]:
         .scalar_subquery()
     )
     found = connection.execute(
-        select(_E.id, _E.user_id, _E.graph_id, _E.status, _E.ended_us, _E.stats, name.label("name"))
+        select(
+            _E.id,
+            _E.user_id,
+            _E.graph_id,
+            _E.graph_version,
+            _E.status,
+            _E.ended_us,
+            _E.stats,
+            name.label("name"),
+        )
         .where(
             _E.ended_us >= start_us,
             _E.ended_us.is_not(None),
@@ -175,12 +187,13 @@ def _runs(connection: Connection, start_us: int, limit: int) -> list[EndedRun]:
         .order_by(_E.ended_us)
         .limit(limit)
     )
-    runs = [_ended(cast("Row[Any]", row)) for row in found]
+    runs = [_ended(connection, cast("Row[Any]", row)) for row in found.all()]
     return sorted(runs, key=lambda run: (run.ended_us, run.id))
 
 
-def _ended(row: Row[Any]) -> EndedRun:
+def _ended(connection: Connection, row: Row[Any]) -> EndedRun:
     stats = RunStats.of(json.loads(row.stats)) if row.stats else RunStats()
+    has_errors = row.status == Status.COMPLETED.value and stats.node_error_count > 0
     return EndedRun(
         id=ExecutionId(row.id),
         user_id=UserId(row.user_id),
@@ -192,7 +205,36 @@ def _ended(row: Row[Any]) -> EndedRun:
         credits=stats.cost,
         model_micro_usd=stats.models.cost_micro_usd,
         error=stats.error or "",
+        broken_step=_broken_step(connection, row) if has_errors else None,
     )
+
+
+def _broken_step(connection: Connection, run: Row[Any]) -> FailedStep | None:
+    """Return the first failed step of a run whose error its graph does not take."""
+    # One step of each node: a node may have failed for each of a hundred thousand items.
+    first = (
+        select(func.min(_N.ordinal).label("ordinal"))
+        .where(_N.run_id == run.id, _N.status == Status.FAILED.value)
+        .group_by(_N.node_id)
+        .order_by(literal_column("ordinal"))
+        .limit(_FAILED_NODES)
+    ).subquery()
+    found = connection.execute(
+        select(_N.id, _N.node_id, _N.block_id, _N.error)
+        .where(_N.run_id == run.id, _N.ordinal.in_(select(first.c.ordinal)))
+        .order_by(_N.ordinal)
+    ).all()
+    graph = graph_rows.get(
+        connection, UserId(run.user_id), GraphId(run.graph_id), run.graph_version
+    )
+    for row in found:
+        if graph is None or not takes_failure(graph, row.node_id):
+            return _step(cast("Row[Any]", row))
+    return None
+
+
+def _step(row: Row[Any]) -> FailedStep:
+    return FailedStep(id=row.id, node_id=row.node_id, block_id=row.block_id, error=row.error or "")
 
 
 def _rules_of(connection: Connection, runs: Sequence[EndedRun]) -> list[AlertRule]:
@@ -251,9 +293,7 @@ def failed_step(connection: Connection, run_id: ExecutionId) -> FailedStep | Non
         .order_by(_N.ordinal)
         .limit(1)
     ).first()
-    if row is None:
-        return None
-    return FailedStep(id=row.id, node_id=row.node_id, block_id=row.block_id, error=row.error or "")
+    return None if row is None else _step(cast("Row[Any]", row))
 
 
 def save(connection: Connection, judged: Judged) -> None:

@@ -11,13 +11,13 @@ _Threshold = Annotated[int, Field(ge=1, le=MAX_THRESHOLD)]
 
 
 class AlertBody(BaseModel):
-    """An alert to set; what its threshold counts is said by its kind."""
+    """An alert to set; what its threshold counts is said by its kind, and `failed` needs none."""
 
-    # A misspelt threshold would else be one.
+    # A misspelt name would else be no name at all.
     model_config = ConfigDict(extra="forbid")
 
     kind: AlertKind
-    threshold: _Threshold = 1
+    threshold: _Threshold | None = None
     names_block: bool = False
 
 

@@ -138,8 +138,8 @@ async def test_alerts_of_one_rule_are_gathered_by_their_cause(desk: Desk) -> Non
     await desk.send()
 
     first, rest = said(desk)
-    assert first.startswith("Sample keeps failing\n3 runs in a row failed")
-    assert rest.startswith("Sample keeps failing (2 times)\nthe last time: 3 runs in a row failed")
+    assert first.startswith("Sample: 3 runs in a row failed\n")
+    assert rest.startswith("Sample: 3 runs in a row failed (2 times)\nthe last time: ")
 
 
 async def test_programs_get_each_notice(desk: Desk) -> None:
