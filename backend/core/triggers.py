@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from backend.core.block import BlockSpec, BlockType
 from backend.core.catalog import Catalog
+from backend.core.errors import BadRequest
 from backend.core.graph import Graph
 from backend.core.ids import NodeId
 from backend.core.json import JsonObject
@@ -44,13 +45,38 @@ class Trigger:
         config = self.block.webhook
         if config is None or not config.event_filter_input:
             return ()
-        pin = self.block.input_schema.properties.get(config.event_filter_input, {})
-        values = {config.event_filter_input: pin.get("default"), **self.defaults, **inputs}
-        given = values.get(config.event_filter_input)
+        given = self._filter(inputs)
         chosen: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
         # Exactly true: what is only like it was not chosen.
         wanted = (name for name in sorted(chosen) if chosen[name] is True)
         return tuple(config.event_format.replace("{event}", name) for name in wanted)
+
+    def require_events(self, inputs: Mapping[str, Any]) -> None:
+        """
+        Refuse *inputs* that choose no event, or one that never comes: nothing would ever start.
+
+        Raises:
+            BadRequest: Saying which events there are.
+        """
+        config = self.block.webhook
+        if config is None or not config.event_filter_input:
+            return
+        name, given = config.event_filter_input, self._filter(inputs)
+        there = self.block.input_schema.properties.get(name, {}).get("properties", {})
+        unknown = sorted(given.keys() - there.keys()) if isinstance(given, Mapping) else []
+        if unknown:
+            raise BadRequest(
+                f"There is no event {unknown[0][:100]!r}; {name} takes {', '.join(sorted(there))}."
+            )
+        if not self.events(inputs):
+            raise BadRequest(f"Choose at least one event: {name} has none that is true.")
+
+    def _filter(self, inputs: Mapping[str, Any]) -> Any:
+        """Return what *inputs* say on the pin that chooses events."""
+        assert self.block.webhook is not None
+        name = self.block.webhook.event_filter_input
+        pin = self.block.input_schema.properties.get(name, {})
+        return {name: pin.get("default"), **self.defaults, **inputs}.get(name)
 
     def takes(self, inputs: Mapping[str, Any], event: str) -> bool:
         """Say whether *event* is one that *inputs* choose."""

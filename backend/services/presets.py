@@ -120,6 +120,7 @@ class PresetService:
         if trigger is None:
             raise BadRequest(f"Graph #{new.graph_id} has no node that a webhook starts.")
         inputs, config = split_config(new.inputs)
+        trigger.require_events(inputs)
         made = await self._made(user_id, replace(new, inputs=inputs))
         if self._registrations.is_needed(trigger):
             graph = await self._graph(user_id, new.graph_id, new.graph_version)
@@ -284,6 +285,7 @@ class PresetService:
         if inputs is not None:
             if trigger is not None:
                 inputs, config = split_config(inputs)
+                trigger.require_events(inputs)
             inputs, moved = _split_credentials(inputs)
             if moved:
                 credentials = {**preset.credentials, **moved, **(credentials or {})}

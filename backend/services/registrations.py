@@ -9,7 +9,7 @@ import contextlib
 import re
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -304,11 +304,7 @@ def _wanted(
         return ""
 
     resource = registrar.resource_of(_PIN.sub(value_of, config.resource_format))
-    events: Sequence[str] = trigger.events(inputs)
-    if config.event_filter_input and not events:
-        raise BadRequest(
-            f"Choose at least one event: {config.event_filter_input} has none that is true."
-        )
+    trigger.require_events(inputs)
     return WebhookRecord(
         id=WebhookId(""),
         user_id=UserId(""),
@@ -316,7 +312,7 @@ def _wanted(
         webhook_type=config.webhook_type,
         sealed="",
         resource=resource,
-        events=tuple(events),
+        events=trigger.events(inputs),
     )
 
 

@@ -200,7 +200,10 @@ class ScheduleService:
         if is_paused is None:
             is_paused = before.paused_because is not None
         if is_paused:
-            after.times(self._dialect)  # so that nothing is kept that cannot be begun again
+            # So that nothing is kept that cannot be begun again. Credentials may come later.
+            after.times(self._dialect)
+            if change.graph_version is not None:
+                await self._require_version(user_id, after)
             because = before.paused_because or PAUSED_BY_OWNER
             after = replace(after, next_us=None, paused_because=because)
         else:
@@ -212,6 +215,11 @@ class ScheduleService:
         if not await self._storage.of(user_id).change_schedule(after):
             raise Conflict("the schedule was changed or deleted meanwhile; read it again")
         return replace(after, revision=before.revision + 1)
+
+    async def _require_version(self, user_id: UserId, wanted: ScheduleRecord) -> None:
+        graph_id, version = wanted.graph_id, wanted.graph_version
+        if await self._storage.of(user_id).graph(graph_id, version) is None:
+            raise NotFound(f"Graph #{graph_id} v{version} not found.")
 
     async def run_now(self, user_id: UserId, schedule_id: ScheduleId) -> ExecutionRecord:
         """Start what a schedule's fire would start, beside its fires; as a schedule's run."""

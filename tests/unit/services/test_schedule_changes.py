@@ -107,6 +107,7 @@ async def test_another_zone_is_another_time(server: RestServer) -> None:
         ({"timezone": "Moon"}, 400, "unknown timezone"),
         ({"graph_version": 7}, 404, "not found"),
         ({"is_paused": True, "cron": "often"}, 400, "it needs 5"),
+        ({"is_paused": True, "graph_version": 7}, 404, "v7 not found"),
         ({"name": ""}, 422, "name"),
     ],
 )
