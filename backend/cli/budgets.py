@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from backend.cli import HyphenGroup
-from backend.cli.options import json_option, print_json
+from backend.cli.options import FiniteRange, json_option, print_json
 from backend.cli.recorded import recorded
 from backend.cli.server import data_dir_option
 from backend.cli.storage import with_storage
@@ -82,7 +82,7 @@ def list_(*, user: str, as_json: bool, data_dir: Path | None) -> None:
 
 
 @budget.command(name="set")
-@click.argument("limit", type=click.FloatRange(min=0))
+@click.argument("limit", type=FiniteRange(min=0))
 @_which
 @json_option
 @data_dir_option
@@ -98,7 +98,12 @@ def set_(*, limit: float, as_json: bool, data_dir: Path | None, **which: Any) ->
     )
 
     kind = _kind(**which)
-    amount = round(limit * _MICRO) if kind.unit is BudgetUnit.MONEY else round(limit)
+    exact = limit * _MICRO if kind.unit is BudgetUnit.MONEY else limit
+    amount = round(exact)
+    if kind.unit is not BudgetUnit.MONEY and amount != exact:
+        raise BadRequest(f"a budget of {kind.unit} is a whole number")
+    if limit and not amount:
+        raise BadRequest("the smallest budget of money is 0.000001 USD; 0 allows nothing at all")
     if amount > MAX_LIMIT:
         raise BadRequest("no budget is so large; remove it instead")
     now_us = SystemClock().now_us()

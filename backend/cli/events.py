@@ -14,6 +14,7 @@ import click
 
 from backend.cli.client import ANSWER_S, CONNECT_S, Server, server_at
 from backend.cli.graphs import explained, file_form, token_option
+from backend.cli.options import FiniteRange
 from backend.cli.outcome import RunResult, show, show_json
 from backend.cli.run import INTERRUPTED, wait_for_end
 from backend.core.errors import AgentServerError, BadRequest, GraphInvalid, Unavailable
@@ -33,7 +34,7 @@ _MOST_SHOWN: Final = 300
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True, max=10_000_000),
+    type=FiniteRange(min=0, min_open=True, max=10_000_000),
     metavar="SECONDS",
     default=_RUN_LIMIT_S,
     show_default=True,

@@ -1,6 +1,7 @@
 """`--json`, the same for all commands: one JSON document on standard output, or one a line."""
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,20 @@ from typing import Any, Final, TypeVar
 import click
 
 T = TypeVar("T")
+
+
+class FiniteRange(click.FloatRange):
+    """A number within a range; "nan" and "inf", which are numbers to Python, are none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or say that it is none."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
 
 #: Fewer things are done before a bar could be read.
 _LONG_WORK: Final = 20

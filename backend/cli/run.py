@@ -21,7 +21,7 @@ from backend.cli.graphs import (
     read_file,
 )
 from backend.cli.inputs import read_inputs
-from backend.cli.options import json_option
+from backend.cli.options import FiniteRange, json_option
 from backend.cli.outcome import ENDED, RunResult, show, show_json
 from backend.core.errors import AgentServerError, BadRequest, GraphInvalid
 
@@ -60,7 +60,7 @@ _SLOWEST_LOOK_S: Final = 0.5
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True, max=10_000_000),
+    type=FiniteRange(min=0, min_open=True, max=10_000_000),
     metavar="SECONDS",
     help="Stop the run after so long.",
 )

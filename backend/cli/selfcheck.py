@@ -1,6 +1,5 @@
 """`agpt selfcheck`: kills a private server, or cluster, again and again, on this machine and its storage."""
 
-import math
 import random
 import signal
 import sys
@@ -12,7 +11,7 @@ from typing import Final
 
 import click
 
-from backend.cli.options import json_option, print_json
+from backend.cli.options import FiniteRange, json_option, print_json
 
 INTERRUPTED: Final = 130
 _MOST_KILLS: Final = 100_000
@@ -33,7 +32,7 @@ _PARTS: Final = 10
 )
 @click.option(
     "--minutes",
-    type=click.FloatRange(0, _MOST_MINUTES, min_open=True),
+    type=FiniteRange(0, _MOST_MINUTES, min_open=True),
     help="Spread the kills over so long; else as fast as the server comes back.",
 )
 @click.option(
@@ -127,8 +126,6 @@ def _refuse_haste(kills: int, minutes: float | None) -> None:
 
     if minutes is None:
         return
-    if math.isnan(minutes):
-        raise click.UsageError("nan is no number of minutes.")
     if kills > minutes * MOST_A_MINUTE:
         raise click.UsageError(
             f"{kills} kills do not fit into {minutes:g} minutes: at most {MOST_A_MINUTE} a minute."

@@ -17,7 +17,7 @@ from backend.cli import main
         (["--kills", "many"], "'many' is not a valid integer"),
         (["--kills", "100001"], "is not in the range"),
         (["--minutes", "0"], "is not in the range 0<x<=10080"),
-        (["--minutes", "nan"], "nan is no number of minutes"),
+        (["--minutes", "nan"], "'nan' is not a finite number"),
         (["--kills", "121", "--minutes", "1"], "121 kills do not fit into 1 minutes: at most 120 a minute."),
         (["--seed", "-1"], "-1 is not in the range"),
         (["--seed", "x"], "'x' is not a valid integer"),
