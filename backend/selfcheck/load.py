@@ -1,6 +1,8 @@
 """Starts runs all the time, stops some of them, and answers what they ask people."""
 
+import re
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
@@ -24,6 +26,7 @@ _OK: Final = 200
 _STARTERS: Final = 2
 _PERSONS: Final = 1
 _STOPPERS: Final = 5
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Load:
@@ -34,7 +37,7 @@ class Load:
         plans: By name, whatever was asked to run.
         accepted: What the server said it has taken.
         unanswered: How many starts, stops and answers had no answer.
-        refused: Answers that were no 200, with the path.
+        refused: Answers that were no 200, by status, method and path without its ids.
     """
 
     def __init__(self, seed: int, client: Client, witness: Witness, watchers: Watchers) -> None:
@@ -42,7 +45,7 @@ class Load:
         self.plans: dict[str, RunPlan] = {}
         self.accepted: list[Accepted] = []
         self.unanswered = 0
-        self.refused: dict[int, int] = {}
+        self.refused: Counter[str] = Counter()
         self._seed = seed
         self._client = client
         self._witness = witness
@@ -151,7 +154,7 @@ class Load:
             if status == _OK:
                 return answer
             with self._lock:
-                self.refused[status] = self.refused.get(status, 0) + 1
+                self.refused[f"HTTP {status} {method} {_shape(path)}"] += 1
             return None
         return None
 
@@ -173,3 +176,8 @@ class Load:
         if plan.decision is Decision.EDIT:
             item["reviewed_data"] = edited(name)
         self._ask_until_heard("POST", "/review/action", {"reviews": [item]})
+
+
+def _shape(path: str) -> str:
+    """Return *path* without its ids and its query."""
+    return _ID.sub("*", path.partition("?")[0])

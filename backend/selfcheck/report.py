@@ -27,7 +27,7 @@ class Report:
         slowest_run: The run that took longest.
         takeovers_s: How long it took until others had the runs of a frozen executor; sorted.
         events: How many were told to a WebSocket client, of how many runs.
-        refused: Answers that were no success, by HTTP status.
+        refused: Answers that were no success, by what they answered.
         kept: Where the folder of the check is, if it was kept.
         kept_database: The name of the database that was kept with it, in a cluster.
     """
@@ -45,7 +45,7 @@ class Report:
     slowest_run: str
     events: tuple[int, int]
     unanswered: int
-    refused: Mapping[int, int]
+    refused: Mapping[str, int]
     violations: Sequence[Violation]
     kept: Path | None = None
     kept_database: str = ""
@@ -82,7 +82,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "takeover_seconds": [round(one, 2) for one in report.takeovers_s],
         "events": {"told": report.events[0], "runs": report.events[1]},
         "unanswered": report.unanswered,
-        "refused": {str(status): count for status, count in report.refused.items()},
+        "refused": dict(report.refused),
         "violations": [
             {"rule": one.rule.name, "says": one.rule.value, "run": one.run, "detail": one.detail}
             for one in report.violations
@@ -108,8 +108,8 @@ def as_lines(report: Report) -> Iterator[str]:
         yield f"calls       {effect}: {arrived} arrived, {again} of them again after a kill"
     yield f"events      {report.events[0]} told of {report.events[1]} runs"
     if report.unanswered or report.refused:
-        refused = _counts({f"HTTP {status}": n for status, n in report.refused.items()})
-        yield f"requests    {report.unanswered} without an answer, refused: {refused or 'none'}"
+        refused = _counts(report.refused) or "none"
+        yield f"requests    {report.unanswered} without an answer, refused: {refused}"
     if report.recoveries_s:
         yield (
             f"recovery    {len(report.recoveries_s)} interrupted runs went on; median"

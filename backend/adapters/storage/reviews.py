@@ -174,21 +174,30 @@ def answer(
     if len(runs) > 1:
         raise Conflict("All reviews of one request must be of the same run")
     run_id = ExecutionId(runs.pop())
-    _require_waiting(connection, run_id, found.values())
+    _require_waiting(connection, run_id, found, answers)
     for one in answers:
         row = found[one.node_exec_id]
         _answer_one(connection, reader, row, one, payloads, now_us)
     return run_id, release(connection, run_id, now_us)
 
 
-def _require_waiting(connection: Connection, run_id: ExecutionId, found: Any) -> None:
-    if all(row.status != ReviewStatus.WAITING.value for row in found):
+def _require_waiting(
+    connection: Connection,
+    run_id: ExecutionId,
+    found: Mapping[str, Any],
+    answers: Sequence[Answer],
+) -> None:
+    if all(found[one.node_exec_id].status == _wanted(one).value for one in answers):
         return  # said again what was said before
     status = connection.execute(
         select(executions.c.status).where(executions.c.id == run_id)
     ).scalar()
     if status not in (Status.REVIEW.value, Status.INCOMPLETE.value):
         raise Conflict(f"The run is {status}; reviews are taken while it is REVIEW")
+
+
+def _wanted(given: Answer) -> ReviewStatus:
+    return ReviewStatus.APPROVED if given.approved else ReviewStatus.REJECTED
 
 
 def _answer_one(
@@ -199,7 +208,7 @@ def _answer_one(
     payloads: Mapping[str, str],
     now_us: int,
 ) -> None:
-    wanted = ReviewStatus.APPROVED if given.approved else ReviewStatus.REJECTED
+    wanted = _wanted(given)
     if row.status != ReviewStatus.WAITING.value:
         if row.status != wanted.value:
             raise BadRequest(f"Review of #{row.node_exec_id} was {row.status} already")

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from backend.ports.dispatch import SignalKind
 from tests.contract.rest_server import BOB, Json, RestServer
@@ -112,9 +113,36 @@ async def test_the_same_decision_again_is_harmless_and_another_one_is_refused(
     turned = await act(server, item("one", approved=False))
 
     assert (again.status_code, again.json()["approved_count"]) == (200, 2)
-    assert turned.status_code == 400
-    assert "APPROVED already" in turned.text
+    assert turned.status_code == 409
+    assert "The run is QUEUED" in turned.text
     assert [row.message for row in await rows(server)] == [None, None]
+
+
+async def test_a_decision_is_not_turned_round_while_others_are_open(server: RestServer) -> None:
+    await two_questions(server)
+    await act(server, item("one"))
+
+    turned = await act(server, item("one", approved=False))
+
+    assert (turned.status_code, "APPROVED already" in turned.text) == (400, True)
+
+
+async def test_who_approves_too_late_is_told_that_the_run_does_not_wait(
+    server: RestServer,
+) -> None:
+    """Nobody has rejected anything: the run was stopped between looking and answering."""
+    await two_questions(server)
+    await server.storage.database.write(_stopped)
+
+    late = await act(server, item("one"))
+
+    assert (late.status_code, "The run is TERMINATED" in late.text) == (409, True)
+
+
+def _stopped(connection: Connection) -> None:
+    """Close the run's questions, as the executor does when it is told to stop."""
+    connection.exec_driver_sql("UPDATE executions SET status = 'TERMINATED'")
+    connection.exec_driver_sql("UPDATE reviews SET status = 'REJECTED'")
 
 
 @pytest.mark.parametrize("data", ["draft", None])

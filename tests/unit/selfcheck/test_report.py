@@ -21,7 +21,7 @@ CLEAN = Report(
     slowest_run="r",
     events=(100, 3),
     unanswered=1,
-    refused={409: 2},
+    refused={"HTTP 409 POST /review/action": 2},
     violations=[],
 )
 LOST = Violation(rule=Rule.LOST, run="r", detail="it is not in the database")
@@ -35,7 +35,7 @@ def test_a_clean_report_says_what_was_done_and_that_all_holds() -> None:
     assert "7 (COMPLETED 6, TERMINATED 1), 40 node executions" in text
     assert "keyed: 12 arrived, 2 of them again" in text
     assert "median 0.5 s, slowest 2.0 s (run r)" in text
-    assert "1 without an answer, refused: HTTP 409 2" in text
+    assert "1 without an answer, refused: HTTP 409 POST /review/action 2" in text
     assert text.endswith(f"All {len(Rule)} rules hold.")
 
 
