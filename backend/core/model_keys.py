@@ -82,9 +82,20 @@ class OperatorKeys:
         """Return what would help where `reference` has none; empty where nothing of ours would."""
         provider = self._provider(pin, pins, inputs)
         if provider is None:
-            return ""
+            return self._unknown_model(pin, inputs)
         setting = f", or set {provider.key_setting} on the server" if provider.key_setting else ""
         return f"it asks {provider.title}; give the node credentials of {provider.name!r}{setting}"
+
+    def _unknown_model(self, pin: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
+        """Return that there is no such model; empty where the pin is about something else."""
+        discriminator = pin.get("discriminator")
+        if self.registry.providers.keys().isdisjoint(_providers(pin)) or not discriminator:
+            return ""
+        try:
+            self.registry.find(str(inputs.get(discriminator)))
+        except NotFound as exc:
+            return str(exc)
+        return ""
 
     def _provider(
         self, pin: Mapping[str, Any], pins: Mapping[str, Any], inputs: Mapping[str, Any]

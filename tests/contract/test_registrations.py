@@ -216,11 +216,6 @@ REFUSED: dict[str, tuple[Json, str, str]] = {
     "no repository": ({"events": {"opened": True}}, GITHUB_KEY, "needs repo"),
     "something else": ({**OPENED, "repo": "../../user"}, GITHUB_KEY, "is no repository"),
     "no event": ({"repo": "a/b", "events": {"opened": "true"}}, GITHUB_KEY, "at least one event"),
-    "a misspelt event": (
-        {"repo": "a/b", "events": {"opened": True, "opend": True}},
-        GITHUB_KEY,
-        "There is no event 'opend'; events takes assigned, ",
-    ),
 }
 
 
@@ -377,36 +372,6 @@ async def test_the_token_of_a_bot_is_in_no_answer(known: RestServer) -> None:
 
     assert (answered.status_code, "Unauthorized" in answered.text) == (400, True)
     assert wrong not in answered.text
-
-
-@pytest.mark.parametrize(
-    ("events", "says"), [({"mention": True}, "no event 'mention'"), ({}, "at least one event")]
-)
-async def test_an_address_for_no_event_is_not_made(
-    known: RestServer, events: Json, says: str
-) -> None:
-    signature = {"scheme": "slack", "secret": "from-the-app"}
-
-    refused = await ask_setup(
-        known, {"events": events, "signature": signature}, None, block=SLACK_TRIGGER
-    )
-
-    assert (refused.status_code, says in refused.json()["detail"]) == (400, True)
-    assert (await known.row_counts()).get("webhooks", 0) == 0
-
-
-async def test_events_are_not_changed_into_such_that_never_come(known: RestServer) -> None:
-    config = {
-        "events": {"app_mention": True},
-        "signature": {"scheme": "slack", "secret": "from-the-app"},
-    }
-    made = (await ask_setup(known, config, None, block=SLACK_TRIGGER)).json()
-    path = f"/api/library/presets/{made['id']}"
-
-    refused = await known.ask("PATCH", path, {"inputs": {"events": {"mention": True}}})
-
-    assert (refused.status_code, "no event 'mention'" in refused.text) == (400, True)
-    assert (await known.ask("GET", path)).json()["inputs"] == {"events": {"app_mention": True}}
 
 
 async def test_slack_signs_with_its_own_secret(known: RestServer) -> None:

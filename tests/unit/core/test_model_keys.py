@@ -53,6 +53,14 @@ def test_a_refusal_says_which_setting_or_credentials_are_missing() -> None:
     }
 
 
+def test_a_model_that_is_not_known_is_named() -> None:
+    found = problems(WITH_KEYS, node("a", "Ask", {"model": "gpt-4p"}))
+
+    assert found["a"]["credentials"].startswith(
+        "These credentials are required: There is no model 'gpt-4p' here. `agpt models` lists"
+    )
+
+
 def test_a_model_that_comes_by_a_link_is_judged_when_it_is_known() -> None:
     asked = graph(node("s", "StoreValue", {"input": 1}), node("a", "Ask"), "s.output>a.model")
     none = BLOCKS.with_operators(replace(KEYS, provided=frozenset({"attic"})))
