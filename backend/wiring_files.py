@@ -19,6 +19,7 @@ from backend.settings import Settings
 
 if TYPE_CHECKING:
     from backend.adapters.files.bucket import Bucket
+    from backend.adapters.files.trees import BucketTree
     from backend.adapters.processes import WorkerPool
     from backend.adapters.sandbox import ChosenSandboxes
     from backend.adapters.storage.value_files import ValueStore
@@ -60,6 +61,16 @@ def bucket_of(settings: Settings) -> "Bucket | None":
             session_token=settings.aws_session_token.get_secret_value(),
         )
     )
+
+
+def bucket_tree(settings: Settings) -> "BucketTree | None":
+    """Return all files in the bucket, for what copies them; None: they lie in the data directory."""
+    bucket = bucket_of(settings)
+    if bucket is None:
+        return None
+    from backend.adapters.files.trees import BucketTree
+
+    return BucketTree(bucket)
 
 
 def large_values(settings: Settings) -> "ValueStore | None":

@@ -102,6 +102,8 @@ def _back_up(settings: Settings, place: Place) -> None:
         key=fingerprint(keys_in(settings.encryption_key.get_secret_value())[0]),
         with_keys=False,
         now_us=now_us,
+        # Steps of the tables leave files alone.
+        leaves_bucket=bool(settings.files_url),
     )
     path = folder / f"before-{HEAD}-{now_us}.tar"
     back_up(wanted, path, lambda _: None)

@@ -1,6 +1,5 @@
 """The data directory around the database: who may read it, how full its disk is, lost halves."""
 
-import os
 import shutil
 import sqlite3
 import stat
@@ -9,18 +8,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from backend.adapters.files.draft import DRAFT, VALUE
 from backend.ports.doctor import Broken, PlaceRule
 
 if TYPE_CHECKING:
-    from backend.adapters.files.bucket import Bucket
+    from backend.adapters.files.trees import BucketTree, Tree
 
 #: A log of the database that is longer is not carried over into it any more.
 LONGEST_WAL: Final = 256 * 1024 * 1024
 #: With less free space a start, or a long commit, may fail.
 LEAST_FREE: Final = 256 * 1024 * 1024
-#: Half a file that is older is no file under way.
-HALF_AGE_S: Final = 24 * 3600.0
 _PRIVATE: Final = ("run", "logs", "keys", "files", "outbox", "doctor")
 _SECRET: Final = ("agpt.db", "agpt.db-wal", "agpt.db-shm", "keys/*", "outbox/*", "doctor/*")
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -38,14 +34,14 @@ class DataPremises:
         now_s: Callable[[], float],
         free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
         longest_wal: int = LONGEST_WAL,
-        bucket: "Bucket | None" = None,
+        bucket: "BucketTree | None" = None,
     ) -> None:
         """
         Take *data_dir*.
 
         Args:
             aside: The folder to which halves of files go; made when there is one.
-            bucket: Where files lie, if not in *data_dir*. Nothing is mended there.
+            bucket: Where files lie, if not in *data_dir*.
         """
         self._data_dir = data_dir
         self._aside = aside
@@ -53,11 +49,12 @@ class DataPremises:
         self._free_bytes = free_bytes
         self._longest_wal = longest_wal
         self._bucket = bucket
+        self._shown = "files/" if bucket is None else ""
         self._looks = {
             PlaceRule.MODES: self._open_to_others,
             PlaceRule.WAL: self._long_wal,
             PlaceRule.DISK: self._full_disk,
-            PlaceRule.FILES: self._halves if bucket is None else self._halves_in_bucket,
+            PlaceRule.FILES: self._halves,
         }
 
     def broken(self, rule: PlaceRule) -> Iterator[Broken]:
@@ -75,8 +72,10 @@ class DataPremises:
             return [f"{broken.row} is for its owner alone now" for broken in found]
         if rule is PlaceRule.WAL and found:
             return ["the -wal file was carried over"] if is_trial or self._carried_over() else []
-        if rule is PlaceRule.FILES and self._bucket is None:
-            return [self._set_aside(broken, is_trial=is_trial) for broken in found]
+        if rule is PlaceRule.FILES:
+            alone = [broken for broken in found if broken.key]
+            aside = (one for one in alone if self._set_aside(one.key, is_trial=is_trial))
+            return [f"{broken.row} was set aside" for broken in aside]
         return []
 
     def _open_to_others(self) -> Iterator[Broken]:
@@ -114,35 +113,21 @@ class DataPremises:
             yield Broken(row="the disk of the data directory", detail=f"{free:,} bytes are free")
 
     def _halves(self) -> Iterator[Broken]:
-        """Yield files without their facts, and facts without their file."""
-        root = self._data_dir / "files"
-        for folder in sorted(root.iterdir()) if root.is_dir() else ():
-            if not folder.is_dir() or folder.is_symlink():
-                continue
-            names = {entry.name for entry in os.scandir(folder)}
-            for name in sorted(names):
-                other = name.removesuffix(".json") if name.endswith(".json") else f"{name}.json"
-                if other in names or name.endswith((DRAFT, VALUE)):
-                    continue  # what is being written is swept after a day; values have no facts
-                path = folder / name
-                if path.stat().st_mtime <= self._now_s() - HALF_AGE_S:
-                    key = str(path.relative_to(self._data_dir))
-                    yield Broken(row=key, detail=f"{other} is not beside it", key=key)
+        from backend.adapters.files.halves import halves  # noqa: PLC0415 -- `agpt --help` does without
 
-    def _halves_in_bucket(self) -> Iterator[Broken]:
-        from backend.adapters.files.bucket_files import halves, other_half  # noqa: PLC0415 - as there
+        for half in halves(self._tree(), self._now_s()):
+            key = half.name if half.is_alone else ""
+            yield Broken(row=f"{self._shown}{half.name}", detail=half.detail, key=key)
 
-        assert self._bucket is not None
-        # Those at the top are no files: `agpt config check` puts one there for a moment.
-        there = (one for one in self._bucket.listed_now() if "/" in one.name)
-        for one in halves(there, self._now_s()):
-            other = other_half(one.name).rpartition("/")[2]
-            yield Broken(row=one.name, detail=f"{other} is not beside it", key=one.name)
+    def _tree(self) -> "Tree":
+        from backend.adapters.files.trees import FolderTree  # noqa: PLC0415 -- the same
 
-    def _set_aside(self, broken: Broken, *, is_trial: bool) -> str:
-        target = self._aside / broken.key
-        if not is_trial:
-            self._aside.parent.mkdir(mode=0o700, exist_ok=True)
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self._data_dir / broken.key).rename(target)
-        return f"{broken.key} was set aside"
+        return self._bucket or FolderTree(self._data_dir / "files")
+
+    def _set_aside(self, name: str, *, is_trial: bool) -> bool:
+        from backend.adapters.files.halves import set_aside  # noqa: PLC0415 -- the same
+
+        if is_trial:
+            return True
+        self._aside.parent.mkdir(mode=0o700, exist_ok=True)
+        return set_aside(self._tree(), name, self._aside / "files" / name)

@@ -69,6 +69,7 @@ COMMANDS: Final = {
     ),
     "usage": ("backend.cli.budgets:usage", "Show what was asked of models, and what it cost."),
     "credits": ("backend.cli.credits:credits", "Show and grant credits."),
+    "files": ("backend.cli.files:files", "Take files into a bucket, and back."),
     "gen-encrypt-key": ("backend.cli.server:gen_encrypt_key", "Print a key for ENCRYPTION_KEY."),
     "completion": ("backend.cli.completion:completion", "Print what makes a shell complete agpt."),
 }

@@ -27,11 +27,16 @@ _TELL_S: Final = 1.0
 @click.option(
     "--with-keys", is_flag=True, help="The keys too: who has the archive has the secrets."
 )
+@click.option(
+    "--without-bucket", is_flag=True, help="Not the files that lie in a bucket (FILES_URL)."
+)
 @json_option
 @data_dir_option
-def backup(*, where: Path, with_keys: bool, as_json: bool, data_dir: Path | None) -> None:
+def backup(
+    *, where: Path, with_keys: bool, without_bucket: bool, as_json: bool, data_dir: Path | None
+) -> None:
     """
-    Write all rows and files into one archive, and read it back; the server may run.
+    Write all rows and files, of a bucket too, into one archive, and read it back; the server may run.
 
     WHERE is the file, which must not be there yet, or a folder: then the file is named by the time.
     Without --with-keys the archive has no keys, and what users keep secret in it opens only with
@@ -41,6 +46,7 @@ def backup(*, where: Path, with_keys: bool, as_json: bool, data_dir: Path | None
     from backend.adapters.moving.backup import Wanted, back_up  # noqa: PLC0415 -- help does without
     from backend.settings import load_settings  # noqa: PLC0415 -- the same
     from backend.wiring import database_place  # noqa: PLC0415 -- the same
+    from backend.wiring_files import bucket_tree  # noqa: PLC0415 -- the same
 
     settings, _ = load_settings(overrides_of(data_dir))
     now_us = _now_us()
@@ -53,10 +59,12 @@ def backup(*, where: Path, with_keys: bool, as_json: bool, data_dir: Path | None
         key=key_of(settings),
         with_keys=with_keys,
         now_us=now_us,
+        bucket=bucket_tree(settings),
+        leaves_bucket=without_bucket and bool(settings.files_url),
     )
     made = back_up(wanted, where.absolute(), progress())
     size = where.stat().st_size
-    if settings.files_url:
+    if wanted.leaves_bucket:
         click.echo(f"Files of users and runs lie in {settings.files_url}: not in it.", err=True)
     if as_json:
         print_json({"path": str(where.absolute()), "bytes": size, **_facts(made)})
@@ -87,9 +95,10 @@ def restore(
     Put an archive of `agpt backup` back; the server must be stopped, and there must be nothing yet.
 
     Reads all of it first: one that is cut, damaged or of somebody else changes nothing. It may come
-    from the other kind of database: rows go where DATABASE_URL says. With --replace, files and the
-    SQLite file that are there go into a folder `replaced-…` of the data directory; rows that are in
-    PostgreSQL go.
+    from the other kind of database: rows go where DATABASE_URL says, and files into the bucket of
+    FILES_URL, or the data directory. With
+    --replace, files and the SQLite file that are there go into a folder `replaced-…` of the data
+    directory; rows that are in PostgreSQL go; files that are in the bucket stay.
 
     Runs that had not ended go on when the server starts, and schedules fire: also those of an
     installation that still runs elsewhere.
@@ -117,6 +126,7 @@ def _restored(settings: "Settings", archive: Path, *, replaces: bool) -> "Restor
     from backend.adapters.moving.restore import restore as put_back  # noqa: PLC0415 -- the same
     from backend.util.locks import take_data_dir_alone  # noqa: PLC0415 -- the same
     from backend.wiring import database_place  # noqa: PLC0415 -- the same
+    from backend.wiring_files import bucket_tree  # noqa: PLC0415 -- the same
 
     lock = take_data_dir_alone(settings.agpt_data_dir)
     try:
@@ -126,6 +136,7 @@ def _restored(settings: "Settings", archive: Path, *, replaces: bool) -> "Restor
             data_dir=settings.agpt_data_dir,
             replaces=replaces,
             now_us=_now_us(),
+            bucket=bucket_tree(settings),
         )
         return put_back(wish, progress())
     finally:
@@ -158,10 +169,11 @@ def _say_restored(settings: "Settings", archive: Path, done: "Restored", *, as_j
             " in its place.",
             err=True,
         )
-    if settings.files_url and manifest.files:
+    if manifest.header.get("without_bucket"):
+        where = settings.files_url or f"the folder `files` of {settings.agpt_data_dir}"
         click.echo(
-            f"Files of users and runs are expected in {settings.files_url}: copy the folder `files` of"
-            f" {settings.agpt_data_dir} there.",
+            f"Files of users and runs are not in it: they are expected in {where}. `agpt doctor` says"
+            " what is missing.",
             err=True,
         )
     if not fits:

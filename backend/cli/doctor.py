@@ -136,14 +136,14 @@ def _place(settings: "Settings") -> Place:
 
 def _premises(settings: "Settings", now_us: int) -> "DataPremises":
     from backend.adapters.premises import DataPremises  # noqa: PLC0415 -- see above
-    from backend.wiring_files import bucket_of  # noqa: PLC0415 -- the same
+    from backend.wiring_files import bucket_tree  # noqa: PLC0415 -- the same
 
     aside = settings.agpt_data_dir / "doctor" / str(now_us)
     return DataPremises(
         settings.agpt_data_dir,
         aside=aside,
         now_s=lambda: now_us / 1e6,
-        bucket=bucket_of(settings),
+        bucket=bucket_tree(settings),
     )
 
 

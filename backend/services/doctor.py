@@ -64,7 +64,7 @@ PLACES: Final[dict[PlaceRule, str]] = {
     PlaceRule.MODES: "Nobody but its owner may use what is in the data directory.",
     PlaceRule.WAL: "The database's -wal file is carried over in time.",
     PlaceRule.DISK: "The disk has room.",
-    PlaceRule.FILES: "Each kept file has its facts beside it.",
+    PlaceRule.FILES: "Each kept file has its facts beside it, and the size that they say.",
 }
 SCHEDULES_NEXT: Final = "A schedule's next fire is a time that it names."
 SCHEDULES_READABLE: Final = "A schedule's times can be read."

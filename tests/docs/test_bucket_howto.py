@@ -9,13 +9,23 @@ from pathlib import Path
 import pytest
 
 from backend.settings import Settings
+from tests.docs.test_readme import assert_session, commands_and_outputs, home
 from tests.e2e.harness import SERVICES
 from tests.e2e.running import ROOT, free_ports
 from tests.s3 import S3
 
+__all__ = ["home"]
+
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 PAGE = "docs/howto/keep-files-in-a-bucket.md"
+
+
+def test_the_session_of_the_page_prints_what_it_shows(home: dict[str, str], s3: S3) -> None:
+    settings = s3.environment()
+    address = settings.pop("FILES_URL")
+
+    assert_session(commands_and_outputs(PAGE)[1:], {**home, **settings, "BUCKET": address})
 
 
 def test_the_commands_of_the_page_start_a_server_on_the_bucket(tmp_path: Path, s3: S3) -> None:

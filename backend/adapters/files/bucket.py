@@ -8,11 +8,11 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias, TypeVar
 
 from backend.core.errors import NotFound, Unavailable
 
@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: What an object may be given; pieces of one go up in parts.
+Content: TypeAlias = bytes | BinaryIO | Iterator[bytes]
+
 _AT_ONCE: Final = 16
 _PAGE: Final = 1_000
+_STREAMED_BYTES: Final = 1024 * 1024
 _PART_BYTES: Final = 5 * 1024 * 1024
 #: Parts of one upload under way: what it holds in memory is as many times as large as a part.
 _PARTS_AT_ONCE: Final = 3
@@ -105,7 +109,7 @@ class Bucket:
             while (piece := await self._in_thread(partial(next, stream, None))) is not None:
                 yield bytes(piece)
 
-    async def put(self, name: str, content: bytes | BinaryIO) -> None:
+    async def put(self, name: str, content: Content) -> None:
         """Give an object its content, in place of what it had. Twice is harmless."""
         await self._in_thread(partial(self.put_now, name, content))
 
@@ -148,7 +152,31 @@ class Bucket:
         with self._said(name):
             return bytes(obstore.get(self._store, self._at(name)).bytes())
 
-    def put_now(self, name: str, content: bytes | BinaryIO) -> None:
+    def find_now(self, name: str) -> Object:
+        """Return an object without its content. Blocks; for any thread."""
+        import obstore  # noqa: PLC0415 - see the module
+
+        with self._said(name):
+            # Not by HEAD: its answer has no body, so it would not say whether the bucket is there.
+            return self._object(obstore.get(self._store, self._at(name)).meta)
+
+    def opened_now(self, name: str) -> "OpenObject":
+        """Return an object's content, to be read once, from its beginning. Blocks; for any thread."""
+        import obstore  # noqa: PLC0415 - see the module
+
+        with self._said(name):
+            answer = obstore.get(self._store, self._at(name))
+            stream = iter(answer.stream(min_chunk_size=_STREAMED_BYTES))
+            return OpenObject(int(answer.meta["size"]), stream, self._said)
+
+    def delete_now(self, names: Sequence[str]) -> None:
+        """Delete objects; those that are not there are left out. Blocks; for any thread."""
+        import obstore  # noqa: PLC0415 - see the module
+
+        with self._said(), _gone_is_fine():
+            obstore.delete(self._store, [self._at(name) for name in names])
+
+    def put_now(self, name: str, content: Content) -> None:
         """Give an object its content. Blocks; for any thread."""
         import obstore  # noqa: PLC0415 - see the module
 
@@ -266,6 +294,45 @@ class Bucket:
         where = f" at {self._place.endpoint}" if self._place.endpoint else ""
         text = code or str(error).partition(_SOURCE)[0].rpartition(" - ")[2][:_SAID]
         return f"{self}{where} cannot be used: {text}"
+
+
+class OpenObject:
+    """The content of one object, on its way. Close it when it is not read to its end."""
+
+    def __init__(
+        self,
+        size_bytes: int,
+        pieces: Iterator[Any],
+        said: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self.size_bytes = size_bytes
+        self._pieces = pieces
+        self._said = said
+        self._waiting = memoryview(b"")
+        self._left = size_bytes
+
+    def read(self, size: int, /) -> bytes:
+        """Return *size* bytes, fewer at the end only. Raises Unavailable if it breaks off."""
+        data = bytearray()
+        while len(data) < min(size, self._left):
+            if not self._waiting:
+                self._waiting = self._next()
+            some = self._waiting[: min(size, self._left) - len(data)]
+            data += some
+            self._waiting = self._waiting[len(some) :]
+        self._left -= len(data)
+        return bytes(data)
+
+    def _next(self) -> memoryview:
+        with self._said():
+            piece = next(self._pieces, None)
+        if piece is None:
+            raise Unavailable("the bucket broke off in the middle of an object")
+        return memoryview(bytes(piece))
+
+    def close(self) -> None:
+        """Read no more. Twice is harmless."""
+        self._pieces, self._waiting, self._left = iter(()), memoryview(b""), 0
 
 
 _REFUSALS: Final = frozenset(

@@ -18,7 +18,9 @@ from backend.adapters.files import facts
 from backend.adapters.files.bucket import Bucket, Object
 from backend.adapters.files.draft import FACTS, VALUE
 from backend.adapters.files.folder import FolderFiles
+from backend.adapters.files.halves import other_half
 from backend.adapters.files.quota import Quota, Share, Used
+from backend.adapters.files.trees import SCRATCH
 from backend.core.errors import NotFound, Unavailable
 from backend.core.ids import ExecutionId, UserId
 from backend.ports.files import PIECE_BYTES, FileId, FileLimits, NewFile, StoredFile
@@ -135,7 +137,9 @@ class BucketFiles:
 
     async def _sweep_scratch(self) -> None:
         for name in await self._local.runs(untouched_s=_HALF_AGE_S):
-            await self._local.delete_run(name, untouched_s=_HALF_AGE_S)
+            # Only those: what was there before the files went into the bucket is not ours to delete.
+            if name.startswith(SCRATCH):
+                await self._local.delete_run(name, untouched_s=_HALF_AGE_S)
 
 
 class BucketUserFiles:
@@ -275,11 +279,6 @@ def halves(there: Iterable[Object], now_s: float) -> list[Object]:
         and not one.name.endswith(VALUE)  # values have no facts
         and other_half(one.name) not in names
     ]
-
-
-def other_half(name: str) -> str:
-    """Return what must lie beside *name*."""
-    return name.removesuffix(FACTS) if name.endswith(FACTS) else f"{name}{FACTS}"
 
 
 def _age(one: Object) -> float:

@@ -3,7 +3,7 @@ An archive: a tar of rows, files and keys, whose last member says what all the o
 
     agpt-backup.json        that it is one, its format, who made it, and of which step of the tables
     rows/<table>/<n>.gz     lines of rows, see rows.py
-    files/…, outbox/…       what lies in the data directory
+    files/…, outbox/…       what lies in the data directory, and in the bucket
     keys/…                  only if it was asked for
     hashes/<n>.json         [name, bytes, SHA-256] of the members before it, some thousands each
     manifest.json           the tables with their columns, counts and sums
@@ -17,8 +17,9 @@ import io
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import IO, Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
+from backend.adapters.files.trees import Readable
 from backend.adapters.moving.rows import Row, Shape, Sum, line_of, shape_as_json
 from backend.core import json
 
@@ -42,7 +43,8 @@ class Manifest:
     What an archive says of itself.
 
     Attributes:
-        header: `format`, `program`, `step`, `database`, `made_us`, `key` (a fingerprint).
+        header: `format`, `program`, `step`, `database`, `made_us`, `key` (a fingerprint), and
+            `without_bucket`: files of users and runs lie in a bucket, and are not in it.
         sums: By table: rows and their sum, as text.
     """
 
@@ -95,7 +97,7 @@ class Writer:
         self.manifest.sums[shape.name] = (total.count, total.hex)
         return total
 
-    def file(self, name: str, source: BinaryIO, size: int) -> None:
+    def file(self, name: str, source: Readable, size: int) -> None:
         """Add a file of *size* bytes under *name*. Raises EOFError if it is shorter."""
         info = tarfile.TarInfo(name)
         info.size, info.mode = size, 0o600
@@ -166,7 +168,8 @@ class Writer:
 class Hashing:
     """A file that is hashed while it is read, up to a size that was told before."""
 
-    def __init__(self, file: IO[bytes], size: int) -> None:
+    def __init__(self, file: Readable, size: int) -> None:
+        self.size = size
         self._file = file
         self._left = size
         self._hash = hashlib.sha256()

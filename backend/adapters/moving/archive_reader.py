@@ -62,7 +62,7 @@ class Visitor:
 
     Attributes:
         rows: Is given a table's name and lines.
-        file: Is given a name and what is read from, which it must read to its end.
+        file: Is given a name and what is read from, which it must read to its end; it knows its size.
         link: Is given a name and the one that it stands for.
         key: Is given a name and the content.
     """

@@ -12,6 +12,7 @@ from typing import Final
 from backend import __version__
 from backend.adapters.database_place import Place
 from backend.adapters.files.draft import sync_folder
+from backend.adapters.files.trees import BucketTree
 from backend.adapters.moving.archive import Manifest, Writer
 from backend.adapters.moving.archive_reader import verify
 from backend.adapters.moving.places import KEYS, FileCopier
@@ -35,6 +36,8 @@ class Wanted:
     Attributes:
         place: Of the rows.
         data_dir: Of the files.
+        bucket: Of files of users and runs, if they do not lie there.
+        leaves_bucket: They are not copied.
         key: Tells the key that seals secrets from others; not the key.
         with_keys: The keys too.
     """
@@ -44,6 +47,8 @@ class Wanted:
     key: str
     with_keys: bool
     now_us: int
+    bucket: BucketTree | None = None
+    leaves_bucket: bool = False
 
 
 def back_up(wanted: Wanted, target: Path, say: Say) -> Manifest:
@@ -79,9 +84,12 @@ def _write(wanted: Wanted, part: Path, folder: Path, say: Say) -> None:
             "database": "postgresql" if wanted.place.url else "sqlite",
             "made_us": wanted.now_us,
             "key": wanted.key,
+            "without_bucket": wanted.leaves_bucket,
         }
         writer = Writer(file, header)
-        copier = FileCopier(wanted.data_dir, writer)
+        in_bucket = wanted.bucket is not None or wanted.leaves_bucket
+        bucket = None if wanted.leaves_bucket else wanted.bucket
+        copier = FileCopier(wanted.data_dir, writer, bucket, in_bucket=in_bucket)
         # First most of the files, then the rows as they are at one moment, then the files that came
         # in between: a file is there before a row names it.
         _copy_files(copier, say)

@@ -8,6 +8,8 @@ from urllib.parse import quote
 from psycopg import sql
 
 from backend.adapters.database_place import Place
+from backend.adapters.files.trees import BucketTree
+from backend.adapters.moving.filling import MARK
 from backend.adapters.moving.places import files_in
 from backend.adapters.moving.sources import (
     PostgresSource,
@@ -16,26 +18,44 @@ from backend.adapters.moving.sources import (
     postgres_errors,
     raw_of,
 )
-from backend.core.errors import Conflict, Unavailable
+from backend.core.errors import Conflict, NotFound, Unavailable
 
 #: The folder in which a restore works. Where it was left, the files beside it may be of that one.
 STAGE = "restoring"
 
 
-def require_empty(place: Place, data_dir: Path) -> None:
-    """Raise Conflict if rows or files are there."""
+def require_empty(
+    place: Place, data_dir: Path, bucket: BucketTree | None, *, needs_bucket: bool = True
+) -> None:
+    """Raise Conflict if rows or files are there; in the bucket only if that is needed."""
     table = table_with_rows(place)
     if table is not None:
         raise Conflict(
             f"{place} is not empty: its table {table} has rows. `--replace` puts the backup in"
             " their place."
         )
-    file = None if (data_dir / STAGE).exists() else next(files_in(data_dir), None)
+    if bucket is not None and needs_bucket:
+        _require_empty_bucket(bucket)
+    left = files_in(data_dir, in_bucket=bucket is not None)
+    file = None if (data_dir / STAGE).exists() else next(left, None)
     if file is not None:
         raise Conflict(
             f"{data_dir} is not empty: {file.relative_to(data_dir)} is there. `--replace` puts the"
             " backup in its place."
         )
+
+
+def _require_empty_bucket(bucket: BucketTree) -> None:
+    found = next(bucket.entries(), None)
+    if found is None:
+        return
+    try:
+        bucket.bucket.find_now(MARK)
+    except NotFound:
+        raise Conflict(
+            f"{bucket} is not empty: {found.name} is there. Set FILES_URL to another prefix; with"
+            " `--replace`, files that are there stay, and those of the backup come to them."
+        ) from None
 
 
 def table_with_rows(place: Place) -> str | None:

@@ -6,21 +6,33 @@ from pathlib import Path
 from typing import Final
 
 from backend.adapters.files.draft import DRAFT
+from backend.adapters.files.trees import SCRATCH, BucketTree
 from backend.adapters.moving.archive import Writer
+from backend.core.errors import NotFound
 
-#: Files of users and runs, with large values of rows; letters that were written; what was dropped
-#: for agents. Not: sockets, locks, logs, the settings, what the doctor has set aside.
-FOLDERS: Final = ("files", "outbox", "drop")
+#: Files of users and runs, with large values of rows.
+FILES: Final = "files"
+#: Those; letters that were written; what was dropped for agents. Not: sockets, locks, logs, the
+#: settings, what the doctor has set aside.
+FOLDERS: Final = (FILES, "outbox", "drop")
 KEYS: Final = "keys"
-#: Files of a run under way that are gone when the run is.
-_SCRATCH: Final = "scratch-"
 
 
 class FileCopier:
-    """Copies the files of a data directory into an archive, each once however often it is asked."""
+    """Copies the files of an installation into an archive, each once however often it is asked."""
 
-    def __init__(self, data_dir: Path, writer: Writer) -> None:
+    def __init__(
+        self, data_dir: Path, writer: Writer, bucket: BucketTree | None, *, in_bucket: bool
+    ) -> None:
+        """
+        Copy into *writer*.
+
+        Args:
+            in_bucket: Files of users and runs lie in a bucket: in *bucket*, if they are wanted.
+        """
         self._data_dir = data_dir
+        self._in_bucket = in_bucket
+        self._bucket = bucket
         self._writer = writer
         #: What was copied, by the hashes of the names: names would take ten times the room.
         self._copied: set[int] = set()
@@ -29,13 +41,30 @@ class FileCopier:
 
     def copy(self) -> Iterator[int]:
         """Copy what was not copied yet; yields how many files there are in the archive by then."""
-        for place in files_in(self._data_dir):
+        for place in files_in(self._data_dir, in_bucket=self._in_bucket):
             name = place.relative_to(self._data_dir).as_posix()
             if hash(name) in self._copied or not _is_text(name):
                 continue
             if self._copy_one(place, name):
                 self._copied.add(hash(name))
                 yield len(self._copied)
+        yield from self._copy_bucket()
+
+    def _copy_bucket(self) -> Iterator[int]:
+        bucket = self._bucket
+        if bucket is None:
+            return
+        for entry in bucket.entries():
+            name = f"{FILES}/{entry.name}"
+            if hash(name) in self._copied:
+                continue
+            try:
+                with bucket.opened(entry.name) as (size, content):
+                    self._writer.file(name, content, size)
+            except NotFound:
+                continue  # it was deleted since: so was what belongs to it
+            self._copied.add(hash(name))
+            yield len(self._copied)
 
     def _copy_one(self, place: Path, name: str) -> bool:
         try:
@@ -54,10 +83,16 @@ class FileCopier:
         return True
 
 
-def files_in(data_dir: Path) -> Iterator[Path]:
-    """Yield the files of *data_dir* that belong to its rows."""
+def files_in(data_dir: Path, *, in_bucket: bool = False) -> Iterator[Path]:
+    """
+    Yield the files of *data_dir* that belong to its rows.
+
+    Args:
+        in_bucket: Those of users and runs lie elsewhere; what is in their folder is on its way.
+    """
     for top in FOLDERS:
-        yield from _below(data_dir / top)
+        if not (in_bucket and top == FILES):
+            yield from _below(data_dir / top)
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -67,7 +102,7 @@ def _below(folder: Path) -> Iterator[Path]:
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            if not entry.name.startswith(_SCRATCH):
+            if not entry.name.startswith(SCRATCH):
                 yield from _below(folder / entry.name)
         elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(DRAFT):
             yield folder / entry.name

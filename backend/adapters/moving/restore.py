@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +13,13 @@ from typing import Any, Final
 
 from backend.adapters.database_place import Place
 from backend.adapters.files.draft import sync_folder
+from backend.adapters.files.trees import BucketTree
 from backend.adapters.moving.archive import Manifest
 from backend.adapters.moving.archive_reader import Visitor, verify, walk
 from backend.adapters.moving.backup import Say, told
 from backend.adapters.moving.emptiness import STAGE, require_empty, table_with_rows
-from backend.adapters.moving.places import FOLDERS, KEYS
+from backend.adapters.moving.filling import BucketFiller
+from backend.adapters.moving.places import FILES, FOLDERS, KEYS
 from backend.adapters.moving.rows import Sum, difference, row_of, sum_of
 from backend.adapters.moving.sources import postgres_connection, postgres_errors
 from backend.adapters.moving.targets import PostgresTarget, SqliteTarget, Target, flush
@@ -28,6 +30,7 @@ _COPIED: Final = 1024 * 1024
 #: A restore needs some room beside what it writes.
 _SPARE: Final = 64 * 1024 * 1024
 _TOLD_FILES: Final = 1_000
+_IN_FILES: Final = f"{FILES}/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,7 @@ class Wish:
     Attributes:
         place: For the rows.
         data_dir: For the files; nobody else may use it meanwhile.
+        bucket: For files of users and runs, if they do not lie there.
         replaces: What is there goes: files and SQLite files into a folder of their own.
     """
 
@@ -46,6 +50,7 @@ class Wish:
     data_dir: Path
     replaces: bool
     now_us: int
+    bucket: BucketTree | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +85,8 @@ def restore(wish: Wish, say: Say) -> Restored:
             f" up to {HEAD}: install the newer one."
         )
     if not wish.replaces:
-        require_empty(wish.place, wish.data_dir)
+        has_files = not manifest.header.get("without_bucket")
+        require_empty(wish.place, wish.data_dir, wish.bucket, needs_bucket=has_files)
     stage = wish.data_dir / STAGE
     try:
         if stage.exists():
@@ -96,7 +102,7 @@ def restore(wish: Wish, say: Say) -> Restored:
 
 
 def _require_room(wish: Wish, manifest: Manifest) -> None:
-    needed = manifest.file_bytes + _SPARE
+    needed = (0 if wish.bucket else manifest.file_bytes) + _SPARE
     if not wish.place.url:
         needed += wish.archive.stat().st_size - manifest.file_bytes
     free = shutil.disk_usage(wish.data_dir).free
@@ -108,23 +114,34 @@ def _require_room(wish: Wish, manifest: Manifest) -> None:
 
 
 def _restored(wish: Wish, manifest: Manifest, stage: Path, say: Say) -> Restored:
-    with _target(wish, stage) as (target, put_rows):
+    with _bucket_filler(wish) as bucket, _target(wish, stage) as (target, put_rows):
         target.make(manifest.step)
-        filler = _Filler(target, manifest, stage, say)
+        filler = _Filler(target, manifest, stage, bucket, say)
         walk(
             wish.archive,
             Visitor(rows=filler.rows, file=filler.file, link=filler.link, key=filler.key),
         )
+        if bucket is not None:
+            bucket.finish()
         target.index()
         _check(manifest, target, filler, say)
         target.open_at(manifest.step)
         say("putting it in its place")
         placer = _Placer(wish, stage)
         for top in (*FOLDERS, KEYS):
-            placer.put(top)
+            if bucket is None or top != FILES:
+                placer.put(top)
         # Last: until then it is as if nothing had been done.
         put_rows(placer)
+        if bucket is not None:
+            bucket.unmark()
     return Restored(manifest=manifest, aside=placer.used, changed=filler.changed)
+
+
+def _bucket_filler(wish: Wish) -> AbstractContextManager["BucketFiller | None"]:
+    if wish.bucket is None:
+        return nullcontext()
+    return BucketFiller(wish.bucket, merges=wish.replaces)
 
 
 @contextmanager
@@ -160,10 +177,18 @@ def _target(wish: Wish, stage: Path) -> Iterator[tuple[Target, Callable[["_Place
 class _Filler:
     """Puts the members of an archive where they are made ready."""
 
-    def __init__(self, target: Target, manifest: Manifest, stage: Path, say: Say) -> None:
+    def __init__(
+        self,
+        target: Target,
+        manifest: Manifest,
+        stage: Path,
+        bucket: BucketFiller | None,
+        say: Say,
+    ) -> None:
         self._target = target
         self._shapes = {shape.name: shape for shape in manifest.shapes}
         self._stage = stage
+        self._bucket = bucket
         self._say = say
         self.expected = {name: Sum() for name in self._shapes}
         self.changed = 0
@@ -178,21 +203,30 @@ class _Filler:
         self._say(f"writing rows of {table}: {self.expected[table].count:,}")
 
     def file(self, name: str, source: Any) -> None:
+        if self._bucket is not None and name.startswith(_IN_FILES):
+            self._bucket.file(name.removeprefix(_IN_FILES), source, source.size)
+        else:
+            self._write(name, source)
+        self._files += 1
+        if self._files % _TOLD_FILES == 0:
+            self._say(f"writing files: {self._files:,}")
+
+    def _write(self, name: str, source: Any) -> None:
         place = self._made(name)
         with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             while piece := source.read(_COPIED):
                 file.write(piece)
             file.flush()
             os.fsync(file.fileno())
-        self._files += 1
-        if self._files % _TOLD_FILES == 0:
-            self._say(f"writing files: {self._files:,}")
 
     def link(self, name: str, to: str) -> None:
+        if self._bucket is not None and name.startswith(_IN_FILES):
+            self._bucket.link(name.removeprefix(_IN_FILES), to.removeprefix(_IN_FILES))
+            return
         os.link(self._stage / to, self._made(name))
 
     def key(self, name: str, content: bytes) -> None:
-        self.file(name, io.BytesIO(content))
+        self._write(name, io.BytesIO(content))
 
     def _made(self, name: str) -> Path:
         place = self._stage / name

@@ -65,13 +65,13 @@ class Aside:
 
 
 @contextmanager
-def told(place: Place) -> Iterator[None]:
+def told(place: Place, what: str = "mended") -> Iterator[None]:
     """Say in a sentence what the database refuses: raises Unavailable."""
     try:
         yield
     except DatabaseError as exc:
         first = str(exc.orig).partition("\n")[0]
-        raise Unavailable(f"The database {place} cannot be mended: {first}.") from exc
+        raise Unavailable(f"The database {place} cannot be {what}: {first}.") from exc
 
 
 def in_sqlite(path: Path, work: Callable[[Connection], T], aside: Aside, *, is_trial: bool) -> T:
@@ -164,7 +164,6 @@ def _require_alone(connection: Connection) -> None:
     """Let nobody begin to work on the database until the end. Raises Conflict if one does already."""
     from backend.adapters.storage.cluster import LOCK as JOIN  # noqa: PLC0415 - see dialects.py
     from backend.adapters.storage.migrate_postgres import LOCK as MIGRATION  # noqa: PLC0415 - the same
-    from backend.adapters.storage.postgres import APPLICATION  # noqa: PLC0415 - the same
     from backend.adapters.storage.postgres_lock import Kind  # noqa: PLC0415 - the same
 
     # Members wait for the first two when they start, executors without a broker for the third.
@@ -172,15 +171,41 @@ def _require_alone(connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
     query = f"SELECT pg_try_advisory_xact_lock({Kind.EXECUTOR.value})"
     is_free = connection.exec_driver_sql(query).scalar()
+    found = _sessions(connection)
+    if found or not is_free:
+        raise Conflict(
+            "it is mended only while nothing works on the database: stop all services, on every"
+            f" machine, first ({found or 'an executor is there'})"
+        )
+
+
+def sessions_at(url: str) -> str:
+    """
+    Say how many sessions of services and commands of ours there are, and from where; nothing if none.
+
+    Raises:
+        Unavailable: If the database does not answer.
+    """
+    from backend.adapters.storage.postgres import DOCTOR, engine_for  # noqa: PLC0415 - see dialects.py
+
+    engine = engine_for(url, application=DOCTOR)
+    try:
+        with told(Place(Path(), url), "read"), engine.connect() as connection:
+            return _sessions(connection)
+    finally:
+        engine.dispose()
+
+
+def _sessions(connection: Connection) -> str:
+    from backend.adapters.storage.postgres import APPLICATION  # noqa: PLC0415 - see dialects.py
+
     found = connection.exec_driver_sql(
         "SELECT count(*) AS sessions, string_agg(DISTINCT host(client_addr), ', ') AS machines"
         " FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
         " AND pid <> pg_backend_pid()",
         (APPLICATION,),
     ).one()
-    if found.sessions or not is_free:
-        machines = f" from {found.machines}" if found.machines else ""
-        raise Conflict(
-            "it is mended only while nothing works on the database: stop all services, on every"
-            f" machine, first (sessions there{machines}: {found.sessions})"
-        )
+    if not found.sessions:
+        return ""
+    machines = f" from {found.machines}" if found.machines else ""
+    return f"sessions there{machines}: {found.sessions}"

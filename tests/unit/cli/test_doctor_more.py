@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from backend.adapters.premises import HALF_AGE_S, DataPremises
+from backend.adapters.files.halves import AGE_S
+from backend.adapters.premises import DataPremises
 from backend.adapters.storage.doctor import examine as opened
 from backend.adapters.storage.repairs import SqlMender
 from backend.ports.doctor import PlaceRule, Rule
@@ -376,10 +377,10 @@ def test_half_a_file_is_set_aside_when_it_is_old(
     for path in (half, whole, whole.with_name(f"{whole.name}.json")):
         path.write_text("x")
     now_s, found = NOW_US / 1e6, premises(tmp_path)
-    os.utime(half, (now_s, now_s - HALF_AGE_S + 1))
+    os.utime(half, (now_s, now_s - AGE_S + 1))
     assert rows(found, PlaceRule.FILES) == []
 
-    os.utime(half, (now_s, now_s - HALF_AGE_S))
+    os.utime(half, (now_s, now_s - AGE_S))
 
     assert rows(found, PlaceRule.FILES) == [f"files/run/{name}"]
     found.mend(PlaceRule.FILES, is_trial=False)

@@ -1,12 +1,11 @@
 """Large values in a bucket: whole, or lost; and never called lost because nobody answers."""
 
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
 from backend.adapters.database_place import Place
-from backend.adapters.files.bucket import Bucket
+from backend.adapters.files.bucket import Bucket, Content
 from backend.adapters.storage import open_storage
 from backend.adapters.storage.bucket_values import BucketValues
 from backend.adapters.storage.doctor import examine
@@ -30,7 +29,7 @@ class Counting(Bucket):
         super().__init__(bucket._place, HASTY)
         self.puts: list[str] = []
 
-    def put_now(self, name: str, content: bytes | BinaryIO) -> None:
+    def put_now(self, name: str, content: Content) -> None:
         super().put_now(name, content)
         self.puts.append(name)
 
