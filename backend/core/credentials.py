@@ -269,13 +269,14 @@ class SignIn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Uses:
-    """Who would miss credentials: names of presets, and how many webhooks."""
+    """Who would miss credentials: names of presets and of schedules, and how many webhooks."""
 
     presets: tuple[str, ...] = ()
+    schedules: tuple[str, ...] = ()
     webhooks: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.presets or self.webhooks)
+        return bool(self.presets or self.schedules or self.webhooks)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -42,6 +42,10 @@ class AgentServerError(Exception):
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (self.__doc__ or "").strip())
 
+    def in_full(self, most: int = 3) -> str:  # noqa: ARG002 - for those that know more
+        """Return the message with what else is known, *most* details of it, as one text."""
+        return str(self)
+
 
 class NotFound(AgentServerError):
     """There is no such thing here."""
@@ -90,6 +94,15 @@ class GraphInvalid(BadRequest):
         self.problems: dict[str, dict[str, str]] = {
             node: dict(fields) for node, fields in (problems or {}).items()
         }
+
+    def in_full(self, most: int = 3) -> str:
+        """Return the message and the first problems, by node and field."""
+        told = [
+            f"node {node}, {field}: {text}"
+            for node, fields in self.problems.items()
+            for field, text in fields.items()
+        ]
+        return "; ".join([str(self), *told[:most]])
 
 
 class BlockError(BadRequest):

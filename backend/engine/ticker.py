@@ -126,7 +126,7 @@ class Ticker:
     async def _pause(
         self, schedule: ScheduleRecord, because: AgentServerError, now_us: int
     ) -> None:
-        reason = str(because)
+        reason = because.in_full()
         if await self._storage.pause_schedule(schedule, reason=reason, now_us=now_us):
             log.warning("schedule_paused", schedule=schedule.id, error=reason)
 

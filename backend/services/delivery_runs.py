@@ -238,7 +238,7 @@ class DeliveryRuns:
             log.warning("webhook_run_refused", preset_id=preset.id, error=type(exc).__name__)
             if isinstance(exc, BadRequest):
                 await self._deactivate_without_graph(preset)
-            return PresetStart(preset_id=preset.id, error=str(exc))
+            return PresetStart(preset_id=preset.id, error=exc.in_full())
         return PresetStart(preset_id=preset.id, run_id=run.id)
 
     async def _deactivate_without_graph(self, preset: PresetRecord) -> None:

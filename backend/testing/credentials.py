@@ -2,15 +2,22 @@
 
 import asyncio
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from backend.core.credentials import CredentialsKind, CredentialsRecord, SealedRow, SignIn, Uses
 from backend.core.errors import BadRequest, Conflict
 from backend.core.graph import Graph
-from backend.core.ids import CredentialsId, GraphId, PresetId, UserId, WebhookId
-from backend.core.records import PresetRecord, WebhookRecord
+from backend.core.ids import (
+    CredentialsId,
+    GraphId,
+    PresetId,
+    ScheduleId,
+    UserId,
+    WebhookId,
+)
+from backend.core.records import PresetRecord, ScheduleRecord, WebhookRecord
 from backend.ports.credentials import CredentialsStore
 from backend.ports.storage import Storage
 
@@ -211,7 +218,17 @@ class CredentialsSpec:
         assert await mine.uses(CredentialsId("a")) == Uses(presets=("second",), webhooks=1)
         assert await mine.uses(CredentialsId("a%")) == Uses(presets=("third",))
         assert not await mine.uses(CredentialsId("b"))
+
+        for name, times in (
+            ("soon", {"next_us": 9}),
+            ("paused", {"paused_because": "by its owner"}),
+            ("ended", {}),
+        ):
+            await storage.of(ANN).add_schedule(schedule(name, reference="b", **times))
+
+        assert await mine.uses(CredentialsId("b")) == Uses(schedules=("paused", "soon"))
         assert not await store.of(BOB).uses(CredentialsId("a"))
+        assert not await store.of(BOB).uses(CredentialsId("b"))
 
     async def test_a_sign_in_is_taken_once(self, store: CredentialsStore) -> None:
         mine, kept = store.of(ANN), sign_in("key")
@@ -318,6 +335,23 @@ async def fill(store: CredentialsStore, storage: Storage) -> None:
     for key in ("key", "key 2"):
         await store.of(ANN).add_sign_in(sign_in(key), now_us=1, most=MOST)
     await add_preset(storage, "p", credentials_id="")
+
+
+def schedule(name: str, *, reference: str, **times: Any) -> ScheduleRecord:
+    """Return a schedule of Ann's that names *reference*."""
+    return ScheduleRecord(
+        id=ScheduleId(name),
+        user_id=ANN,
+        graph_id=GRAPH.id,
+        graph_version=GRAPH.version,
+        name=name,
+        agent_name=GRAPH.name,
+        cron="@hourly",
+        timezone="UTC",
+        inputs={},
+        credentials={"a": {"id": reference, "provider": "a", "type": "api_key", "title": "a"}},
+        **times,
+    )
 
 
 async def add_preset(

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select,
 
 from backend.adapters.storage import webhooks as webhook_rows
 from backend.adapters.storage.database import Database
-from backend.adapters.storage.tables import presets, webhooks
+from backend.adapters.storage.tables import presets, schedules, webhooks
 from backend.adapters.storage.tables_credentials import credentials, sign_ins
 from backend.adapters.storage.tables_notices import notice_channels
 from backend.core import json
@@ -194,8 +194,21 @@ def uses(connection: Connection, user_id: UserId, credentials_id: CredentialsId)
         .select_from(webhooks)
         .where(webhooks.c.user_id == user_id, webhooks.c.credentials_id == credentials_id)
     ).scalar_one()
-    names = tuple(row.name for row in named if _names(row.credentials, credentials_id))
-    return Uses(presets=names, webhooks=count)
+    fires = connection.execute(
+        select(schedules.c.name, schedules.c.credentials)
+        .where(
+            schedules.c.user_id == user_id,
+            # Of those that have ended nobody would miss anything.
+            or_(schedules.c.next_us.is_not(None), schedules.c.paused_because.is_not(None)),
+            schedules.c.credentials.contains(credentials_id, autoescape=True),
+        )
+        .order_by(schedules.c.created_us, schedules.c.id)
+    )
+    return Uses(
+        presets=tuple(row.name for row in named if _names(row.credentials, credentials_id)),
+        schedules=tuple(row.name for row in fires if _names(row.credentials, credentials_id)),
+        webhooks=count,
+    )
 
 
 def _names(text: str, credentials_id: CredentialsId) -> bool:

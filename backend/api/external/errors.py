@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from backend.api.answers import answer
 from backend.api.errors import headers_of, problems_of, status_of
-from backend.core.errors import AgentServerError, GraphInvalid
+from backend.core.errors import AgentServerError
 
 #: So many problems of a graph are told in one text.
 _SHOWN: Final = 20
@@ -25,20 +25,9 @@ async def _own_error(_request: Request, exc: Exception) -> Response:
     assert isinstance(exc, AgentServerError)
     status = status_of(exc)
     # What is told of ours is what the REST API tells; internals are in the log alone.
-    response = answer({"detail": _text_of(exc)}, status)
+    response = answer({"detail": exc.in_full(_SHOWN)}, status)
     response.headers.update(headers_of(exc))
     return response
-
-
-def _text_of(error: AgentServerError) -> str:
-    if not isinstance(error, GraphInvalid) or not error.problems:
-        return str(error)
-    told = [
-        f"node {node}, {field}: {text}"
-        for node, fields in error.problems.items()
-        for field, text in fields.items()
-    ]
-    return "; ".join([str(error), *told[:_SHOWN]])
 
 
 async def _invalid(request: Request, exc: Exception) -> Response:

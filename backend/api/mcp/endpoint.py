@@ -127,7 +127,7 @@ async def _called(request: Request, access: Access, message: Message) -> dict[st
         return _result_form(await tools.run(access.user_id, name, arguments, key=key))
     except AgentServerError as exc:
         # What a model can mend by another call is the result of its call, not of the protocol.
-        return _text_form(str(exc), failed=True)
+        return _text_form(exc.in_full(), failed=True)
 
 
 def _tools(request: Request) -> AgentTools:

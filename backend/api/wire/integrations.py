@@ -1,7 +1,7 @@
 """Stored credentials on the wire (spec/contract.md 10). What is secret goes in and does not come out."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
@@ -16,6 +16,8 @@ Fresh = Callable[[], str]
 
 #: Long enough for any token; a larger one is no secret but a file.
 _MAX_SECRET = 100_000
+#: Who needs credentials is told by name, so many of a kind.
+_NAMED: Final = 5
 
 
 def _bounded(value: SecretStr) -> SecretStr:
@@ -204,16 +206,21 @@ def credentials_form(credentials: Credentials, *, shows_token: bool = False) -> 
 
 def needed_form(uses: Uses) -> Values:
     """Return why nothing was deleted: ``CredentialsDeletionNeedsConfirmationResponse``."""
-    parts = []
-    if uses.presets:
-        names = ", ".join(name[:100] for name in uses.presets[:5])
-        more = f" and {len(uses.presets) - 5} more" if len(uses.presets) > 5 else ""  # noqa: PLR2004 - see above
-        parts.append(f"presets ({names}{more})")
-    if uses.webhooks:
-        parts.append(f"{uses.webhooks} webhooks")
+    parts = [
+        *_named("presets", uses.presets),
+        *_named("schedules", uses.schedules),
+        *([f"{uses.webhooks} webhooks"] if uses.webhooks else ()),
+    ]
     return {
         "deleted": False,
         "need_confirmation": True,
         "message": f"These credentials are needed by {' and '.join(parts)}. "
         "Delete them all the same with force=true.",
     }
+
+
+def _named(kind: str, names: Sequence[str]) -> Iterator[str]:
+    """Yield *kind* with the first few *names*; nothing if there are none."""
+    if names:
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        yield f"{kind} ({', '.join(name[:100] for name in names[:_NAMED])}{more})"

@@ -197,6 +197,24 @@ async def test_a_clock_that_is_set_back_fires_nothing_twice(scheduling: Scheduli
     assert scheduling.runs() == 2
 
 
+async def test_a_schedule_whose_graph_lacks_something_names_the_node_and_the_pin(
+    scheduling: Scheduling,
+) -> None:
+    """A count of issues helps nobody who reads it in a letter."""
+    await scheduling.add("* * * * *")
+    [node] = graph("simple", {"fill": ("FillTextTemplateBlock", {})}, "").nodes
+    body = {"nodes": [[node.id, node.block_id, {}, {}]], "links": []}
+    with scheduling.house.database() as database:
+        database.execute("UPDATE graphs SET body = ?", (json.dumps(body),))
+
+    await scheduling.ticker().fire_due()
+
+    [schedule] = await scheduling.house.user.schedules()
+    assert "; node fill, format: " in (schedule.paused_because or "")
+    [(told,)] = scheduling.house.rows("SELECT data ->> 'reason' FROM notices")
+    assert told == schedule.paused_because
+
+
 async def test_a_schedule_whose_graph_is_gone_is_paused_and_says_why(
     scheduling: Scheduling,
 ) -> None:
