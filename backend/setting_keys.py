@@ -10,6 +10,8 @@ from typing import Final
 from backend.core.errors import CannotStart
 
 _BYTES: Final = 32
+#: What somebody made up is shorter than what was drawn; 32 bytes are what HS256 asks for.
+_LEAST_CHARACTERS: Final = 32
 _FILES: Final = {
     "jwt_verify_key": "jwt.key",
     "encryption_key": "encryption.key",
@@ -21,6 +23,18 @@ _FILES: Final = {
 def new_key() -> str:
     """Return a fresh key: 32 random bytes in URL-safe base64, the form that Fernet wants."""
     return base64.urlsafe_b64encode(secrets.token_bytes(_BYTES)).decode()
+
+
+def short_key(found: Mapping[str, tuple[object, str]], *, signs: bool) -> str | None:
+    """
+    Return the first key that a setting gives and that could be guessed; None if there is none.
+
+    Args:
+        signs: The key for tokens signs them: it is a secret, not a public key.
+    """
+    names = ("instance_key", "unsubscribe_secret_key", *(["jwt_verify_key"] if signs else ()))
+    given = {name: str(found.get(name, ("",))[0]) for name in names}
+    return next((name for name in names if 0 < len(given[name]) < _LEAST_CHARACTERS), None)
 
 
 def keys_of(data_dir: Path, found: Mapping[str, tuple[object, str]]) -> dict[str, tuple[str, str]]:

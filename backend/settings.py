@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 from backend.setting_accounts import AccountSettings
 from backend.setting_calls import CallSettings
 from backend.setting_files import FileStoreSettings
-from backend.setting_keys import keys_of
+from backend.setting_keys import keys_of, short_key
 from backend.setting_notices import NoticeSettings
 from backend.setting_places import check_places
 from backend.setting_providers import ProviderSettings
@@ -363,6 +363,9 @@ def _check(settings: Settings, found: Found, *, explicit_key: bool) -> None:
             raise bad_setting(
                 name, found, "other than a loopback host it needs JWT_VERIFY_KEY to be set", SECRETS
             )
+        if short := short_key(found, signs=settings.jwt_sign_algorithm.startswith("HS")):
+            allowed = f"at least 32 characters, drawn, as {name.upper()} lets others in"
+            raise bad_setting(short, found, allowed, SECRETS)
     _check_ports(settings, found)
     for key in settings.encryption_key.get_secret_value().split(","):
         if not _is_fernet_key(key.strip()):

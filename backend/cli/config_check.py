@@ -61,6 +61,8 @@ def _looks(settings: Settings) -> Iterator[_Look]:
         yield "models", _models, lambda one: one.models_file
     if settings.mcp_servers_file:
         yield "tool servers", _servers, lambda one: one.mcp_servers_file
+    if settings.notice_templates_dir:
+        yield "letters", _letters, lambda one: one.notice_templates_dir
     if settings.smtp_host:
         yield "mail server", _mail, lambda one: f"{one.smtp_host}:{one.smtp_port}"
 
@@ -86,6 +88,15 @@ def _servers(settings: Settings) -> Iterator[str]:
     try:
         local_servers(settings)
     except BadSetting as exc:
+        yield str(exc)
+
+
+def _letters(settings: Settings) -> Iterator[str]:
+    from backend.wiring_notices import letter_writer  # noqa: PLC0415 -- the same
+
+    try:
+        letter_writer(settings)
+    except CannotStart as exc:
         yield str(exc)
 
 

@@ -165,6 +165,17 @@ def test_the_first_start_makes_keys_for_the_owner_only(data: Path) -> None:
     Fernet(settings.encryption_key.get_secret_value())
 
 
+@pytest.mark.parametrize("name", ["jwt_verify_key", "instance_key", "unsubscribe_secret_key"])
+def test_a_key_that_could_be_guessed_lets_in_nobody_from_elsewhere(data: Path, name: str) -> None:
+    keys = {"jwt_verify_key": "k" * 32, name: "k" * 31}
+
+    with pytest.raises(BadSetting, match=rf"{name.upper()} cannot be .*at least 32 characters"):
+        load_settings({**keys, "agent_api_host": "0.0.0.0"})
+
+    assert load_settings(keys)[0].agent_api_host == "127.0.0.1"
+    assert load_settings({**keys, name: "k" * 32, "agent_api_host": "0.0.0.0"})
+
+
 def test_the_second_start_finds_the_same_keys(data: Path) -> None:
     assert load_settings() == load_settings()
 

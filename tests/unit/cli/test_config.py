@@ -232,6 +232,23 @@ def test_a_taken_port_is_told_unless_we_are_the_ones(
     assert ours == []
 
 
+def test_templates_of_letters_that_would_stop_a_start_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    monkeypatch.setenv("NOTICE_TEMPLATES_DIR", str(folder))
+    assert problems()["letters"] == []
+
+    (folder / "agent_run.html").write_text("{{", encoding="utf-8")
+    [problem] = problems()["letters"]
+    monkeypatch.setenv("NOTICE_TEMPLATES_DIR", str(tmp_path / "none"))
+    [missing] = problems()["letters"]
+
+    assert "NOTICE_TEMPLATES_DIR make no letter of AGENT_RUN" in problem
+    assert "cannot be read" in missing
+
+
 def test_an_unknown_host_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_VERIFY_KEY", "a key that only tests use, long enough")
     monkeypatch.setenv("AGENT_API_HOST", "192.0.2.1")
