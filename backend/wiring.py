@@ -109,14 +109,14 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
         stack.push_async_callback(web.aclose)
         processes = worker_pool(settings, stack)
         models = open_models(settings, web)
-        ways = await open_ways(settings, metrics, stack)
+        ways = await open_ways(settings, metrics, stack, runs=True)
         engine = _engine(settings, storage, web, processes, models, ways, stack)
         watch_engine(engine, storage.database, metrics)
         watch_processes(processes, metrics)
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
-            return {"active_runs": engine.worker.active}
+            return {"active_runs": engine.worker.active, **ways.facts()}
 
         drained = asyncio.Event()
         up = asyncio.Event()
@@ -259,7 +259,9 @@ async def serve_websocket(settings: Settings, started: Started, stopping: asynci
             stopping.set()
 
         web = issuer_web(settings, stack)
-        app = websocket_app(settings, metrics, storage, subscriber, ended, web, notices)
+        app = websocket_app(
+            settings, metrics, storage, subscriber, ended, web, notices, facts=ways.facts
+        )
         listener = _listener(started)
         host, port = listener.getsockname()[:2]
         await serve_app(

@@ -1,7 +1,7 @@
 """The wiring of the two services that people talk to. Part of wiring.py, apart only for its size."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +109,7 @@ def _context(
         catalog=catalog,
         clock=clock,
         authenticator=sign_in.authenticator(web),
-        health=lambda: _health(storage, files),
+        health=lambda: _health(storage, files, ways),
         metrics=metrics.text,
         metrics_open=_on_loopback(settings.agent_api_host),
     )
@@ -221,10 +221,10 @@ def _schedules(
     )
 
 
-async def _health(storage: SqlStorage, files: "FileService") -> Health:
+async def _health(storage: SqlStorage, files: "FileService", ways: Ways) -> Health:
     from backend.discovery import broken
 
-    details: dict[str, Any] = {"virus_scan": await files.scans()}
+    details: dict[str, Any] = {"virus_scan": await files.scans(), **ways.facts()}
     if broken():
         details["broken_block_packages"] = dict(broken())
     try:
@@ -242,11 +242,14 @@ def websocket_app(
     on_end: "Callable[[asyncio.Task[None]], None]",
     web: "WebClient | None" = None,
     notices: EventSubscriber | None = None,
+    *,
+    facts: Callable[[], Mapping[str, object]] = dict,
 ) -> Any:
     """
     Return the WebSocket application; *storage*, *subscriber* and *notices* stay the caller's.
 
-    *on_end* hears of the end of what brings changes to its sockets; *web* asks an issuer for keys.
+    *on_end* hears of the end of what brings changes to its sockets; *web* asks an issuer for keys;
+    *facts* are what /health says besides.
     """
     from backend.api.ws.endpoint import create_ws_app
     from backend.core.ids import DEFAULT_USER_ID
@@ -267,4 +270,5 @@ def websocket_app(
         metrics=lambda: metrics.text().decode(),
         notices=notices,
         on_end=on_end,
+        facts=facts,
     )

@@ -1,7 +1,7 @@
 """How the services of an installation reach each other: ZeroMQ on one machine, a broker in a cluster."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -38,10 +38,18 @@ class Ways(Protocol):
     def fleet(self, storage: "SqlStorage") -> "Fleet | None":
         """Return this executor among others; None: there are no others."""
 
+    def facts(self) -> Mapping[str, object]:
+        """Return what /health says of them; nothing where they cannot fail alone."""
 
-async def open_ways(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Ways:
+
+async def open_ways(
+    settings: Settings, metrics: Metrics, stack: AsyncExitStack, *, runs: bool = False
+) -> Ways:
     """
     Return the ways of this process; *stack* closes them.
+
+    Args:
+        runs: It is an executor: only these have `signals` and a `fleet`.
 
     Raises:
         CannotStart: If there is a cluster that this process cannot be a member of.
@@ -50,7 +58,7 @@ async def open_ways(settings: Settings, metrics: Metrics, stack: AsyncExitStack)
         return _Embedded(settings, stack)
     from backend.wiring_cluster import open_cluster
 
-    return await open_cluster(settings, metrics, stack)
+    return await open_cluster(settings, metrics, stack, runs=runs)
 
 
 class _Embedded:
@@ -87,6 +95,9 @@ class _Embedded:
     def fleet(self, storage: "SqlStorage") -> "Fleet | None":
         del storage
         return None
+
+    def facts(self) -> Mapping[str, object]:
+        return {}
 
 
 def one_of_all(

@@ -2,10 +2,11 @@
 
 import asyncio
 import uuid
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from backend.adapters.broker.link import Broker
+from backend.adapters.broker.link import ALARM, Broker
 from backend.adapters.broker.names import Names
 from backend.settings import Settings
 from backend.telemetry import Metrics
@@ -17,24 +18,50 @@ if TYPE_CHECKING:
     from backend.ports.dispatch import Dispatcher, SignalSource
 
 
-async def open_cluster(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> "Cluster":
+async def open_cluster(
+    settings: Settings, metrics: Metrics, stack: AsyncExitStack, *, runs: bool
+) -> "Cluster":
     """
     Become a member of the cluster; *stack* leaves it.
+
+    Args:
+        runs: It is an executor. It has a second connection to the broker, on which it publishes
+            nothing: who publishes is not read when the broker is short of memory, and the sign of
+            life, and the look for those of others, must not stop with that.
 
     Raises:
         CannotStart: If the database or the broker does not answer, or this one has other keys.
     """
     installation = await asyncio.to_thread(joined, settings)
-    broker = Broker(settings.rabbitmq_url, service=metrics.service_name)
+    brokers = [await _broker(settings, metrics.service_name, stack)]
+    if runs:
+        brokers.append(await _broker(settings, f"{metrics.service_name} listens", stack))
+    for name, text, value in (
+        (
+            "broker_connected",
+            "1 while RabbitMQ is connected",
+            lambda: min(b.connected for b in brokers),
+        ),
+        (
+            "broker_losses",
+            "Connections to RabbitMQ that were lost",
+            lambda: sum(b.losses for b in brokers),
+        ),
+        (
+            "broker_blocked_seconds",
+            "How long RabbitMQ has taken no messages: it is short of memory or disk",
+            lambda: max(b.blocked_s for b in brokers),
+        ),
+    ):
+        metrics.gauge(name, text).set_function(value)
+    return Cluster(settings, metrics, brokers, Names(installation), stack)
+
+
+async def _broker(settings: Settings, name: str, stack: AsyncExitStack) -> Broker:
+    broker = Broker(settings.rabbitmq_url, service=name)
     await broker.open()
     stack.push_async_callback(broker.close)
-    metrics.gauge("broker_connected", "1 while RabbitMQ is connected").set_function(
-        lambda: broker.connected
-    )
-    metrics.gauge("broker_losses", "Connections to RabbitMQ that were lost").set_function(
-        lambda: broker.losses
-    )
-    return Cluster(settings, metrics, broker, Names(installation), stack)
+    return broker
 
 
 def joined(settings: Settings) -> str:
@@ -50,6 +77,9 @@ def joined(settings: Settings) -> str:
     return join(settings.database_url, secret="\0".join(shared), keys=[key.strip() for key in keys])
 
 
+OUT_OF_REACH: Final = "out of reach: runs that wait are found in the database, once a second"
+
+
 class Cluster:
     """See backend.wiring_bus.Ways."""
 
@@ -57,13 +87,14 @@ class Cluster:
         self,
         settings: Settings,
         metrics: Metrics,
-        broker: Broker,
+        brokers: Sequence[Broker],
         names: Names,
         stack: AsyncExitStack,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._broker = broker
+        self._brokers = brokers
+        self._broker, self._listening = brokers[0], brokers[-1]
         self._names = names
         self._stack = stack
         self._me = str(uuid.uuid4())  # new with each process: what dies does not come back
@@ -80,7 +111,7 @@ class Cluster:
         """Return what executors are told."""
         from backend.adapters.dispatch.rabbit_source import RabbitSignalSource
 
-        made = RabbitSignalSource(self._broker, self._names, self._me)
+        made = RabbitSignalSource(self._listening, self._names, self._me)
         for name, text, value in (
             ("runs_queue_messages", "Hints of runs that no executor has", lambda: made.depth),
             ("dead_letters", "Messages that nobody understood", lambda: made.dead),
@@ -103,6 +134,15 @@ class Cluster:
         self._stack.push_async_callback(made.close)
         return made
 
+    def facts(self) -> Mapping[str, object]:
+        """Return how the broker is; without it, or when it takes no messages, work goes on."""
+        if not all(one.connected for one in self._brokers):
+            return {"broker": OUT_OF_REACH}
+        blocked_s = max(one.blocked_s for one in self._brokers)
+        if blocked_s > 0:
+            return {"broker": f"has taken no messages for {blocked_s:.0f} s: {ALARM}"}
+        return {"broker": "connected"}
+
     def fleet(self, storage: "SqlStorage") -> "Fleet":
         """Return this executor among others."""
         from backend.adapters.peers.rabbit import RabbitPeers
@@ -120,7 +160,7 @@ class Cluster:
         made = Fleet(
             self._me,
             storage=storage,
-            peers=RabbitPeers(self._broker, self._names, self._me),
+            peers=RabbitPeers(self._listening, self._names, self._me),
             seats=seats,
         )
         self._metrics.gauge("executors_gone", "Executors whose runs were free").set_function(

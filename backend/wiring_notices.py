@@ -81,13 +81,14 @@ async def serve_notifications(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
         stack.push_async_callback(mailer.close)
-        publisher = (await open_ways(settings, metrics, stack)).publisher(NOTICES)
+        ways = await open_ways(settings, metrics, stack)
+        publisher = ways.publisher(NOTICES)
         channels = channel_works(settings, storage, metrics, publisher, stack)
         work_beside(stack, stopping, *one_of_all(settings, [postman.serve(), *channels]))
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
-            return {}
+            return ways.facts()
 
         await serve_internal(settings, started, stopping, health=health, metrics=metrics)
 

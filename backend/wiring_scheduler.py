@@ -48,7 +48,8 @@ async def serve_scheduler(settings: Settings, started: Started, stopping: asynci
     storage = open_database(settings)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(storage.close)
-        dispatcher = (await open_ways(settings, metrics, stack)).dispatcher()
+        ways = await open_ways(settings, metrics, stack)
+        dispatcher = ways.dispatcher()
         executions = ExecutionService(
             storage=storage,
             credentials=credentials_store(storage),
@@ -72,7 +73,7 @@ async def serve_scheduler(settings: Settings, started: Started, stopping: asynci
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
-            return {}
+            return ways.facts()
 
         await serve_internal(settings, started, stopping, health=health, metrics=metrics)
 

@@ -74,9 +74,13 @@ class PrivateBroker:
         """Let it work again."""
         self._control("start_app")
 
-    def control(self, *arguments: str) -> None:
-        """Have `rabbitmqctl` do something."""
-        self._control(*arguments)
+    def alarm(self) -> None:
+        """Let it be short of memory: it stops reading from who publishes."""
+        self._control("set_vm_memory_high_watermark", "absolute", "1MB")
+
+    def end_alarm(self) -> None:
+        """Give it memory again."""
+        self._control("set_vm_memory_high_watermark", "0.4")
 
     def close(self) -> None:
         """End the node."""

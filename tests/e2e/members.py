@@ -27,6 +27,10 @@ MODULES: Final = {
 }
 
 
+#: A busy machine takes its time to start them.
+START_S: Final = 90.0
+
+
 class Member(Server):
     """One service alone, under its own supervisor."""
 
@@ -76,7 +80,7 @@ class Cluster:
 
     def start(self) -> "Cluster":
         """Start the whole server, with one executor."""
-        self.server.start()
+        self.server.start(limit_s=START_S)
         return self
 
     def add(self, service: str, **settings: str) -> Member:
@@ -84,7 +88,7 @@ class Cluster:
         name = f"{service}-{len(self.members)}"
         made = Member(service, self._folder / name, **{**self._settings, **settings})
         self.members.append(made)
-        return made.start()
+        return made.start(limit_s=START_S)
 
     def member(self, service: str) -> Member:
         """Return the first of *service* that is on a machine of its own."""

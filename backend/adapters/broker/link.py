@@ -17,7 +17,8 @@ import structlog
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
 from backend.adapters.broker.address import for_library, shown
-from backend.adapters.broker.tls import context_for, hint_of, refusal_of
+from backend.adapters.broker.reasons import refusal_of, why
+from backend.adapters.broker.tls import context_for, hint_of
 from backend.core.errors import CannotStart
 
 log = structlog.get_logger(__name__)
@@ -33,15 +34,15 @@ _CLOSE_S: Final = 2.0
 _WAIT_S: Final = 60.0
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
+#: How often it is looked at whether the broker still reads.
+_LOOK_S: Final = 1.0
 #: A session that lasted so long begins with short pauses again.
 _LASTED_S: Final = 30.0
 
+#: Why a broker reads nothing.
+ALARM: Final = "it is short of memory or disk (rabbitmq-diagnostics alarms)"
 #: What the library raises when something is wrong with a connection or a channel.
 LOST: Final = (aiormq.AMQPError, OSError, TimeoutError, RuntimeError)
-_REFUSED: Final = (
-    aiormq.AuthenticationError,
-    aiormq.ProbableAuthenticationError,
-)
 
 
 class Broker:
@@ -69,6 +70,7 @@ class Broker:
         self._connection: AbstractConnection | None = None
         self._since = 0.0
         self._up = asyncio.Event()
+        self._blocked_at: float | None = None
         self._lost: asyncio.Future[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._members: set[asyncio.Task[None]] = set()
@@ -85,6 +87,17 @@ class Broker:
     def up_s(self) -> float:
         """For how many seconds the present connection has been there; 0 without one."""
         return asyncio.get_running_loop().time() - self._since if self.connected else 0.0
+
+    @property
+    def blocked_s(self) -> float:
+        """
+        For how many seconds the broker has read nothing from us; 0: it does.
+
+        One that is short of memory or disk stops reading from who publishes, until its alarm ends.
+        """
+        if self._blocked_at is None:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._blocked_at
 
     async def open(self, *, wait_s: float = _WAIT_S) -> None:
         """
@@ -107,11 +120,11 @@ class Broker:
                 connection = await self._connect()
                 break
             except LOST as exc:
-                if refusal := _refusal(exc):
+                if refusal := refusal_of(exc):
                     raise CannotStart(f"{self._shown} lets us not in: {refusal}") from exc
                 if loop.time() - begun > wait_s:
                     hint = hint_of(self._given, exc)
-                    raise CannotStart(f"{self._shown} does not answer: {_why(exc)}{hint}") from exc
+                    raise CannotStart(f"{self._shown} does not answer: {why(exc)}{hint}") from exc
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         self._take(connection)
@@ -132,9 +145,13 @@ class Broker:
     async def ask(
         self, question: Callable[[AbstractConnection], Coroutine[Any, Any, T]], *, limit_s: float
     ) -> T | None:
-        """Return what *question* finds out; None if there is no connection, or it fails or is late."""
+        """
+        Return what *question* finds out; None if there is no connection, or it fails or is late.
+
+        None, too, while the broker reads nothing: each question would take a channel of it.
+        """
         connection, lost = self._connection, self._lost
-        if connection is None or lost is None:
+        if connection is None or lost is None or is_blocked(connection):
             return None
         # A task of its own: what waits for a connection that closes is cancelled by the library.
         task = asyncio.create_task(question(connection))
@@ -150,7 +167,7 @@ class Broker:
             return task.result()
         if not isinstance(error, LOST):
             raise error
-        log.debug("broker_question_failed", reason=_why(error))
+        log.debug("broker_question_failed", reason=why(error))
         return None
 
     async def close(self) -> None:
@@ -183,14 +200,26 @@ class Broker:
     async def _keep(self, connection: AbstractConnection) -> None:
         while True:
             closing = connection.closing
-            await asyncio.wait([closing])
+            while not closing.done():
+                await asyncio.wait([closing], timeout=_LOOK_S)
+                self._note_alarm(connection)
             error = None if closing.cancelled() else closing.exception()
             self.losses += 1
-            log.warning("broker_connection_lost", broker=self._shown, reason=_why(error))
+            log.warning("broker_connection_lost", broker=self._shown, reason=why(error))
             self._leave()
             connection = await self._connect_again()
             self._take(connection)
             log.warning("broker_connected_again", broker=self._shown)
+
+    def _note_alarm(self, connection: AbstractConnection) -> None:
+        now_blocked = not connection.is_closed and is_blocked(connection)
+        if now_blocked and self._blocked_at is None:
+            self._blocked_at = asyncio.get_running_loop().time()
+            log.warning("broker_takes_no_messages", broker=self._shown, reason=ALARM)
+        elif not now_blocked and self._blocked_at is not None:
+            after_s = round(self.blocked_s, 1)
+            log.warning("broker_takes_messages_again", broker=self._shown, after_s=after_s)
+            self._blocked_at = None
 
     async def _connect_again(self) -> AbstractConnection:
         pause_s, said = _FIRST_PAUSE_S, ""
@@ -200,8 +229,8 @@ class Broker:
             try:
                 return await self._connect()
             except LOST as exc:
-                if _why(exc) != said:
-                    said = _why(exc)
+                if why(exc) != said:
+                    said = why(exc)
                     log.warning("broker_out_of_reach", broker=self._shown, reason=said)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -212,7 +241,7 @@ class Broker:
         self._up.set()
 
     def _leave(self) -> None:
-        self._connection = None
+        self._connection = self._blocked_at = None
         self._up.clear()
         if self._lost is not None and not self._lost.done():
             self._lost.set_result(None)
@@ -253,6 +282,22 @@ async def end(task: "asyncio.Task[Any]") -> None:
         task.exception()  # seen: nobody need be warned of it
 
 
+def is_blocked(connection: AbstractConnection) -> bool:
+    """Say whether the broker has told that it reads nothing from *connection* for now."""
+    waiting = connection.ready()
+    try:
+        waiting.send(None)  # it returns at once, or would wait
+    except StopIteration:
+        return False
+    waiting.close()
+    return True
+
+
+async def until_read(channel: AbstractChannel) -> None:
+    """Wait until the broker reads what is published on *channel*; mostly it does."""
+    await channel.connection.ready()
+
+
 @asynccontextmanager
 async def open_channel(connection: AbstractConnection) -> AsyncIterator[AbstractChannel]:
     """Open a channel for the block. Messages on it are not confirmed: they are hints."""
@@ -262,7 +307,9 @@ async def open_channel(connection: AbstractConnection) -> AsyncIterator[Abstract
     finally:
         if not channel.is_closed:
             # In a task: it must not be taken for a cancellation when the library ends it.
-            await asyncio.wait([asyncio.ensure_future(channel.close())], timeout=_CLOSE_S)
+            closing = asyncio.ensure_future(channel.close())
+            if not is_blocked(connection):  # else nobody answers
+                await asyncio.wait([closing], timeout=_CLOSE_S)
 
 
 async def consume(
@@ -319,7 +366,7 @@ async def until_over(channel: AbstractChannel, *overs: "asyncio.Future[None]") -
     closing = channel.closing
     await asyncio.wait([closing, *overs], return_when=asyncio.FIRST_COMPLETED)
     if closing.done() and not closing.cancelled() and closing.exception() is not None:
-        raise ConnectionError(f"a channel was closed: {_why(closing.exception())}")
+        raise ConnectionError(f"a channel was closed: {why(closing.exception())}")
     raise ConnectionError("the broker ended a consumer: its queue is gone")
 
 
@@ -331,25 +378,6 @@ def _say(error: BaseException | None, session: Session) -> None:
     """Say why a session failed: the broker's doing is a warning, ours an error with its trace."""
     name = getattr(session, "__qualname__", repr(session))
     if error is None or isinstance(error, LOST):
-        log.warning("broker_session_ended", session=name, reason=_why(error))
+        log.warning("broker_session_ended", session=name, reason=why(error))
     else:
         log.error("broker_session_failed", session=name, exc_info=error)
-
-
-def _refusal(error: BaseException) -> str:
-    """Return why the broker lets us not in, which no waiting mends; empty if it is not that."""
-    if isinstance(error, _REFUSED):
-        return _why(error)
-    # The library does not read what the broker says instead of opening a virtual host.
-    if isinstance(error, aiormq.InvalidFrameError) and "OpenOk" in str(error):
-        return "there is no such virtual host, or the user may not use it"
-    return refusal_of(error)
-
-
-def _why(error: BaseException | None) -> str:
-    """Return what is wrong, in the broker's words; those of the library hold no password."""
-    if error is None:
-        return "no reason given"
-    if isinstance(error, TimeoutError) and not str(error):
-        return "no answer in time"
-    return refusal_of(error) or str(error) or type(error).__name__

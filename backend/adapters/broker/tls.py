@@ -47,7 +47,7 @@ def context_for(url: str) -> ssl.SSLContext | None:
     return context
 
 
-def refusal_of(error: BaseException) -> str:
+def trust_refusal_of(error: BaseException) -> str:
     """Return why a connection cannot be trusted, which no waiting mends; empty if it is not that."""
     found = _tls_error(error)
     if isinstance(found, ssl.SSLCertVerificationError):

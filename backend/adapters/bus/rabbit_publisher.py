@@ -16,7 +16,15 @@ import structlog
 from aiormq import spec
 from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
 
-from backend.adapters.broker.link import Broker, consume, either, end, open_channel, until_over
+from backend.adapters.broker.link import (
+    Broker,
+    consume,
+    either,
+    end,
+    open_channel,
+    until_over,
+    until_read,
+)
 from backend.adapters.broker.names import Names
 from backend.adapters.bus.envelopes import BadEnvelope, Kind, Wish, decode_wish, entry, envelope
 from backend.adapters.bus.messages import encode
@@ -130,10 +138,11 @@ class RabbitPublisher:
                 is_more = False
                 # One each in turn: who wants much delays nobody who wants little.
                 for queue, outbox in list(self._outboxes.items()):
+                    # It waits while the broker takes no more; the outboxes have bounds.
+                    await until_read(channel)
                     message = outbox.take(self._id)
                     if message is not None:
                         is_more = True
-                        # It waits while the broker takes no more; the outboxes have bounds.
                         await channel.basic_publish(
                             message, routing_key=queue, properties=properties
                         )

@@ -3,7 +3,8 @@
 Each subscriber has a queue of its own, a new one on each connection, and says on a fan-out
 exchange what it wants there. Every publisher answers with a marker on that queue, which becomes
 `Attached`. A gap in the numbers of a publisher's messages means that some were lost, wherever that
-was; then all topics become `Attached` again. So nothing else has to be kept or repeated.
+was; then all topics become `Attached` again. So nothing else has to be kept or repeated. They do so
+again and again while there is no broker, or one that takes no messages.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from backend.adapters.broker.link import (
     open_channel,
     tag_of,
     until_over,
+    until_read,
 )
 from backend.adapters.broker.names import Names
 from backend.adapters.bus.envelopes import (
@@ -54,18 +56,24 @@ _MOST_PUBLISHERS: Final = 1000
 #: Of more changes than this, all that is wanted is said instead.
 _MOST_CHANGED: Final = 1000
 _GOODBYE_S: Final = 1.0
+#: How often storage is looked into while nothing can be heard.
+_LOOK_S: Final = 5.0
 
 
 class RabbitSubscriber:
     """Use it from the loop of *broker*, which stays the caller's."""
 
-    def __init__(self, broker: Broker, names: Names, stream: str) -> None:
+    def __init__(
+        self, broker: Broker, names: Names, stream: str, *, look_s: float = _LOOK_S
+    ) -> None:
         """
         Ask for nothing yet.
 
         Args:
             stream: One of `names.STREAMS`; the publishers of the same one are heard.
+            look_s: How often all topics become `Attached` while nothing can be heard.
         """
+        self._look_s = look_s
         self._broker = broker
         self._names = names
         self._stream = stream
@@ -83,6 +91,7 @@ class RabbitSubscriber:
         self._news = asyncio.Event()
         self._closed = False
         self._member = broker.join(self._listen)
+        self._looking = asyncio.create_task(self._look_meanwhile())
 
     def subscribe(self, topic: str) -> None:
         if topic in self._topics or self._closed:
@@ -119,6 +128,7 @@ class RabbitSubscriber:
             self._closed = True
             self._news.set()
             await self._broker.ask(self._say_goodbye, limit_s=_GOODBYE_S)
+        await end(self._looking)
         await end(self._member)
 
     def _is_open(self) -> bool:
@@ -152,9 +162,19 @@ class RabbitSubscriber:
         await channel.basic_qos(prefetch_count=_AHEAD)
         return await consume(channel, self._queue, self._got, no_ack=False)
 
+    async def _look_meanwhile(self) -> None:
+        """While nobody can tell of changes, have those who watch look for them."""
+        while True:
+            await asyncio.sleep(self._look_s)
+            is_deaf = not self._broker.connected or self._broker.blocked_s > 0
+            if is_deaf and not self._entries:
+                self._entries.extend((topic, None) for topic in self._topics)
+                self._news.set()
+
     async def _say(self, channel: AbstractChannel, before: str) -> None:
         """Tell the publishers what is wanted: what has changed at once, all of it from time to time."""
         while True:
+            await until_read(channel)
             self._saying.clear()
             whole, self._says_all = self._says_all, False
             topics: dict[str, int | None] = {**self._topics} if whole else self._changed

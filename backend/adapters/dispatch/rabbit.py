@@ -10,9 +10,9 @@ from typing import Final
 
 import structlog
 from aiormq import spec
-from aiormq.abc import AbstractConnection
+from aiormq.abc import AbstractChannel, AbstractConnection
 
-from backend.adapters.broker.link import Broker, end, open_channel
+from backend.adapters.broker.link import Broker, end, open_channel, until_read
 from backend.adapters.broker.names import Names
 from backend.adapters.dispatch.hints import encode
 from backend.adapters.dispatch.rabbit_places import declare
@@ -88,9 +88,9 @@ class RabbitDispatcher:
             while True:
                 await self._news.wait()
                 self._news.clear()
-                while batch := self._batch():
+                # While the broker takes no more, new signals push old ones out.
+                while await self._may_send(channel) and (batch := self._batch()):
                     is_run = batch[0].kind is SignalKind.RUN
-                    # It waits while the broker takes no more; then new signals push old ones out.
                     await channel.basic_publish(
                         encode(batch),
                         exchange="" if is_run else self._names.stops,
@@ -100,6 +100,10 @@ class RabbitDispatcher:
                     self.sent += len(batch)
                 self._is_losing = False
                 self._idle.set()
+
+    async def _may_send(self, channel: AbstractChannel) -> bool:
+        await until_read(channel)
+        return True
 
     def _batch(self) -> list[Signal]:
         """Take the oldest signals, as far as they are of one kind and fit into one message."""

@@ -1,7 +1,7 @@
 """The WebSocket service as an ASGI application: the handshake, and the pages beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from starlette.applications import Starlette
@@ -44,6 +44,7 @@ def create_ws_app(  # noqa: PLR0913 -- all that the wiring knows, by name
     limits: Limits | None = None,
     notices: EventSubscriber | None = None,
     on_end: "Callable[[asyncio.Task[None]], None]" = _ignore,
+    facts: Callable[[], Mapping[str, object]] = dict,
 ) -> Starlette:
     """
     Return the application; serve it with `protocol.uvicorn_options`.
@@ -63,6 +64,7 @@ def create_ws_app(  # noqa: PLR0913 -- all that the wiring knows, by name
         notices: Where notices of users come from; read like *subscriber*.
         on_end: Called when what brings changes, or looks at tokens, has ended, however: no server
             says so by itself, and sockets would stay open without ever being told anything.
+        facts: What /health says besides.
     """
     service = _Service(
         storage=storage,
@@ -74,6 +76,7 @@ def create_ws_app(  # noqa: PLR0913 -- all that the wiring knows, by name
         metrics_open=metrics_open,
         metrics=metrics,
         on_end=on_end,
+        facts=facts,
     )
     return Starlette(
         routes=[
@@ -100,7 +103,9 @@ class _Service:
         metrics_open: bool,
         metrics: Callable[[], str] | None,
         on_end: "Callable[[asyncio.Task[None]], None]",
+        facts: Callable[[], Mapping[str, object]],
     ) -> None:
+        self._facts = facts
         self._storage = storage
         self._hub = hub
         self._board = board
@@ -123,7 +128,7 @@ class _Service:
             await self._storage.ping()
         except Unavailable as exc:
             return JSONResponse({"status": "unhealthy", "reason": str(exc)}, 503)
-        return JSONResponse({"status": "healthy"})
+        return JSONResponse({"status": "healthy", **self._facts()})
 
     async def live(self, request: Request) -> Response:
         """Say that this process answers at all."""
