@@ -86,7 +86,8 @@ async def test_nobody_is_gone_because_the_broker_was(private_broker: PrivateBrok
 async def test_who_watches_looks_into_storage_and_goes_on(private_broker: PrivateBroker) -> None:
     rabbit = Rabbit(private_broker.url)
     here, there = await rabbit.broker(), await rabbit.broker()
-    subscriber = RabbitSubscriber(here, rabbit.names, "events")
+    # It looks by itself while the broker is away; here it is to be told.
+    subscriber = RabbitSubscriber(here, rabbit.names, "events", look_s=600.0)
     subscriber.subscribe(TOPIC)
     listener = Listener(subscriber)
     publisher = RabbitPublisher(there, rabbit.names, "events")
