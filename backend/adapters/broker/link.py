@@ -294,8 +294,15 @@ def is_blocked(connection: AbstractConnection) -> bool:
 
 
 async def until_read(channel: AbstractChannel) -> None:
-    """Wait until the broker reads what is published on *channel*; mostly it does."""
+    """
+    Wait until the broker reads what is published on *channel*; mostly it does.
+
+    Raises:
+        ConnectionError: If it is closed. What is not taken for it yet waits for the next one.
+    """
     await channel.connection.ready()
+    if channel.is_closed or channel.connection.is_closed:
+        raise ConnectionError("the channel is closed")
 
 
 @asynccontextmanager
