@@ -29,9 +29,17 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
     """Bring the tables up to date, then keep the database file in order."""
     from backend.adapters.storage.account_storage import SqlAccounts
     from backend.core.ids import DEFAULT_USER_EMAIL, DEFAULT_USER_ID, DEFAULT_USER_NAME
-    from backend.wiring_upgrade import bring_up_to_date, forget_broken_move, has_notes
+    from backend.wiring_upgrade import (
+        bring_up_to_date,
+        forget_broken_move,
+        has_notes,
+        has_stage,
+    )
 
     metrics, clock = Metrics("DatabaseManager"), SystemClock()
+    # Before all else: it may have closed this database, and was killed before the other one counted.
+    if has_stage(settings) and await asyncio.to_thread(forget_broken_move, settings):
+        log.warning("broken_move_forgotten")
     done = await asyncio.to_thread(bring_up_to_date, settings)
     if done != "current":
         log.info("database_brought_up_to_date", done=done)

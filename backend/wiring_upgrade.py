@@ -1,6 +1,5 @@
 """Brings the database of an installation up to date, with a way back. Part of wiring.py."""
 
-import shutil
 from typing import Final
 
 from sqlalchemy import Connection, inspect
@@ -10,7 +9,7 @@ from backend.adapters.database_place import Place
 from backend.adapters.storage.migrate import HEAD, current_version, migrate
 from backend.core.errors import CannotStart
 from backend.settings import Settings
-from backend.wiring import database_place
+from backend.wiring import database_path, database_place
 
 #: The lock of `agpt migrate`, among those of services; the table and the folder that it needs
 #: meanwhile. Named here too, so that a start does not load what moves.
@@ -54,28 +53,37 @@ def has_notes(connection: Connection) -> bool:
     return inspect(connection).has_table(NOTES)
 
 
+def has_stage(settings: Settings) -> bool:
+    """Say whether an `agpt migrate` works on the data directory, or was killed there."""
+    return (settings.agpt_data_dir / STAGE).exists()
+
+
 def forget_broken_move(settings: Settings) -> bool:
     """
-    Note no changes any more for an `agpt migrate` that was killed; say whether there were notes.
+    Do what is left to do of an `agpt migrate` that was killed; say whether there was something.
 
-    Blocks. One that works holds its lock, and is left alone.
+    Changes are noted no more, and what must not be used any more cannot be. Blocks. One that works
+    holds its lock, and is left alone.
+
+    Raises:
+        Unavailable: If a database cannot be used.
     """
     from backend.adapters.storage.doctor import reading
     from backend.util.locks import take_service
 
     place = database_place(settings)
-    with reading(place) as connection:
-        if not has_notes(connection):
-            return False
+    if not has_stage(settings):
+        with reading(place) as connection:
+            if not has_notes(connection):
+                return False
     try:
         lock = take_service(settings.agpt_data_dir, MOVE)
     except CannotStart:
         return False
     try:
-        from backend.adapters.moving.changes import end_notes
+        from backend.adapters.moving.switch import settle_killed
 
-        end_notes(place)
-        shutil.rmtree(settings.agpt_data_dir / STAGE, ignore_errors=True)
+        settle_killed(settings.agpt_data_dir, place, file=database_path(settings))
     finally:
         lock.release()
     return True

@@ -22,6 +22,7 @@ from bench.events import events
 from bench.fair import fair, stop
 from bench.growth import growth
 from bench.kill import w5
+from bench.move import move
 from bench.scale import scale
 from bench.schedules import schedules
 from bench.seed import Sizes
@@ -46,6 +47,7 @@ LARGE: Final = (
     "schedules",
     "scale",
     "cluster",
+    "move",
 )
 
 
@@ -98,6 +100,7 @@ def _measure(name: str, asked: argparse.Namespace) -> Any:
         "soak": lambda: soak(runs=asked.runs),
         "schedules": schedules,
         "cluster": cluster,
+        "move": lambda: move(sizes=Sizes(runs=asked.runs, nodes=asked.nodes)),
         "clients": lambda: clients(seconds=asked.seconds),
     }
     return _run(large[name]())

@@ -21,11 +21,17 @@ class Client:
         """Connect."""
         return cls(*await asyncio.open_connection("127.0.0.1", port), token)
 
-    async def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the JSON answer; raises RuntimeError unless the status is 2xx."""
+    async def ask(self, method: str, path: str, body: Any = None, *, key: str = "") -> Any:
+        """
+        Return the JSON answer; raises RuntimeError unless the status is 2xx.
+
+        Args:
+            key: An Idempotency-Key, for what may be asked twice and must be done once.
+        """
         content = b"" if body is None else orjson.dumps(body)
+        once = f"Idempotency-Key: {key}\r\n" if key else ""
         head = (
-            f"{method} {path} HTTP/1.1\r\n{self._head}"
+            f"{method} {path} HTTP/1.1\r\n{self._head}{once}"
             f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
         )
         self._writer.write(head.encode() + content)

@@ -17,8 +17,8 @@ from bench.client import Client
 from bench.outside import Outside
 from bench.server import Server, server
 
-_POSTGRES: Final = "postgresql://postgres@127.0.0.1:5432/postgres"
-_BROKER: Final = "amqp://guest:guest@127.0.0.1:5672/"
+POSTGRES: Final = "postgresql://postgres@127.0.0.1:5432/postgres"
+BROKER: Final = "amqp://guest:guest@127.0.0.1:5672/"
 #: What a step that waits on others waits.
 _WAIT_S: Final = 0.1
 #: … and how many of them a run has: a second of waiting, so that slots are what there is too few of.
@@ -107,7 +107,7 @@ def _by_owner(url: str) -> list[int]:
 @asynccontextmanager
 async def _settings() -> AsyncIterator[dict[str, Any]]:
     """Give what the members of one cluster share, on a database that is dropped afterwards."""
-    base = os.environ.get("DATABASE_URL") or _POSTGRES
+    base = os.environ.get("DATABASE_URL") or POSTGRES
     name = f"agpt_bench_{uuid.uuid4().hex[:12]}"
     url = urlunsplit(urlsplit(base)._replace(path=f"/{name}"))
     with psycopg.connect(base, autocommit=True) as connection:
@@ -115,21 +115,22 @@ async def _settings() -> AsyncIterator[dict[str, Any]]:
         try:
             yield {
                 "DATABASE_URL": url,
-                "RABBITMQ_URL": os.environ.get("RABBITMQ_URL") or _BROKER,
+                "RABBITMQ_URL": os.environ.get("RABBITMQ_URL") or BROKER,
                 "ENCRYPTION_KEY": Fernet.generate_key().decode(),
                 "JWT_VERIFY_KEY": uuid.uuid4().hex + uuid.uuid4().hex,
                 "UNSUBSCRIBE_SECRET_KEY": uuid.uuid4().hex + uuid.uuid4().hex,
             }
         finally:
-            await _forget_broker(url)
+            await forget_broker(url)
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
-async def _forget_broker(url: str) -> None:
+async def forget_broker(url: str) -> None:
+    """Remove what the installation in a database has at the broker."""
     from backend.adapters.broker.names import Names  # noqa: PLC0415 - see backend/adapters/broker
     from backend.adapters.broker.tidy import drop  # noqa: PLC0415 - the same
     from backend.adapters.storage.cluster import installation_at  # noqa: PLC0415 - the same
 
     installation = installation_at(url)
     if installation is not None:
-        await drop(os.environ.get("RABBITMQ_URL") or _BROKER, Names(installation))
+        await drop(os.environ.get("RABBITMQ_URL") or BROKER, Names(installation))

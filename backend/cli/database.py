@@ -253,7 +253,7 @@ def _nothing_at(where: Place | Path) -> NotFound:
 
 
 def _step_problems(where: Place | Path) -> Iterator[str]:
-    from backend.adapters.storage.migrate import HEAD, UNFINISHED  # noqa: PLC0415 -- help does without
+    from backend.adapters.storage.migrate import HEAD, MOVED, UNFINISHED  # noqa: PLC0415 -- help does without
 
     step = step_of(where)
     if step == UNFINISHED:
@@ -261,6 +261,8 @@ def _step_problems(where: Place | Path) -> Iterator[str]:
             f"The database {where} was being filled, and that was broken off: begin it again, with"
             " `agpt migrate --again` or `agpt restore --replace`."
         )
+    elif step == MOVED:
+        yield f"The rows of the database {where} have moved to another one; it must not be used."
     elif step is not None and step > HEAD:
         if _lets_in(where):
             return

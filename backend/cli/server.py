@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from backend.cli.background import MainApp
+from backend.cli.background import MainApp, Warm
 from backend.cli.options import json_option, print_json
 from backend.cli.pidfile import (
     Owner,
@@ -66,8 +66,18 @@ def start(*, data_dir: Path | None, log_level: str | None, as_json: bool) -> Non
     click.echo("`agpt token` prints a token, `agpt stop` stops it.")
 
 
-def start_server(overrides: Mapping[str, Any], *, says_on_error: bool = True) -> int:
-    """Start the background server; return its pid when all services are ready. Raises CannotStart."""
+def start_server(
+    overrides: Mapping[str, Any], *, says_on_error: bool = True, warm: Warm | None = None
+) -> int:
+    """
+    Start the background server; return its pid when all services are ready.
+
+    Args:
+        warm: One that waits for the word to go, made with the same *overrides*.
+
+    Raises:
+        CannotStart: If it does not start, or there is one.
+    """
     with starting_alone():
         owner, present = owner_of_pid()
         if owner is Owner.OURS and present is not None:
@@ -75,7 +85,8 @@ def start_server(overrides: Mapping[str, Any], *, says_on_error: bool = True) ->
         if get_pid() is not None or owner is not Owner.NOBODY:
             click.echo("Removed the pid file of a server that is gone.", err=says_on_error)
         remove_pid()
-        pid = MainApp().start(background=True, silent=True, **overrides)
+        app = MainApp()
+        pid = warm.go() if warm else app.start(background=True, silent=True, **overrides)
         write_pid(pid)
         return pid
 

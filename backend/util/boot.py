@@ -26,6 +26,8 @@ from backend.core.errors import AgentServerError, BadSetting, CannotStart
 from backend.util.identity import Identity, kill_for_certain, wait_until_gone
 from backend.util.record import read_records, remove_record
 
+#: An environment variable of our own processes: what else preload.py is to load, by name.
+PRELOAD: Final = "AGPT_PRELOAD"
 _PREDECESSOR_LIMIT_S: Final = 5.0
 _HELPER_LIMIT_S: Final = 2.0
 #: On a machine that is busy and cold, the first import of everything takes its time.
@@ -66,6 +68,19 @@ def start_fork_server() -> None:
     if process_context().get_start_method() == "forkserver":
         with no_resource_tracker():
             forkserver.ensure_running()
+
+
+def fork_server_has_loaded() -> None:
+    """Wait until the fork server has imported what services share."""
+    start_fork_server()
+    child = process_context().Process(target=_nothing, name="look")  # type: ignore[attr-defined] # as below
+    with main_module_hidden(), no_resource_tracker():
+        child.start()
+    child.join(_SETTINGS_LIMIT_S)
+
+
+def _nothing() -> None:
+    """Be made, which takes until then."""
 
 
 @contextmanager

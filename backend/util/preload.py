@@ -8,12 +8,14 @@ survive a fork.
 
 import gc
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
 from backend.core.errors import AgentServerError
+from backend.util.boot import PRELOAD
 from backend.util.holes import fill_holes
 
 MODULES: Final = (
@@ -208,9 +210,11 @@ def load() -> None:
 def _for_services() -> Iterator[str]:
     """Yield what is needed for services outside, if they are set."""
     # Settings that cannot be read are refused a little later, with a sentence.
+    wanted = set(os.environ.get(PRELOAD, "").split(","))
     with suppress(ImportError, AgentServerError):
-        for service in sorted(importlib.import_module("backend.setting_places").services_used()):
-            yield from _WITH[service]
+        wanted |= importlib.import_module("backend.setting_places").services_used()
+    for service in sorted(wanted & _WITH.keys()):
+        yield from _WITH[service]
 
 
 load()

@@ -25,6 +25,7 @@ from backend.core.errors import Unavailable
 
 NOTES: Final = "agpt_move_notes"
 _TRIGGER: Final = "agpt_move"
+_KEYS: Final = "agpt_move_keys"
 _BUSY_S: Final = 10.0
 
 #: JSON arrays of the values of keys, by table.
@@ -71,18 +72,28 @@ def end_notes(place: Place) -> None:
 
 
 class Side(Protocol):
-    """A database of which single rows are read, and changed, by notes that lie in it."""
+    """
+    A database of which single rows are read, and changed, by keys that are put beside them.
 
-    def note(self, keys: Keys) -> None:
-        """Put notes into it, for this connection alone."""
+    `begin` opens what sees one state of it; what is done until `keep` is kept or lost together.
+    """
+
+    def begin(self) -> None:
+        """See from now on what is there at this moment."""
+
+    def keep(self) -> None:
+        """Keep what was done since `begin`; notes that were taken are forgotten."""
 
     def notes(self) -> Keys:
-        """Return which rows are noted."""
+        """Take which rows were noted, those of before aside that were kept."""
 
-    def noted(self, shape: Shape) -> Iterator[Row]:
-        """Yield the noted rows that are there."""
+    def choose(self, keys: Keys) -> None:
+        """Put keys beside the tables, for this connection alone, in the place of those before."""
 
-    def delete_noted(self, name: str) -> None:
+    def chosen(self, shape: Shape) -> Iterator[Row]:
+        """Yield the rows with these keys that are there."""
+
+    def delete_chosen(self, name: str) -> None:
         """Delete them."""
 
     def count(self, name: str) -> int:
@@ -90,36 +101,52 @@ class Side(Protocol):
 
 
 class SqliteSide:
-    """See Side."""
+    """See Side. Of a connection whose transactions begin when they are told to."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        # Numbers of notes grow with the commits: one writes at a time, and none is deleted.
+        self._taken = self._kept = 0
+        connection.execute(f"CREATE TEMP TABLE {_KEYS} (tbl TEXT, key TEXT)")
+        connection.execute(f"CREATE INDEX temp.{_KEYS}_tbl ON {_KEYS} (tbl, key)")
 
-    def note(self, keys: Keys) -> None:
-        self._connection.execute(f"CREATE TEMP TABLE {NOTES} (tbl TEXT, key TEXT)")
-        self._connection.executemany(f"INSERT INTO {NOTES} VALUES (?, ?)", _pairs(keys))  # noqa: S608 -- a name of ours
+    def begin(self) -> None:
+        self._connection.execute("BEGIN")
+        self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+    def keep(self) -> None:
+        self._connection.execute("COMMIT")
+        self._kept = self._taken
 
     def notes(self) -> Keys:
-        return _grouped(self._connection.execute(f"SELECT DISTINCT tbl, key FROM {NOTES}"))  # noqa: S608 -- the same
+        found = self._connection.execute(f"SELECT max(rowid) FROM {NOTES}").fetchone()  # noqa: S608 -- a name of ours
+        self._taken = max(self._kept, found[0] or 0)
+        query = f"SELECT DISTINCT tbl, key FROM {NOTES} WHERE rowid > ? AND rowid <= ?"  # noqa: S608 -- the same
+        return _grouped(self._connection.execute(query, (self._kept, self._taken)))
 
-    def noted(self, shape: Shape) -> Iterator[Row]:
+    def choose(self, keys: Keys) -> None:
+        self._connection.execute(f"DELETE FROM temp.{_KEYS}")  # noqa: S608 -- a name of ours
+        self._connection.executemany(f"INSERT INTO temp.{_KEYS} VALUES (?, ?)", _pairs(keys))  # noqa: S608 -- the same
+
+    def chosen(self, shape: Shape) -> Iterator[Row]:
         names = ", ".join(f't."{name}"' for name in shape.names)
         where = " AND ".join(
             f"t.\"{name}\" = json_extract(k.key, '$[{place}]')"
             for place, name in enumerate(keys_of(shape.name))
         )
         query = (
-            f"SELECT {names} FROM (SELECT DISTINCT key FROM {NOTES} WHERE tbl = ?) AS k"  # noqa: S608 -- the same
+            f"SELECT {names} FROM (SELECT key FROM temp.{_KEYS} WHERE tbl = ?) AS k"  # noqa: S608 -- the same
             f' CROSS JOIN "{shape.name}" AS t WHERE {where}'
         )
         yield from self._connection.execute(query, (shape.name,))
 
-    def delete_noted(self, name: str) -> None:
+    def delete_chosen(self, name: str) -> None:
         columns = keys_of(name)
         names = ", ".join(f'"{column}"' for column in columns)
         values = ", ".join(f"json_extract(key, '$[{place}]')" for place in range(len(columns)))
         query = (
-            f'DELETE FROM "{name}" WHERE ({names}) IN (SELECT {values} FROM {NOTES} WHERE tbl = ?)'  # noqa: S608 -- the same
+            f'DELETE FROM "{name}" WHERE ({names}) IN'  # noqa: S608 -- the same
+            f" (SELECT {values} FROM temp.{_KEYS} WHERE tbl = ?)"
         )
         self._connection.execute(query, (name,))
 
@@ -129,7 +156,7 @@ class SqliteSide:
 
 
 class PostgresSide:
-    """See Side."""
+    """See Side. Of a connection whose transactions begin with their first statement."""
 
     def __init__(self, connection: "psycopg.Connection[Any]") -> None:
         self._connection = connection
@@ -138,28 +165,40 @@ class PostgresSide:
             for shape in PostgresSource(connection).shapes()
             for column, kind in shape.columns
         }
+        # Keys come in a table of which the planner knows nothing: else it would read all of ours.
+        for way in ("hashjoin", "mergejoin"):
+            connection.execute(f"SET enable_{way} = off".encode())
+        connection.execute(f"CREATE TEMP TABLE {_KEYS} (tbl text, key jsonb)".encode())
 
-    def note(self, keys: Keys) -> None:
-        self._connection.execute(f"CREATE TEMP TABLE {NOTES} (tbl text, key jsonb)".encode())
-        query = f"COPY {NOTES} FROM STDIN".encode()
+    def begin(self) -> None:
+        """See Side. The transaction itself begins with what is asked first."""
+
+    def keep(self) -> None:
+        self._connection.commit()
+
+    def notes(self) -> Keys:
+        # By taking them away: transactions do not end in the order of numbers that they drew. What
+        # ends later than this one began is not seen, neither the row nor its note.
+        query = f"DELETE FROM {NOTES} RETURNING tbl, key::text"  # noqa: S608 -- a name of ours
+        return _grouped(set(self._connection.execute(query.encode())))
+
+    def choose(self, keys: Keys) -> None:
+        self._connection.execute(f"TRUNCATE pg_temp.{_KEYS}".encode())
+        query = f"COPY pg_temp.{_KEYS} FROM STDIN".encode()
         with self._connection.cursor() as cursor, cursor.copy(query) as copy:
             for pair in _pairs(keys):
                 copy.write_row(pair)
 
-    def notes(self) -> Keys:
-        query = f"SELECT DISTINCT tbl, key::text FROM {NOTES}".encode()  # noqa: S608 -- a name of ours
-        return _grouped(self._connection.execute(query))
-
-    def noted(self, shape: Shape) -> Iterator[Row]:
+    def chosen(self, shape: Shape) -> Iterator[Row]:
         names = sql.SQL(", ").join(sql.Identifier("t", name) for name in shape.names)
-        query = sql.SQL("SELECT {} FROM {} AS t, {} WHERE {}").format(
-            names, sql.Identifier(shape.name), _noted_keys(), self._match(shape.name)
+        query = sql.SQL("SELECT {} FROM {} AS t, {} AS k WHERE k.tbl = %(tbl)s AND {}").format(
+            names, sql.Identifier(shape.name), sql.Identifier(_KEYS), self._match(shape.name)
         )
         yield from self._connection.execute(query, {"tbl": shape.name})
 
-    def delete_noted(self, name: str) -> None:
-        query = sql.SQL("DELETE FROM {} AS t USING {} WHERE {}").format(
-            sql.Identifier(name), _noted_keys(), self._match(name)
+    def delete_chosen(self, name: str) -> None:
+        query = sql.SQL("DELETE FROM {} AS t USING {} AS k WHERE k.tbl = %(tbl)s AND {}").format(
+            sql.Identifier(name), sql.Identifier(_KEYS), self._match(name)
         )
         self._connection.execute(query, {"tbl": name})
 
@@ -186,11 +225,6 @@ def keys_of(name: str) -> list[str]:
     from backend.adapters.storage.schema import metadata  # noqa: PLC0415 - help does without
 
     return [column.name for column in metadata.tables[name].primary_key.columns]
-
-
-def _noted_keys() -> sql.Composable:
-    query = "(SELECT DISTINCT key FROM {} WHERE tbl = %(tbl)s) AS k"
-    return sql.SQL(query).format(sql.Identifier(NOTES))
 
 
 def _pairs(keys: Keys) -> Iterator[tuple[str, str]]:

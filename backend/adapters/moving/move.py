@@ -6,26 +6,16 @@ noted. Then, when nobody writes any more, those rows are copied again. What is c
 `unfinished` until all of it is right: no server starts on it.
 """
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from backend.adapters.database_place import Place
-from backend.adapters.files.draft import sync_folder
 from backend.adapters.moving.backup import Say, told
-from backend.adapters.moving.changes import (
-    PostgresSide,
-    Side,
-    SqliteSide,
-    begin_notes,
-    end_notes,
-)
+from backend.adapters.moving.changes import begin_notes, end_notes
 from backend.adapters.moving.emptiness import table_with_rows
-from backend.adapters.moving.restore import write_ahead_into
 from backend.adapters.moving.rows import Shape, Sum, difference, sum_of
 from backend.adapters.moving.sources import (
     PostgresSource,
@@ -36,14 +26,20 @@ from backend.adapters.moving.sources import (
     postgres_errors,
     raw_of,
 )
+from backend.adapters.moving.switch import (
+    STAGE,
+    Note,
+    make_stage,
+    open_to_servers,
+    read_note,
+    remove_stage,
+    shut,
+)
 from backend.adapters.moving.targets import PostgresTarget, SqliteTarget, Target, flush
-from backend.adapters.storage.migrate import HEAD
+from backend.adapters.storage.migrate import HEAD, UNFINISHED, refuse_unknown
 from backend.adapters.storage.postgres import engine_for
 from backend.core.errors import CannotStart, Conflict, NotFound, Unavailable
 from backend.core.ids import DEFAULT_USER_ID
-
-#: The folder of the data directory in which a SQLite file is made, and copied.
-STAGE: Final = "moving"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +50,11 @@ class Move:
     target: Place
     data_dir: Path
     again: bool
+
+    @property
+    def staged(self) -> Path:
+        """Where a SQLite file is made."""
+        return self.data_dir / STAGE / self.target.path.name
 
 
 @dataclass(kw_only=True)
@@ -88,26 +89,32 @@ def copy_running(move: Move, say: Say) -> Copied:
         Unavailable: If one of them cannot be used. Nothing is noted any more then.
     """
     _require_movable(move)
-    stage = move.data_dir / STAGE
     try:
-        if stage.exists():
-            shutil.rmtree(stage)  # of one that was killed
-        stage.mkdir(mode=0o700)
+        stage = make_stage(move.data_dir, move.source, move.target)
         begin_notes(move.source)
-        with frozen(move.source, stage) as source, _new_target(move, stage) as target:
+        with frozen(move.source, stage) as source, _new_target(move) as target:
             return _copied(source, target, say)
     except OSError as exc:
         give_up(move)
-        raise Unavailable(f"{stage} cannot be written: {exc.strerror or exc}") from exc
+        raise Unavailable(f"{move.data_dir} cannot be written: {exc.strerror or exc}") from exc
     except BaseException:
         give_up(move)
         raise
 
 
-def give_up(move: Move) -> None:
-    """Note nothing any more, and forget what was made of a SQLite file."""
+def give_up(move: Move, *, was_opened: bool = False) -> None:
+    """
+    Forget it: nothing is noted any more, and servers start on the source as before.
+
+    Args:
+        was_opened: `Follower.finish` has let servers in; none has started on the copy.
+    """
+    if was_opened:
+        shut(move.target)
+    open_to_servers(move.source)
     end_notes(move.source)
-    shutil.rmtree(move.data_dir / STAGE, ignore_errors=True)
+    # Last: while the note is there, the next start does what is missing here.
+    remove_stage(move.data_dir)
 
 
 def _require_movable(move: Move) -> None:
@@ -116,20 +123,31 @@ def _require_movable(move: Move) -> None:
     nothing = f"There is no database at {move.source}: no server was started on it yet."
     if not move.source.url and not move.source.path.exists():
         raise NotFound(nothing)
-    with _side(move.source) as (source, _):
+    killed = read_note(move.data_dir)
+    if killed is not None and killed.source == str(move.source):
+        open_to_servers(move.source)  # no server has started since
+    with _read(move.source) as source:
         step, ours = source.step(), _installation(source)
     if step is None:
         raise NotFound(nothing)
     if step != HEAD:
+        refuse_unknown(step, move.source, needs=None)
         raise CannotStart(f"{move.source} is at step {step}; this program needs {HEAD}.")
+    _require_free(move, ours, killed)
+
+
+def _require_free(move: Move, ours: object, killed: Note | None) -> None:
     table = table_with_rows(move.target)
     if table is None:
         return
-    with _side(move.target) as (found, _):
+    with _read(move.target) as found:
         is_ours = ours is not None and _installation(found) == ours
+        is_unused = found.step() == UNFINISHED
     if not is_ours:
         raise Conflict(f"{move.target} is not empty: its table {table} has rows.")
-    if not move.again:
+    # Of a copy that was broken off we know that no server has ever worked on it.
+    is_unused |= killed is not None and killed.target == str(move.target)
+    if not move.again and not is_unused:
         raise Conflict(
             f"{move.target} has rows of this installation already; `--again` copies all anew."
         )
@@ -147,14 +165,15 @@ def _installation(source: Source) -> object:
 
 
 @contextmanager
-def _new_target(move: Move, stage: Path) -> Iterator[Target]:
+def _new_target(move: Move) -> Iterator[Target]:
     """Give an empty target; what is in it at the end is kept."""
     if not move.target.url:
-        made = SqliteTarget(stage / move.target.path.name)
+        made = SqliteTarget(move.staged)
         try:
             yield made
         finally:
             made.connection.close()
+        flush(move.staged)
         return
     with postgres_errors(move.target), postgres_connection(move.target.url, writes=True) as outer:
         target = PostgresTarget(outer)
@@ -186,54 +205,6 @@ def _compare(done: Copied, found: Source, say: Say) -> None:
         raise Unavailable(f"what was copied cannot be used: {wrong}")
 
 
-def finish(move: Move, done: Copied) -> None:
-    """
-    Copy what has changed since, check it, and let servers start on the target.
-
-    Nobody may write to the source any more. What was noted is forgotten.
-
-    Raises:
-        Unavailable: If it is not right; the source is as it was, and no server starts on the target.
-    """
-    with _side(move.source) as (_, source):
-        if move.target.url:
-            place = move.target
-            with postgres_errors(place), postgres_connection(place.url, writes=True) as outer:
-                made = PostgresTarget(outer)
-                made.take_locks(place)
-                _catch_up(source, PostgresSide(made.connection), made, done)
-                outer.commit()
-        else:
-            staged = move.data_dir / STAGE / move.target.path.name
-            again = SqliteTarget(staged, exists=True)
-            _catch_up(source, SqliteSide(again.connection), again, done)
-            again.close()
-            _put(staged, move.target.path)
-    give_up(move)
-
-
-def _catch_up(source: Side, side: Side, target: Target, done: Copied) -> None:
-    keys = source.notes()
-    side.note(keys)
-    done.noted = sum(map(len, keys.values()))
-    for shape in done.shapes:
-        if shape.name in keys:
-            for_all = done.sums[shape.name]
-            for_all.remove(sum_of(shape, side.noted(shape)))
-            side.delete_noted(shape.name)
-            written, changed = target.fill(shape, source.noted(shape))
-            done.changed += changed
-            if sum_of(shape, side.noted(shape)) != written:
-                raise Unavailable(f"rows of {shape.name} are not what was written")
-            for_all.merge(written)
-        counts = source.count(shape.name), side.count(shape.name), done.sums[shape.name].count
-        if len(set(counts)) != 1:
-            raise Unavailable(
-                f"the table {shape.name} has {counts[0]:,} rows, its copy {counts[1]:,}: begin again"
-            )
-    target.open_at(HEAD)
-
-
 def check_source(place: Place, done: Copied, say: Say) -> None:
     """
     Read all that was copied once more where it came from; nobody may have written to it since.
@@ -243,37 +214,19 @@ def check_source(place: Place, done: Copied, say: Say) -> None:
     """
     if done.changed:
         return  # the copy differs from it, in what was told
-    with _side(place) as (source, _):
+    with _read(place) as source:
         _compare(done, source, say)
 
 
-def set_aside(path: Path, name: str) -> Path:
-    """Give a SQLite file that nobody uses any more another name, so that no server starts on it."""
-    write_ahead_into(path)
-    aside = path.with_name(name)
-    path.rename(aside)
-    sync_folder(path.parent)
-    return aside
-
-
-def _put(staged: Path, place: Path) -> None:
-    flush(staged)
-    if place.exists():
-        write_ahead_into(place)
-        place.rename(place.with_name(f"{place.name}.before"))
-    staged.rename(place)
-    sync_folder(place.parent)
-
-
 @contextmanager
-def _side(place: Place) -> Iterator[tuple[Source, Side]]:
+def _read(place: Place) -> Iterator[Source]:
     """Open a database to read it, as it is now."""
     if place.url:
         with postgres_errors(place), postgres_connection(place.url, writes=False) as outer:
-            yield PostgresSource(raw_of(outer)), PostgresSide(raw_of(outer))
+            yield PostgresSource(raw_of(outer))
         return
     try:
         with closing(sqlite3.connect(place.path, isolation_level=None)) as connection:
-            yield SqliteSource(connection), SqliteSide(connection)
+            yield SqliteSource(connection)
     except sqlite3.DatabaseError as exc:
         raise Unavailable(f"the database {place} cannot be read: {exc}") from exc

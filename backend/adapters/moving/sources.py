@@ -158,9 +158,14 @@ def sqlite_reader(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def postgres_connection(url: str, *, writes: bool) -> Iterator[Connection]:
+def postgres_connection(
+    url: str, *, writes: bool, isolation: str = "READ COMMITTED"
+) -> Iterator[Connection]:
     """
     Connect to *url* for long work in one transaction, which is lost unless it is committed.
+
+    Args:
+        isolation: Of one that writes; others see one state of the database.
 
     Raises:
         CannotStart: If it is no address of PostgreSQL.
@@ -172,7 +177,7 @@ def postgres_connection(url: str, *, writes: bool) -> Iterator[Connection]:
 
     engine: Engine = reading_engine(url)
     if writes:
-        engine = engine_for(url).execution_options(isolation_level="READ COMMITTED")
+        engine = engine_for(url).execution_options(isolation_level=isolation)
     with engine.connect() as connection:
         connection.begin()
         # The limits of a server's sessions are for work of milliseconds.

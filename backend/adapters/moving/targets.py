@@ -71,8 +71,9 @@ class SqliteTarget:
             FileExistsError: If it is there, and should not be.
         """
         path.touch(mode=0o600, exist_ok=exists)
-        self.connection = sqlite3.connect(path, isolation_level=None)
-        self._path = path
+        # Counting may be done in a thread; nothing else is done meanwhile.
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.path = path
         self._indexes: list[str] = []
         for pragma in ("auto_vacuum=INCREMENTAL", "journal_mode=OFF", "synchronous=OFF"):
             self.connection.execute(f"PRAGMA {pragma}")
@@ -83,7 +84,7 @@ class SqliteTarget:
 
     def make(self, step: str) -> None:
         if step != HEAD:
-            engine = create_engine(f"sqlite:///{self._path}", poolclass=NullPool)
+            engine = create_engine(f"sqlite:///{self.path}", poolclass=NullPool)
             with engine.connect() as connection:
                 to_step(connection, step)
                 connection.commit()
@@ -106,6 +107,9 @@ class SqliteTarget:
                 yield row
 
         try:
+            if self.connection.in_transaction:
+                self.connection.executemany(_insert(shape), counted())
+                return total, 0
             with self.connection:
                 self.connection.execute("BEGIN")
                 self.connection.executemany(_insert(shape), counted())
@@ -118,7 +122,7 @@ class SqliteTarget:
             for statement in self._indexes:
                 self.connection.execute(statement)
         except sqlite3.Error as exc:
-            raise Unavailable(f"the database {self._path} cannot be made: {exc}") from exc
+            raise Unavailable(f"the database {self.path} cannot be made: {exc}") from exc
 
     def open_at(self, step: str) -> None:
         self.connection.execute("UPDATE alembic_version SET version_num = ?", (step,))
@@ -129,10 +133,10 @@ class SqliteTarget:
             self.connection.execute("PRAGMA journal_mode=DELETE")
             self.connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.Error as exc:
-            raise Unavailable(f"the database {self._path} cannot be made: {exc}") from exc
+            raise Unavailable(f"the database {self.path} cannot be made: {exc}") from exc
         finally:
             self.connection.close()
-        flush(self._path)
+        flush(self.path)
 
 
 class PostgresTarget:

@@ -22,6 +22,7 @@ from backend.adapters.database_place import shown
 from backend.adapters.storage.database import Database, DatabaseThread
 from backend.adapters.storage.migrate import (
     HEAD,
+    MOVED,
     UNFINISHED,
     current_version,
     needs_of,
@@ -161,7 +162,7 @@ def _joined(engine: Engine, where: str, secret: str, keys: Sequence[str]) -> str
         if version is None or version < HEAD:
             raise _NotYet(f"it is at step {version}, and this program needs step {HEAD}")
         if version != HEAD:
-            needs = None if version == UNFINISHED else needs_of(connection)
+            needs = None if version in (UNFINISHED, MOVED) else needs_of(connection)
             refuse_unknown(version, where, needs=needs)
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
         connection.exec_driver_sql(_TABLES)

@@ -33,6 +33,8 @@ NEEDS: Final = "schema_needs"
 _ASK_NEEDS: Final = f"SELECT value FROM installation WHERE key = '{NEEDS}'"  # noqa: S608 -- no input
 #: Stands in the place of the step while rows are on their way into a database.
 UNFINISHED: Final = "unfinished"
+#: … and when they have gone to another one, in which changes are made from now on.
+MOVED: Final = "moved"
 
 
 def refuse_unknown(before: str, where: object, *, needs: str | None) -> None:
@@ -46,6 +48,11 @@ def refuse_unknown(before: str, where: object, *, needs: str | None) -> None:
         raise CannotStart(
             f"the database {where} was being filled, and that was broken off: begin it again, with"
             " `agpt migrate --again` or `agpt restore --replace`"
+        )
+    if before == MOVED:
+        raise CannotStart(
+            f"the rows of the database {where} have moved to another one, with `agpt migrate`, and go"
+            " on there: DATABASE_URL must not name this one any more"
         )
     if before > HEAD and (needs is None or needs > HEAD):
         raise CannotStart(

@@ -9,6 +9,7 @@ from sqlalchemy.ext.compiler import compiles
 from backend.adapters.database_place import shown
 from backend.adapters.storage.migrate import (
     HEAD,
+    MOVED,
     UNFINISHED,
     current_version,
     needs_of,
@@ -70,7 +71,7 @@ def _migrate(connection: Connection, where: str, goal: str) -> str:
         )
         connection.exec_driver_sql("INSERT INTO alembic_version VALUES (%s)", (HEAD,))
         return "created"
-    needs = needs_of(connection) if HEAD < before != UNFINISHED else None
+    needs = needs_of(connection) if before > HEAD and before not in (UNFINISHED, MOVED) else None
     refuse_unknown(before, where, needs=needs)
     if before >= goal:
         return "current"

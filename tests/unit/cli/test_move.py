@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from backend.adapters.storage.schema import metadata
 from backend.cli import main
-from backend.cli import move as moving
+from backend.cli import switch
 from backend.util.locks import share_data_dir, take_service
 from tests.databases import emptied
 from tests.filled import fill
@@ -91,7 +91,7 @@ def test_two_moves_at_once_are_refused(data: Path, url: str) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moving, "_WAIT_S", 0.2)
+    monkeypatch.setattr(switch, "WAIT_S", 0.2)
 
 
 def test_a_server_that_is_not_stopped_keeps_everything_as_it_is(

@@ -10,9 +10,9 @@ import pytest
 
 from backend import wiring_upgrade
 from backend.adapters.database_place import Place
-from backend.adapters.moving import move as moving
 from backend.adapters.moving.changes import NOTES, begin_notes, end_notes
-from backend.adapters.moving.move import Move, check_source, copy_running, finish, set_aside
+from backend.adapters.moving.follow import following
+from backend.adapters.moving.move import Copied, Move, check_source, copy_running
 from backend.adapters.moving.rows import Sum, sum_of
 from backend.adapters.moving.sources import (
     PostgresSource,
@@ -21,6 +21,7 @@ from backend.adapters.moving.sources import (
     postgres_connection,
     raw_of,
 )
+from backend.adapters.moving.switch import STAGE, remove_stage, set_aside
 from backend.adapters.storage.migrate import migrate
 from backend.adapters.storage.migrate_postgres import migrate_postgres
 from backend.adapters.storage.schema import metadata
@@ -28,7 +29,7 @@ from backend.core.errors import CannotStart, Conflict, Unavailable
 from backend.core.ids import DEFAULT_USER_ID
 from backend.settings import load_settings
 from backend.util.locks import take_service
-from backend.wiring_upgrade import MOVE, STAGE, forget_broken_move
+from backend.wiring_upgrade import MOVE, forget_broken_move
 from tests.databases import emptied
 from tests.filled import fill
 from tests.services import require_service
@@ -90,6 +91,14 @@ def sums(place: Place) -> dict[str, Sum]:
         return summed(SqliteSource(connection))
 
 
+def finish(move: Move, copied: Copied) -> None:
+    """Do what is done when nobody writes any more, and forget the notes."""
+    with following(move, copied) as follower:
+        follower.finish()
+    end_notes(move.source)
+    remove_stage(move.data_dir)
+
+
 def traces(place: Place) -> int:
     """Return how many tables and triggers of a move are there."""
     query = "SELECT (SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal) + (SELECT count(*) FROM pg_tables WHERE tablename LIKE 'agpt_move%')"
@@ -142,11 +151,23 @@ def test_what_changes_meanwhile_comes_along_there_and_back(move: Move, tmp_path:
 def test_a_copy_that_was_broken_off_lets_no_server_in_and_is_made_again(move: Move) -> None:
     change(move.source)
     copy_running(move, silent)
+    with pytest.raises(CannotStart, match="was being filled, and that was broken off"):
+        migrate_postgres(move.target.url)
+
+    finish(move, copy_running(move, silent))
+
+    assert sums(move.target) == sums(move.source)
+
+
+def test_a_whole_copy_on_which_a_server_may_have_worked_is_replaced_only_if_asked(
+    move: Move,
+) -> None:
+    change(move.source)
+    finish(move, copy_running(move, silent))
     with pytest.raises(Conflict, match="`--again` copies all anew"):
         copy_running(move, silent)
 
-    again = replace(move, again=True)
-    finish(again, copy_running(again, silent))
+    finish(move, copy_running(replace(move, again=True), silent))
 
     assert sums(move.target) == sums(move.source)
 
@@ -263,7 +284,7 @@ def test_a_server_that_starts_forgets_a_move_that_was_killed(move: Move, kind: s
     assert (while_it_works, afterwards) == (False, True)
     assert (noted > 0, traces(place)) == (True, 0)
     assert not (move.data_dir / STAGE).exists()
-    assert (wiring_upgrade.NOTES, wiring_upgrade.STAGE) == (NOTES, moving.STAGE)
+    assert (wiring_upgrade.NOTES, wiring_upgrade.STAGE) == (NOTES, STAGE)
 
 
 def test_a_table_without_a_key_could_not_be_noted() -> None:
