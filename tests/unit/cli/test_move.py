@@ -7,8 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from backend.adapters.storage.schema import metadata
-from backend.cli import main
-from backend.cli import switch
+from backend.cli import main, switch
 from backend.util.locks import share_data_dir, take_service
 from tests.databases import emptied
 from tests.filled import fill
