@@ -30,13 +30,13 @@ from bench.seed import Sizes, seed
 from bench.server import PORTS
 from bench.workloads import INPUTS, save
 
-_CLIENTS: Final = 8
+CLIENTS: Final = 8
 _RETRY_S: Final = 0.02
 _ENDS_S: Final = 300.0
 
 
 @dataclass
-class _Load:
+class Load:
     """
     What clients met: each starts a run, again and again until it is accepted, and then the next.
 
@@ -68,7 +68,7 @@ async def move(
     database of its own is made there, and dropped.
     """
     history = sizes or Sizes()
-    async with _installation(history) as place:
+    async with installation(history) as place:
         url = place.url
         rabbit = (os.environ.get("RABBITMQ_URL") or BROKER) if broker else ""
         there = ["--to", url, "--switch", "--json", *(["--broker", rabbit] if rabbit else [])]
@@ -86,7 +86,7 @@ async def move(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Place:
+class Installation:
     """An installation whose server runs in the background."""
 
     data_dir: Path
@@ -119,7 +119,8 @@ class _Place:
 
 
 @contextlib.asynccontextmanager
-async def _installation(sizes: Sizes) -> AsyncIterator[_Place]:
+async def installation(sizes: Sizes) -> AsyncIterator[Installation]:
+    """Give one with a history, not started yet, and an empty database; both are gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="agpt-bench-") as home, _database() as url:
         data_dir = Path(home) / "data"
         await asyncio.to_thread(seed, data_dir / "agpt.db", sizes, now_us=time.time_ns() // 1000)
@@ -129,7 +130,7 @@ async def _installation(sizes: Sizes) -> AsyncIterator[_Place]:
         environment |= {
             **ports, "HOME": home, "AGPT_DATA_DIR": str(data_dir), "LOG_LEVEL": "warning"
         }  # fmt: skip
-        place = _Place(data_dir=data_dir, url=url, environment=environment)
+        place = Installation(data_dir=data_dir, url=url, environment=environment)
         try:
             yield place
         finally:
@@ -139,6 +140,7 @@ async def _installation(sizes: Sizes) -> AsyncIterator[_Place]:
 
 @contextlib.contextmanager
 def _database() -> Iterator[str]:
+    """Give the address of a database of its own."""
     base = os.environ.get("DATABASE_URL") or POSTGRES
     name = f"agpt_bench_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(base, autocommit=True) as connection:
@@ -149,16 +151,16 @@ def _database() -> Iterator[str]:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
-async def _moved(place: _Place, words: list[str], per_s: int) -> dict[str, Any]:
+async def _moved(place: Installation, words: list[str], per_s: int) -> dict[str, Any]:
     """Move while runs are started; return what clients saw, and that nothing was lost."""
     port, token = int(place.environment["AGENT_API_PORT"]), (await place.run("token")).strip()
     client = await Client.open(port, token)
     path = await save(client, graphs.sample())
     await client.close()
-    load, over = _Load(per_s=per_s), asyncio.Event()
+    load, over = Load(per_s=per_s), asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        for number in range(_CLIENTS if per_s else 0):
-            group.create_task(_start_runs(port, token, path, load, over, number))
+        for number in range(CLIENTS if per_s else 0):
+            group.create_task(start_runs(port, token, path, load, over, number))
         began = time.perf_counter()
         try:
             told = json.loads(await place.run("migrate", *words))
@@ -166,7 +168,7 @@ async def _moved(place: _Place, words: list[str], per_s: int) -> dict[str, Any]:
             took_s = time.perf_counter() - began
             await asyncio.sleep(2.0 if per_s else 0.0)
             over.set()
-    ends_us = await _ends(place, load.runs)
+    ends_us = await ends_of(place, load.runs)
     gaps_s = [(b - a) / 1e6 for a, b in pairwise(ends_us)]
     return {
         "all_s": round(took_s, 1),
@@ -180,14 +182,14 @@ async def _moved(place: _Place, words: list[str], per_s: int) -> dict[str, Any]:
     }
 
 
-async def _start_runs(
-    port: int, token: str, path: str, load: _Load, over: asyncio.Event, number: int
+async def start_runs(
+    port: int, token: str, path: str, load: Load, over: asyncio.Event, number: int
 ) -> None:
     """Start a share of the runs at their times, one after the other; what is late is not skipped."""
     client: Client | None = None
     begin, count = time.perf_counter() + number / load.per_s, 0
     while not over.is_set():
-        due = begin + count * _CLIENTS / load.per_s
+        due = begin + count * CLIENTS / load.per_s
         # Who was kept waiting does not catch up: people would not either.
         if (delay := due - time.perf_counter()) < -1:
             begin -= delay
@@ -218,7 +220,7 @@ async def _closed(client: Client) -> None:
         await client.close()
 
 
-async def _ends(place: _Place, runs: list[str]) -> list[int]:
+async def ends_of(place: Installation, runs: list[str]) -> list[int]:
     """Wait until all have ended, but not for ever; return when, in µs."""
     until = time.perf_counter() + _ENDS_S
     while True:

@@ -10,15 +10,12 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from backend.core.errors import CannotStart
 from backend.util.boot import PRELOAD, fork_server_has_loaded, start_fork_server
 from backend.util.entry import Failed
 from backend.util.process import AppProcess
-
-if TYPE_CHECKING:
-    from backend.settings import Settings
 
 START_LIMIT_S: Final = 120.0
 _STOP_LIMIT_S: Final = 15.0
@@ -46,7 +43,7 @@ class MainApp(AppProcess):
         from backend.settings import load_settings  # noqa: PLC0415 -- the detached server does without
 
         settings, _ = load_settings(kwargs)
-        return warmed(kwargs, settings, settings.database_url, settings.rabbitmq_url).go()
+        return Warm(kwargs, settings.agpt_data_dir / "logs" / "server.log").go()
 
     def stop(self) -> None:
         """Stop the background server. Twice is harmless."""
@@ -61,14 +58,6 @@ class MainApp(AppProcess):
         app.main(silent=True, **kwargs)
 
 
-def warmed(
-    overrides: Mapping[str, Any], settings: "Settings", database: str, broker: str
-) -> "Warm":
-    """Return a server that loads what it needs for a database and a broker; empty: without."""
-    loads = [name for name, url in (("postgresql", database), ("rabbitmq", broker)) if url]
-    return Warm(overrides, settings.agpt_data_dir / "logs" / "server.log", loads=tuple(loads))
-
-
 class Warm:
     """A detached server that loads what it needs, and reads and holds nothing until it is told to go."""
 
@@ -80,7 +69,7 @@ class Warm:
 
         Args:
             overrides: Settings by name.
-            loads: What it will use beside its default, see backend.util.preload.
+            loads: Settings that will have a value then, of those that preload.py knows.
         """
         self._log_file = log_file
         self._news, theirs = os.pipe()

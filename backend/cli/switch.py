@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from backend.adapters.database_place import Place
-from backend.cli.background import Warm, warmed
+from backend.cli.background import Warm
 from backend.cli.pidfile import get_pid
 from backend.cli.server import server_status, start_server, stop_server
 from backend.core.errors import AgentServerError, CannotStart, Conflict
@@ -237,7 +237,9 @@ def _loaded(
         yield None
         return
     overrides = {"agpt_data_dir": str(settings.agpt_data_dir)}
-    warm = warmed(overrides, settings, target.url, broker if target.url else "")
+    values = {_SETTING: target.url, _BROKER: broker}
+    loads = tuple(name for name, value in values.items() if value)
+    warm = Warm(overrides, settings.agpt_data_dir / "logs" / "server.log", loads=loads)
     try:
         yield warm
     finally:

@@ -14,10 +14,12 @@ from bench.fair import fair, stop
 from bench.figures import slope, spread
 from bench.growth import growth
 from bench.kill import w5
+from bench.move import move
 from bench.schedules import fired
 from bench.seed import Sizes
 from bench.soak import soak
 from tests.house.source import ROOT
+from tests.services import require_service
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -49,6 +51,22 @@ async def test_events_arrive_all_of_them() -> None:
     for kind, sockets in (("few sockets", 2), ("many sockets", 8)):
         assert found[kind]["sockets"] == sockets
         assert found[kind]["received"] == found[kind]["published"] >= 50
+
+
+async def test_a_move_under_load_loses_no_run_on_the_way_there_and_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", require_service("postgres"))
+    monkeypatch.setenv("RABBITMQ_URL", require_service("rabbitmq"))
+
+    found = await move(sizes=SMALL, per_s=20)
+
+    for way in (found["to_postgresql"], found["back_to_sqlite"]):
+        assert (way["runs_lost"], way["said"]["started"]) == (0, True)
+        assert way["runs"] > 20
+        assert way["requests_made_again"] > 0
+        assert 0 < way["said"]["stop_s"] < way["all_s"]
+        assert way["said"]["changed_at_last"] < way["said"]["changed_meanwhile"]
 
 
 async def test_growth_compares_a_size_with_ten_times_as_much() -> None:

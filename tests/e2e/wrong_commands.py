@@ -100,6 +100,11 @@ WRONG: list[tuple[str, int, str]] = [
     ("migrate --to sqlite:", 1, "is where the rows are already"),
     ("migrate --to mysql://host/agpt", 1, "an address of PostgreSQL begins with postgresql://"),
     ("migrate --to postgresql://127.0.0.1:1/none", 1, "no server was started on it yet"),
+    (
+        "migrate --to postgresql://127.0.0.1:1/none --broker amqp://127.0.0.1:1/",
+        1,
+        "--broker goes with --switch and a database of PostgreSQL",
+    ),
     ("audit", 2, " audit [OPTIONS] COMMAND [ARGS]..."),
     ("audit list more", 2, "unexpected extra argument"),
     ("audit verify", 1, "no server has been started on it yet"),
