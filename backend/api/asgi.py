@@ -37,6 +37,7 @@ from backend.api.routes.notices import add_notice_routes
 from backend.api.routes.notifications import add_notification_routes
 from backend.api.routes.oauth import add_oauth_routes
 from backend.api.routes.onboarding import add_onboarding_routes
+from backend.api.routes.parked import add_parked_routes
 from backend.api.routes.preferences import add_preference_routes
 from backend.api.routes.presets import add_preset_routes
 from backend.api.routes.reviews import add_review_routes
@@ -158,6 +159,7 @@ def _with_routes() -> RestApplication:
     add_user_routes(routes)
     add_audit_routes(routes)
     add_job_routes(routes)
+    add_parked_routes(routes)
     add_notice_routes(routes)
     add_api_key_routes(routes)
     add_oauth_routes(routes)

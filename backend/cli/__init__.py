@@ -50,6 +50,8 @@ COMMANDS: Final = {
     "pause": ("backend.cli.pauses:pause", "Hold a run, a graph or the whole server."),
     "resume": ("backend.cli.pauses:resume", "Let what is paused go on."),
     "pauses": ("backend.cli.pauses:pauses", "List what is paused."),
+    "parked": ("backend.cli.parked:parked", "List runs that took their executor down too often."),
+    "retry": ("backend.cli.parked:retry", "Let a run that is parked go on."),
     "selfcheck": (
         "backend.cli.selfcheck:selfcheck",
         "Kill a private server again and again, and prove it.",

@@ -24,6 +24,12 @@ def _note_phase(run: Execution, at_us: int) -> None:
         run.phase_us = None
 
 
+def note_open(run: Execution) -> dict[int, Status]:
+    """Return how each node execution of *run* stands that ends with it, by ordinal."""
+    ends = (Status.QUEUED, Status.RUNNING, Status.REVIEW)
+    return {ordinal: one.status for ordinal, one in run.live.items() if one.status in ends}
+
+
 def end(run: Execution, status: Status, at_us: int) -> RunEnded:
     """Note the end of *run*; what had not begun ends with it."""
     if run.stop_as is not None:

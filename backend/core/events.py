@@ -115,6 +115,14 @@ class RunBroken:
     at_us: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunParked:
+    """The run is not tried again until somebody says so: *error* says why."""
+
+    error: str
+    at_us: int
+
+
 Event: TypeAlias = (
     RunStarted
     | NodeStarted
@@ -127,6 +135,7 @@ Event: TypeAlias = (
     | ToolLeft
     | StopAsked
     | RunBroken
+    | RunParked
 )
 
 

@@ -174,6 +174,7 @@ class Execution:
     refused: deque[tuple[NodeExecution, str]] = field(default_factory=deque)
     broken: str | None = None  #: why it must fail: a node did, whose policy says so
     paused: dict[int, NodeExecution] = field(default_factory=dict)  #: wait for a person
+    parked: Mapping[int, Status] | None = None  #: what was open, by ordinal, when it was parked
     touched: dict[int, NodeExecution] = field(default_factory=dict)  #: changed since last saved
     calls: ToolCalls = field(default_factory=ToolCalls)
     node_ids: IdSeries = field(init=False)
@@ -218,8 +219,8 @@ class Execution:
         """
         Return the node executions that differ from their rows, in order, and forget them.
 
-        Gives each, and then the run itself, the next revision. The caller saves all of them in
-        one transaction.
+        Gives each, and then the run itself, the next revision; where nothing has changed, the
+        revision stays. The caller saves all of them in one transaction.
         """
         changes = [self.touched[ordinal] for ordinal in sorted(self.touched)]
         self.touched.clear()
@@ -227,6 +228,7 @@ class Execution:
             self.revision += 1
             execution.revision = self.revision
             execution.changed = False
-        self.revision += 1
+        if changes or self.changed:
+            self.revision += 1
         self.changed = False
         return changes

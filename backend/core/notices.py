@@ -10,6 +10,7 @@ from backend.core.credits import Charge
 from backend.core.execution import Execution
 from backend.core.ids import GraphId, UserId
 from backend.core.records import NoticeRecord
+from backend.core.status import Status
 
 #: Outputs in a notice are for a glance; the run has them whole.
 _OUTPUT_BYTES: Final = 2_000
@@ -96,13 +97,16 @@ def agent_run(
     """
     stats = execution.stats
     return NoticeRecord(
-        id=f"agent_run:{execution.id}",
+        # One that was parked, and is retried, ends again.
+        id=f"agent_run:{execution.id}"
+        + ("" if execution.parked is None else f":parked:{execution.revision}"),
         user_id=user_id,
         type=NoticeType.AGENT_RUN.value,
         data={
             "agent_name": execution.plan.graph.name,
             "graph_exec_id": execution.id,
-            "status": execution.status.value,
+            # A parked one has gone wrong, until somebody retries it.
+            "status": (execution.status if execution.parked is None else Status.FAILED).value,
             "error": stats.error,
             "credits_used": stats.cost,
             "execution_time": round(stats.duration_s, 3),

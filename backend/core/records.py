@@ -69,6 +69,20 @@ class ExecutionRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ParkedRun:
+    """A run that took its executor down too often, and is not tried again until it is retried."""
+
+    id: ExecutionId
+    user_id: UserId
+    graph_id: GraphId
+    graph_version: int
+    graph_name: str
+    created_us: int
+    parked_us: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NodeRecord:
     """One execution of a node, as saved. *outputs* are by pin, in order of arrival."""
 

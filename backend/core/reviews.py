@@ -10,6 +10,8 @@ from backend.core.ids import ExecutionId, GraphId, NodeExecutionId, NodeId, User
 #: What is said of questions that were open when their run was stopped, or failed.
 STOPPED: Final = "Execution was stopped by user"
 BROKEN: Final = "Execution failed"
+#: … parked: it is asked again when the run is retried.
+PARKED: Final = "Execution was parked"
 AUTO_APPROVED: Final = "Auto-approved (user approved all future actions for this node)"
 
 

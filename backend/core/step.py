@@ -8,7 +8,7 @@ from typing import Any, Final, assert_never
 
 from backend.core import pins
 from backend.core.calling import call_tool, leave_tool, note_end, wait_for_none
-from backend.core.ending import end, pause
+from backend.core.ending import end, note_open, pause
 from backend.core.events import (
     CancelNode,
     Effect,
@@ -21,6 +21,7 @@ from backend.core.events import (
     NodeYielded,
     RunBroken,
     RunEnded,
+    RunParked,
     RunPaused,
     RunStarted,
     StartNode,
@@ -51,6 +52,7 @@ __all__ = [
     "NodeYielded",
     "RunBroken",
     "RunEnded",
+    "RunParked",
     "RunPaused",
     "RunStarted",
     "StartNode",
@@ -95,6 +97,9 @@ def step(run: Execution, event: Event) -> tuple[Execution, list[Effect]]:  # noq
         case RunBroken():
             run.stats.error = event.error
             return run, _stop(run, event.at_us, Status.FAILED)
+        case RunParked():
+            run.stats.error, run.parked = event.error, note_open(run)
+            return run, _stop(run, event.at_us, Status.TERMINATED)
         case _:
             assert_never(event)
     return run, _follow_up(run, event.at_us)

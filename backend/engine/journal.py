@@ -43,7 +43,7 @@ class Journaled(Protocol):
     execution: Execution
     attempt: int
     claimed: bool  #: the attempt is on disk
-    counts_claim: bool  #: the run may have taken its last executor down
+    blame: int | None  #: to note with the next commit: how often it has come to nothing
     new_runs: list[NewExecution]  #: child runs to add with the next commit
     questions: list[ReviewRecord]  #: what people are asked, to add with the next commit
     waiters: list[asyncio.Future[None]]
@@ -180,17 +180,20 @@ class Journal:
 
     def _take(self, run: Journaled, now_us: int) -> tuple[_Part, RunChange]:
         execution = run.execution
+        known = execution.revision
         nodes = execution.take_changes()
         change = RunChange(
             run_id=execution.id,
             attempt=run.attempt,
             claim=not run.claimed,
             read_at=None if run.claimed else run.stored.record.revision,
-            stalls=run.stored.stalls if run.counts_claim and not run.claimed else None,
+            stalls=run.blame,
             values=snapshots.run_values(execution, now_us),
             nodes=nodes,
             root_id=run.stored.root_id,
+            parked=execution.parked,
         )
+        run.blame = None
         run.taken()
         waiters, run.waiters = run.waiters, []
         part = _Part(
@@ -198,7 +201,7 @@ class Journal:
             ended=execution.status in FINAL,
             over=execution.status in FINAL or execution.status is Status.REVIEW,
             waiters=waiters,
-            events=self._events(run, nodes),
+            events=self._events(run, nodes) if execution.revision > known else [],
         )
         return part, change
 

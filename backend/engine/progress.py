@@ -17,9 +17,10 @@ from backend.core.errors import StaleAttempt
 from backend.core.ids import ExecutionId
 from backend.core.status import Status
 from backend.engine.node_task import GRACE_S
+from backend.engine.poison import MOST_STALLS
 from backend.engine.run_loop import RunLoop
 from backend.engine.tools import EngineTools
-from backend.engine.worker import MOST_STALLS, Worker
+from backend.engine.worker import Worker
 from backend.ports.why import WorkState
 
 log = structlog.get_logger()

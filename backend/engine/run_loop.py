@@ -81,7 +81,7 @@ class RunLoop:
         self.execution = execution
         self.attempt = attempt
         self.claimed = False
-        self.counts_claim = False
+        self.blame: int | None = None
         self.new_runs: list[NewExecution] = []
         self.questions: list[ReviewRecord] = []
         self.decisions = NONE_YET
@@ -175,6 +175,12 @@ class RunLoop:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=GRACE_S)
+        self.note_life()
+
+    def note_life(self) -> None:
+        """Let the disk have that no executor was lost up to here; see engine/poison.py."""
+        self.execution.changed = True
+        self._tools.journal.mark(self)
 
     # What the journal tells.
 

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
 
-from backend.core.errors import AgentServerError, StaleAttempt, Unavailable
+from backend.core.errors import AgentServerError, Unavailable
 from backend.core.execution import NodeExecution
 from backend.core.ids import ExecutionId, UserId
 from backend.core.records import ExecutionRecord
 from backend.core.status import Status
+from backend.engine import poison
 from backend.engine.admission import Admission
 from backend.engine.attempts import Attempts
 from backend.engine.fleet import Fleet
@@ -29,9 +31,6 @@ log = structlog.get_logger()
 SWEEP_S: Final = 1.0
 _LOOK_AGAIN_S: Final = 0.05
 _LOADED_AT_ONCE: Final = 64
-#: A run that stopped its executor this often at the same point is not tried again: it would take
-#: the whole server down each time.
-MOST_STALLS: Final = 6
 
 
 class Worker:
@@ -70,6 +69,7 @@ class Worker:
         self._held = False
         self._attempts = Attempts()
         self._loader = RunLoader(storage, tools)
+        self._trials = poison.Trials(tools.journal)
         self.picked_up = 0
 
     @property
@@ -239,7 +239,8 @@ class Worker:
             if self._fleet is not None:
                 new = await self._fleet.seated(new, refused=self._admission.take_back)
             # Together: what a sweep finds waits for its claim, all of them for one commit.
-            await asyncio.gather(*(self._begin_admitted(stored, fresh=fresh) for stored in new))
+            for some in ([s for s in new if not s.depth], [s for s in new if s.depth]):
+                await asyncio.gather(*(self._begin_admitted(s, fresh=fresh) for s in some))
         finally:
             self._loading.difference_update(ids)
 
@@ -268,6 +269,8 @@ class Worker:
             fresh: It was just submitted. What a sweep finds may have taken its last executor
                 down: its claim is on disk before it is touched again, so that this is counted.
         """
+        if not fresh and stored.depth and stored.root_id in self._trials.held:
+            return None
         record = stored.record
         restored = await self._loader.restored(stored)
         known = self.active_runs.get(record.id)
@@ -287,22 +290,12 @@ class Worker:
         if (attach := self._watchers.get(record.id)) is not None:
             attach(loop)
         self.picked_up += 1
-        problem = restored.problem
-        if not fresh:
-            loop.counts_claim = True
-            problem = await self._claim(loop) or problem
-        self._start(loop, restored.interrupted, problem)
+        start = partial(self._start, loop, restored.interrupted, restored.problem)
+        if fresh or stored.depth or restored.problem is not None:
+            start()
+        else:
+            await self._trials.claim(loop, start)
         return loop
-
-    async def _claim(self, loop: RunLoop) -> str | None:
-        """Put the attempt on disk; return why the run must not go on, if so."""
-        try:
-            await self._tools.journal.saved(loop)
-        except StaleAttempt:
-            return None  # the loop has been told
-        if loop.stored.stalls < MOST_STALLS:
-            return None
-        return f"the executor was lost {loop.stored.stalls} times at the same point of this run"
 
     def _start(
         self, loop: RunLoop, interrupted: Sequence[NodeExecution], problem: str | None
@@ -324,6 +317,7 @@ class Worker:
         if self.active_runs.get(loop.stored.record.id) is loop:
             del self.active_runs[loop.stored.record.id]
         self._children.discard(loop.stored.record.id)
+        poison.let_go_of_nested(loop, self.active_runs)
         if not loop.claimed:
             self._attempts.forget(loop.stored.record.id)
         self._let_in(loop.stored)

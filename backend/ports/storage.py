@@ -26,11 +26,13 @@ from backend.core.records import (
     WebhookUse,
 )
 from backend.core.reviews import Answer, Decisions, ReviewRecord
+from backend.core.status import Status
 from backend.ports.node_steps import NodeSteps
+from backend.ports.parking import Parking, UserParking
 from backend.ports.schedules import SystemSchedules, UserSchedules
 
 
-class UserStorage(UserSchedules, Protocol):
+class UserStorage(UserSchedules, UserParking, Protocol):
     """What one user owns. Somebody else's id is answered like one that does not exist."""
 
     user_id: UserId
@@ -216,11 +218,12 @@ class RunChange:
     run_id: ExecutionId
     attempt: int
     claim: bool
-    stalls: int | None  #: with a claim that is to be counted: how often nothing came of one
+    stalls: int | None  #: to be noted: how often up to here nothing came of an attempt
     values: Mapping[str, Any]  #: columns of the run's row
     nodes: Sequence[NodeExecution]
     read_at: int | None = None
     root_id: ExecutionId | None = None  #: the run above all others; None: this one
+    parked: Mapping[int, Status] | None = None  #: what was open, where this is its end for now
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -316,7 +319,7 @@ class EngineStorage(NodeSteps, Protocol):
         """
 
 
-class SystemStorage(SystemSchedules, Protocol):
+class SystemStorage(SystemSchedules, Parking, Protocol):
     """What the services need for everybody."""
 
     async def submit(self, run: NewExecution) -> ExecutionRecord:

@@ -9,7 +9,7 @@ from backend.core.alone import HIDDEN
 from backend.core.catalog import Catalog
 from backend.core.errors import BadRequest, Conflict, NotFound, StillStopping
 from backend.core.ids import ExecutionId, GraphId, UserId, derived_id
-from backend.core.records import ExecutionRecord, NewExecution, NodeRecord
+from backend.core.records import ExecutionRecord, NewExecution, NodeRecord, ParkedRun
 from backend.core.status import UNFINISHED, Status
 from backend.ports.clock import Clock
 from backend.ports.credentials import CredentialsStore
@@ -23,6 +23,7 @@ from backend.services.runnable import ReadyGraph, Runnable, asked_of, require_ru
 #: What lists return at most (spec/contract.md 3.4).
 MAX_EXECUTIONS: Final = 250
 MAX_NODE_EXECUTIONS: Final = 1_000
+MAX_PARKED: Final = 1_000
 
 #: How long a caller waits for a run to stop. The run stops in any case.
 STOP_WAIT_S: Final = 15.0
@@ -278,6 +279,29 @@ class ExecutionService:
         if asked:
             self._dispatcher.signal(SignalKind.STOP, run_id)
         return asked
+
+    async def retry(self, user_id: UserId, graph_id: GraphId, run_id: ExecutionId) -> None:
+        """
+        Queue a parked run again: it goes on after the last step that was committed.
+
+        Raises:
+            NotFound: If there is no such run.
+            Conflict: If it is not parked, or not any more.
+            InsufficientBalance: If the user has no credits left.
+        """
+        await self._require_credits(user_id)
+        now_us = self._clock.now_us()
+        await self._storage.of(user_id).retry(graph_id, run_id, now_us=now_us)
+        self._dispatcher.signal(SignalKind.RUN, run_id, user_id)
+
+    async def parked(self) -> list[ParkedRun]:
+        """Return the parked runs of everybody, the last parked first, at most `MAX_PARKED`."""
+        return await self._storage.parked(limit=MAX_PARKED)
+
+    async def retry_any(self, run_id: ExecutionId) -> None:
+        """Queue a parked run of anybody again, for an administrator; raises as `retry` does."""
+        user_id = await self._storage.retry(run_id, now_us=self._clock.now_us())
+        self._dispatcher.signal(SignalKind.RUN, run_id, user_id)
 
     async def _wait_for_end(self, user_id: UserId, run_id: ExecutionId) -> None:
         stored = self._storage.of(user_id)

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 from backend.adapters.storage import SqlStorage
 from backend.adapters.storage.jobs import SqlJobs
 from backend.core.preferences import unsubscribe_token
+from tests.contract.parked import park
 from tests.contract.rest_server import ANN, UNSUBSCRIBE_KEY, RestServer
 from tests.contract.triggered import start_all
 
@@ -57,6 +58,19 @@ async def ask_jobs(ask: Ask, storage: SqlStorage) -> None:
     asked = await ask("postV1Run system job", **one)
     assert asked == job | {"requested_at": asked["requested_at"]}
     assert (await ask("getV1List runs of system job", **one))["runs"] == []
+    await ask_parked(ask, storage)
+
+
+async def ask_parked(ask: Ask, storage: SqlStorage) -> None:
+    """Retry a parked run, twice: its owner, and an administrator who has seen it listed."""
+    run = (await ask("getV1List all executions"))[0]
+    await park(storage, run["id"])
+    one = {"graph_id": run["graph_id"], "graph_exec_id": run["id"]}
+    queued = await ask("postV1Retry parked graph execution", **one)
+    assert (queued["id"], queued["status"]) == (run["id"], "QUEUED")
+    await park(storage, run["id"])
+    [listed] = (await ask("getV1List parked runs", role="admin"))["runs"]
+    await ask("postV1Retry parked run", status=204, role="admin", run_id=listed["id"])
 
 
 async def ask_budgets(ask: Ask, graph_id: str) -> None:

@@ -6,6 +6,9 @@ _DELIVERIES = "/api/integrations/webhooks/{webhook_id}/deliveries"
 
 _CHANNEL = "/api/notifications/channels/{channel_id}"
 
+_PARKED = "/api/admin/parked-runs/{run_id}/retry"
+_RETRY = "/api/graphs/{graph_id}/executions/{graph_exec_id}/retry"
+
 #: Ours, beside the contract.
 OURS: dict[str, dict[str, Any]] = {
     name: {"method": method, "path": path, "statuses": [status]}
@@ -14,6 +17,9 @@ OURS: dict[str, dict[str, Any]] = {
         ("getV1List system jobs", "GET", "/api/admin/jobs", "200"),
         ("getV1List runs of system job", "GET", "/api/admin/jobs/{job_name}/runs", "200"),
         ("postV1Run system job", "POST", "/api/admin/jobs/{job_name}/run", "200"),
+        ("getV1List parked runs", "GET", "/api/admin/parked-runs", "200"),
+        ("postV1Retry parked run", "POST", _PARKED, "204"),
+        ("postV1Retry parked graph execution", "POST", _RETRY, "200"),
         ("getV1List audit log", "GET", "/api/audit", "200"),
         ("getV1List notices", "GET", "/api/admin/notices", "200"),
         ("postV1Retry notices", "POST", "/api/admin/notices/retry", "200"),

@@ -34,6 +34,7 @@ Way = tuple[str | int, ...]
 #: What is in a path, and is nobody's: what it is filled with.
 NOBODYS: Final[dict[str, str]] = {
     "notice_type": "AGENT_RUN",
+    "run_id": "00000000-0000-4000-8000-00000000dead",  # administrators name anybody's
     "graph_version": "1",
     "version": "1",
     "block_id": "b1ab9b19-67a6-406d-abf5-2dba76d00c79",

@@ -29,6 +29,7 @@ from tests.contract.test_library import AGENTS, agent_of
 from tests.contract.test_notifications import BODIES as NOTIFICATION_BODIES
 from tests.contract.test_notifications import REQUESTS as NOTIFICATION_REQUESTS
 from tests.contract.test_notifications import new_channel
+from tests.contract.test_parked import REQUESTS as PARKED_REQUESTS
 from tests.contract.test_preferences import REQUESTS as PREFERENCE_REQUESTS
 from tests.contract.test_sharing import REQUESTS as SHARING_REQUESTS
 from tests.contract.test_workspace import REQUESTS as WORKSPACE_REQUESTS
@@ -57,6 +58,7 @@ WITHOUT_ROW: Final = {
             "GET /api/executions",
             "GET /api/blocks",
             "GET /api/admin/jobs",
+            "GET /api/admin/parked-runs",
             "GET /api/auth/user/timezone",
             "GET /api/api-keys",
             "GET /api/oauth/apps/mine",
@@ -94,6 +96,8 @@ WITHOUT_BODY: Final = {
     "POST /api/graphs/{graph_id}/executions/{graph_exec_id}/stop",
     "POST /api/auth/user",
     "POST /api/admin/jobs/{job_name}/run",
+    "POST /api/admin/parked-runs/{run_id}/retry",
+    "POST /api/graphs/{graph_id}/executions/{graph_exec_id}/retry",
     "POST /api/auth/logout",
     "POST /api/schedules/{schedule_id}/run",
     "POST /api/files/upload",
@@ -238,6 +242,7 @@ async def test_every_route_has_a_row_in_a_table_of_wrong_requests(server: RestSe
             *BUDGET_REQUESTS,
             *ALERT_REQUESTS,
             *JOB_REQUESTS,
+            *PARKED_REQUESTS,
             *CHAT_REQUESTS,
             *NOTIFICATION_REQUESTS,
             *CREDENTIALS_REQUESTS,

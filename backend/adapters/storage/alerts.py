@@ -174,13 +174,14 @@ def _runs(connection: Connection, start_us: int, limit: int) -> list[EndedRun]:
             _E.status,
             _E.ended_us,
             _E.stats,
+            _E.parked,
             name.label("name"),
         )
         .where(
             _E.ended_us >= start_us,
             _E.ended_us.is_not(None),
             _E.parent_id.is_(None),
-            _E.status.in_(_ENDS),
+            or_(_E.status.in_(_ENDS), _E.parked.is_not(None)),
             exists().where(_A.user_id == _E.user_id, _A.graph_id == _E.graph_id),
             ~exists().where(alert_runs.c.run_id == _E.id),
         )
@@ -199,7 +200,8 @@ def _ended(connection: Connection, row: Row[Any]) -> EndedRun:
         user_id=UserId(row.user_id),
         graph_id=GraphId(row.graph_id),
         agent_name=row.name or "an agent",
-        status=Status(row.status),
+        # A parked one has gone wrong, until somebody retries it.
+        status=Status(row.status) if row.parked is None else Status.FAILED,
         ended_us=row.ended_us,
         duration_s=stats.duration_s,
         credits=stats.cost,

@@ -67,6 +67,7 @@ _ATTEMPTS: Final = select(_E.id, _E.attempt, _E.owner, _E.revision, _E.claim_rev
         and_(_E.attempt > 0, _E.owner.is_(None)),
         _E.claim_revision > _E.revision,
         _E.stalls < 0,
+        and_(_E.parked.is_not(None), _E.status != Status.TERMINATED.value),
     )
 )
 _QUEUE_TWICE: Final = (

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, bindparam, select, text, update
 from sqlalchemy.sql.expression import ClauseElement
 
-from backend.adapters.storage import new_runs, notices, packed, reviews, rows, stops
+from backend.adapters.storage import new_runs, notices, packed, parking, reviews, rows, stops
 from backend.adapters.storage.database import Prepared
 from backend.adapters.storage.dialects import insert_for
 from backend.adapters.storage.new_runs import NewRow as NewRunRow
@@ -102,6 +102,7 @@ class StagedRows:
     questions: Sequence[reviews.NewRow]
     notices: Mapping[ExecutionId, NoticeRecord]
     held_up: Mapping[str, Sequence[ExecutionId]]  #: runs that wait, or were ended, by status
+    parked: Mapping[ExecutionId, Mapping[int, Status]]  #: what was open of runs that are parked
     at_us: int
     staging: Staging  #: the files that must be there before these rows
     ended: frozenset[ExecutionId]
@@ -114,7 +115,7 @@ class StagedRows:
         Who asks a person, waits for one, ends before its time or starts another run also looks at
         what others write: answers, stops, graphs.
         """
-        return not (self.questions or self.held_up or self.new_runs)
+        return not (self.questions or self.held_up or self.parked or self.new_runs)
 
 
 #: What becomes of questions that are open when their run ends: only these ends leave any.
@@ -154,6 +155,9 @@ def stage(batch: JournalBatch, staging: Staging) -> StagedRows:
         ],
         notices=batch.notices or {},
         held_up=_held_up(batch),
+        parked={
+            change.run_id: change.parked for change in batch.changes if change.parked is not None
+        },
         at_us=batch.at_us,
         staging=staging,
         ended=frozenset(
@@ -165,7 +169,7 @@ def stage(batch: JournalBatch, staging: Staging) -> StagedRows:
 def _held_up(batch: JournalBatch) -> dict[str, list[ExecutionId]]:
     found: dict[str, list[ExecutionId]] = {}
     for change in batch.changes:
-        if change.values["status"] in _HELD_UP:
+        if change.parked is None and change.values["status"] in _HELD_UP:
             found.setdefault(change.values["status"], []).append(change.run_id)
     return found
 
@@ -185,6 +189,7 @@ def split(staged: StagedRows) -> list[StagedRows]:
             questions=[one for one in staged.questions if one[reviews.RUN_ID] == run_id],
             notices={run: one for run, one in staged.notices.items() if run == run_id},
             held_up={status: [run_id] for status, held in staged.held_up.items() if run_id in held},
+            parked={run: one for run, one in staged.parked.items() if run == run_id},
         )
         for (run_id, attempt), run_row in zip(staged.runs, staged.run_rows, strict=True)
     ]
@@ -206,6 +211,16 @@ def commit(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]
     if staged.questions:
         asked = [one for one in staged.questions if one[reviews.RUN_ID] not in refused]
         reviews.add(connection, asked)
+    if staged.held_up or staged.parked:
+        _hold_up(connection, staged, refused)
+    if staged.notices:
+        told = [notice for run, notice in staged.notices.items() if run not in refused]
+        notices.add(connection, told)
+    return refused
+
+
+def _hold_up(connection: Connection, staged: StagedRows, refused: frozenset[ExecutionId]) -> None:
+    """See to what waits for runs that wait, or were ended, and to what is nested in them."""
     for status, found in staged.held_up.items():
         held = [run for run in found if run not in refused]
         if status in _UNANSWERED:
@@ -218,10 +233,9 @@ def commit(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]
             stops.go_on_to_stop(connection, held, staged.at_us, asked=True)
             for run_id in held:
                 reviews.release(connection, run_id, staged.at_us)
-    if staged.notices:
-        told = [notice for run, notice in staged.notices.items() if run not in refused]
-        notices.add(connection, told)
-    return refused
+    for run_id, nodes in staged.parked.items():
+        if run_id not in refused:
+            parking.park(connection, run_id, nodes, staged.at_us)
 
 
 def _update_runs(connection: Connection, staged: StagedRows) -> frozenset[ExecutionId]:

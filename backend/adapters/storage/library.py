@@ -32,7 +32,7 @@ _ORDERS: Final = {
 _ON: Final = (_G.id == _L.graph_id) & (_G.user_id == _L.user_id)
 #: Walked in its index: however many runs there are, so many rows are read.
 _RECENT: Final = (
-    select(_E.status, _E.created_us, _E.ended_us)
+    select(_E.status, _E.created_us, _E.ended_us, _E.parked)
     .where(
         _E.graph_id == bindparam("graph"),
         _E.user_id == bindparam("user"),
@@ -173,10 +173,15 @@ def _agent(connection: Connection, entry: Row[Any], graph: Row[Any]) -> LibraryA
         newest_version=int(newest or graph.version),
         owner_name=owner.name if owner else None,
         recent=[
-            RecentRun(status=Status(run.status), created_us=run.created_us, ended_us=run.ended_us)
+            RecentRun(status=_told(run), created_us=run.created_us, ended_us=run.ended_us)
             for run in recent
         ],
     )
+
+
+def _told(run: Any) -> Status:
+    """Return how a run of an agent stands; a parked one is trouble of its own."""
+    return Status(run.status) if run.parked is None else Status.FAILED
 
 
 def change(

@@ -25,7 +25,7 @@ from backend.adapters.storage.tables import installation
 from backend.core.errors import CannotStart
 
 #: The newest step in migrations/versions.
-HEAD: Final = "0031"
+HEAD: Final = "0032"
 
 #: In the table `installation`: the newest step that took something away, see steps.py. A program that
 #: knows it can work on the database, though it does not know the steps after it, which only add.

@@ -169,6 +169,11 @@ STEPS: Final[Mapping[Rule, tuple[AnyStep, ...]]] = {
         ),
         Step("UPDATE executions SET stalls = 0 WHERE stalls < 0", "{n} counts of stalls are 0"),
         Step(
+            "UPDATE executions SET parked = NULL WHERE parked IS NOT NULL"
+            " AND status <> 'TERMINATED'",
+            "{n} runs are not parked, as they have not ended so",
+        ),
+        Step(
             "UPDATE executions SET attempt = 1 WHERE attempt < 1 AND (owner IS NOT NULL OR"
             " attempt < 0 OR EXISTS (SELECT 1 FROM node_executions WHERE run_id = executions.id))",
             "{n} runs that have begun are at their first attempt",

@@ -15,6 +15,7 @@ from backend.adapters.storage import (
     new_runs,
     node_steps,
     packed,
+    parking,
     presets,
     reservations,
     retention,
@@ -41,6 +42,7 @@ from backend.core.records import (
     Hold,
     HoldKind,
     NewExecution,
+    ParkedRun,
     PresetRecord,
     ScheduleRecord,
     UserRecord,
@@ -225,6 +227,12 @@ class SqlStorage:
         return await self.database.write(lambda c: reservations.free(c, now_us))
 
     # Everybody's part.
+
+    async def parked(self, *, limit: int) -> list[ParkedRun]:
+        return await self.database.read(lambda c: parking.listed(c, limit))
+
+    async def retry(self, run_id: ExecutionId, *, now_us: int) -> UserId:
+        return await self.database.write(lambda c: parking.retry(c, run_id, now_us), about=run_id)
 
     async def submit(self, run: NewExecution) -> ExecutionRecord:
         staging = self.values.staging()

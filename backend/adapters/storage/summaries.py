@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Integer, case, func, literal_column, select, text, tuple_
+from sqlalchemy import Connection, Integer, case, func, literal_column, or_, select, text, tuple_
 
 from backend.adapters.storage.database import Database
 from backend.adapters.storage.tables import executions, graphs, users
@@ -68,7 +68,7 @@ def totals(
             func.max(_E.graph_version).label("version"),
             func.count().label("runs"),
             _count_of(Status.COMPLETED).label("completed"),
-            _count_of(Status.FAILED).label("failed"),
+            _count_of(Status.FAILED, or_parked=True).label("failed"),
             func.coalesce(func.sum(took), 0).label("took_us"),
             func.coalesce(func.sum(cost), 0).label("credits"),
         )
@@ -101,8 +101,11 @@ def totals(
     )
 
 
-def _count_of(status: Status) -> Any:
-    return func.coalesce(func.sum(case((_E.status == status.value, 1), else_=0)), 0)
+def _count_of(status: Status, *, or_parked: bool = False) -> Any:
+    wanted: Any = _E.status == status.value
+    if or_parked:
+        wanted = or_(wanted, _E.parked.is_not(None))
+    return func.coalesce(func.sum(case((wanted, 1), else_=0)), 0)
 
 
 def _names(

@@ -114,6 +114,7 @@ executions: Final = Table(
     Column("is_deleted", Boolean, nullable=False, server_default=text("false")),
     Column("is_shared", Boolean, nullable=False, server_default=text("false")),
     Column("share_token", Text),
+    Column("parked", Text),  # of a parked run: its status, and those of its open nodes, before
     # What lists show, in the order in which they show it.
     Index(
         "executions_by_user",
@@ -147,6 +148,7 @@ executions: Final = Table(
         **_only("stop_us IS NOT NULL AND status IN ('QUEUED', 'RUNNING')"),
     ),
     Index("executions_by_end", "ended_us", **_only("ended_us IS NOT NULL")),
+    Index("executions_parked", "ended_us", **_only("parked IS NOT NULL")),
 )
 
 #: Runs that the engine must pick up. In words, not as parameters: with parameters SQLite does not

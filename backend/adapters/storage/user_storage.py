@@ -9,6 +9,7 @@ from backend.adapters.storage import (
     executions,
     graphs,
     packed,
+    parking,
     presets,
     reviews,
     schedules,
@@ -158,6 +159,11 @@ class SqlUserStorage:
 
     async def ask_stop(self, run_id: ExecutionId, *, now_us: int) -> bool:
         return await self._database.write(lambda c: stops.ask_stop(c, self.user_id, run_id, now_us))
+
+    async def retry(self, graph_id: GraphId, run_id: ExecutionId, *, now_us: int) -> None:
+        await self._database.write(
+            lambda c: parking.retry(c, run_id, now_us, of=(self.user_id, graph_id)), about=run_id
+        )
 
     async def waiting_reviews(self, *, page: int, page_size: int) -> list[ReviewRecord]:
         return await self._database.read(

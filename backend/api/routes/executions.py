@@ -51,6 +51,13 @@ def add_execution_routes(routes: Routes) -> None:
         audit=Audited("stop", "run", "graph_exec_id"),
     )
     add(
+        "POST",
+        f"{run}/retry",
+        retry_execution,
+        operation="postV1Retry parked graph execution",
+        audit=Audited("retry", "run", "graph_exec_id"),
+    )
+    add(
         "GET",
         "/graphs/{graph_id}/executions",
         list_graph_executions,
@@ -183,6 +190,14 @@ async def stop_execution(request: Request, graph_id: str, graph_exec_id: str) ->
         caller_of(request).user_id, GraphId(graph_id), ExecutionId(graph_exec_id)
     )
     return answer(None if record is None else wire.graph_execution_meta(record))
+
+
+async def retry_execution(request: Request, graph_id: str, graph_exec_id: str) -> Response:
+    """Let a run that was parked go on, and return it: it is queued."""
+    user_id, run_id = caller_of(request).user_id, ExecutionId(graph_exec_id)
+    executions = context_of(request).executions
+    await executions.retry(user_id, GraphId(graph_id), run_id)
+    return answer(wire.graph_execution_meta(await executions.get(user_id, run_id)))
 
 
 async def list_graph_executions(

@@ -16,6 +16,7 @@ from backend.api.wire import (
     shapes_notices,
     shapes_notifications,
     shapes_oauth,
+    shapes_parked,
     shapes_schedules,
 )
 
@@ -33,5 +34,6 @@ ANSWERS: Final[dict[str, Any]] = {
     **shapes_deliveries.ANSWERS,
     **shapes_notifications.ANSWERS,
     **shapes_oauth.ANSWERS,
+    **shapes_parked.ANSWERS,
     **shapes_schedules.ANSWERS,
 }

@@ -322,6 +322,7 @@ ANSWERS: dict[str, Any] = {
     "postV1Execute active graph agent": GraphExecutionMeta,
     "getV1Get execution details": GraphExecution | GraphExecutionWithNodes,
     "postV1Stop graph execution": GraphExecutionMeta | None,
+    "postV1Retry parked graph execution": GraphExecutionMeta,
     "getV1List graph executions": GraphExecutionsPaginated,
     "getV1List all executions": list[GraphExecutionMeta],
     "deleteV1Delete execution schedule": Values,

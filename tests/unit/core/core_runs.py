@@ -259,8 +259,10 @@ class Driver:
         """Save what changed, and see that nothing was forgotten."""
         before = self.run.revision
         changes = self.run.take_changes()
-        revisions = [before, *(change.revision for change in changes), self.run.revision]
+        revisions = [before, *(change.revision for change in changes)]
         assert revisions == sorted(set(revisions))
+        # Where nothing has changed there is nothing to number.
+        assert self.run.revision >= revisions[-1] + bool(changes)
         for change in changes:
             self.known[change.ordinal] = change
             self.rows[change.ordinal] = row_of(change)

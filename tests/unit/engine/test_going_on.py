@@ -7,8 +7,9 @@ from collections import Counter
 import pytest
 
 from backend.core.ids import ExecutionId, GraphId
-from backend.core.status import Status
-from backend.engine.worker import MOST_STALLS
+from backend.core.status import FINAL, Status
+from backend.engine import poison
+from backend.engine.poison import MOST_STALLS
 from backend.ports.dispatch import SignalKind
 from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, graph
 from tests.unit.engine.engine_house import Fault, House
@@ -97,13 +98,16 @@ async def test_a_database_that_is_away_only_delays(house: House, from_commit: in
     assert failed == 0
 
 
-async def test_a_run_that_takes_its_executor_down_each_time_is_given_up(house: House) -> None:
-    """Else it would take the whole server down. Only what is run inline can be told for sure."""
+async def test_a_run_that_takes_its_executor_down_each_time_is_given_up(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would take the whole server down."""
+    monkeypatch.setattr(poison, "CONTROL_S", 0.05)
     await house.add(graph("one", {"in": INPUT, "does": ("CountBlock", {}), "out": OUTPUT}, FATAL))
     run_id = await house.submit("one", run=3)
 
     lives = 0
-    while (await house.run(run_id)).status not in (Status.FAILED, Status.COMPLETED):
+    while (await house.run(run_id)).status not in FINAL:
         lives += 1
         assert lives < 3 * MOST_STALLS
         fault = Fault()
@@ -113,6 +117,7 @@ async def test_a_run_that_takes_its_executor_down_each_time_is_given_up(house: H
 
     run = await house.run(run_id)
     assert run.stats is not None
+    assert run.status is Status.TERMINATED
     assert f"the executor was lost {MOST_STALLS} times" in str(run.stats.error)
     assert len(house.notes.runs) == MOST_STALLS
 
@@ -167,8 +172,11 @@ async def test_a_run_read_before_its_end_is_not_begun_again(house: House) -> Non
 
 
 @pytest.mark.slow
-async def test_all_of_many_runs_end_though_engines_die_under_them(house: House) -> None:
+async def test_all_of_many_runs_end_though_engines_die_under_them(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Forty runs with three children each; every engine dies at its tenth commit."""
+    monkeypatch.setattr(poison, "CONTROL_S", 0.2)
     await house.add(EVERYTHING)
     runs = [await house.submit("everything", run=0) for _ in range(40)]
 

@@ -166,6 +166,15 @@ def _graph(version: int = 1) -> Graph:
     return Graph(id=GRAPH, name="g", description="", version=version)
 
 
+async def _retry(storage: SqlStorage) -> None:
+    parked = "UPDATE executions SET status = 'TERMINATED', ended_us = 1, parked = '{}' WHERE id = ?"
+    kept = '{"status": "QUEUED", "nodes": {"0": "QUEUED"}}'
+    await storage.database.write(
+        lambda connection: connection.exec_driver_sql(parked.replace("'{}'", f"'{kept}'"), (RUN,))
+    )
+    await storage.of(ANN).retry(GRAPH, RUN, now_us=1)
+
+
 #: Calls by the method of the port that they are of, in an order in which each finds its rows.
 USER_CALLS: Final[Mapping[str, Call]] = {
     "save_user": lambda s: s.of(ANN).save_user(email="a@b", name=None, now_us=1),
@@ -317,6 +326,8 @@ LATER_CALLS: Final[Mapping[str, Call]] = {
     ),
     "ask_stop": lambda s: s.of(ANN).ask_stop(RUN, now_us=1),
     "end": _commit(Status.FAILED),
+    "parked": lambda s: s.parked(limit=9),
+    "retry": _retry,
     "schedule": lambda s: s.of(ANN).schedule(ScheduleId("s")),
     "change_schedule": lambda s: s.of(ANN).change_schedule(schedule()),
     "run_end": lambda s: s.run_end(ExecutionId("run")),
