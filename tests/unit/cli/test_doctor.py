@@ -65,6 +65,7 @@ SPOILED: list[tuple[Rule, str, str]] = [
         "run parent",
         "UPDATE node_executions SET id = 'the same' WHERE run_id = 'parent'",
     ),
+    (Rule.ATTEMPTS, "run done", "UPDATE executions SET parked = '{}' WHERE id = 'done'"),
     (Rule.REVISIONS, "run done", "UPDATE executions SET revision = 2 WHERE id = 'done'"),
     (Rule.OUTPUT_ROWS, STREAMED, "DELETE FROM node_outputs WHERE first = 0"),
     (Rule.OUTPUT_ROWS, STREAMED, "DELETE FROM node_outputs WHERE first = 2"),

@@ -43,8 +43,6 @@ MORE: list[tuple[Rule | str, str, str]] = [
     (Rule.ATTEMPTS, "run done", "UPDATE executions SET attempt = 0 WHERE id = 'done'"),
     (Rule.ATTEMPTS, "run done", "UPDATE executions SET claim_revision = 9 WHERE id = 'done'"),
     (Rule.ATTEMPTS, "run done", "UPDATE executions SET stalls = -1 WHERE id = 'done'"),
-    (Rule.ATTEMPTS, "run done", ("UPDATE executions SET parked = '{\"status\": \"QUEUED\","
-     " \"nodes\": {}}' WHERE id = 'done'")),
     (Rule.QUEUE_NUMBERS, "run done", ("UPDATE node_executions SET queue_no = 0"
      " WHERE run_id = 'done' AND ordinal = 1")),
     (Rule.QUEUE_NUMBERS, "node execution 0 of run done", ("UPDATE node_executions SET"
