@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from backend.adapters.storage import holds, presets, rows
-from backend.adapters.storage.tables import graphs, library_agents, schedules
+from backend.adapters.storage.tables import graphs, library_agents, schedule_fires, schedules
 from backend.adapters.storage.tables_alerts import agent_alerts
 from backend.core import json
 from backend.core.errors import NotFound
@@ -166,6 +166,10 @@ def remove(connection: Connection, user_id: UserId, graph_id: GraphId) -> int:
         delete(graphs).where(_G.id == graph_id, _G.user_id == user_id)
     ).rowcount
     if gone:
+        theirs = select(schedules.c.id).where(
+            schedules.c.user_id == user_id, schedules.c.graph_id == graph_id
+        )
+        connection.execute(delete(schedule_fires).where(schedule_fires.c.schedule_id.in_(theirs)))
         for table in (library_agents, schedules, agent_alerts):
             connection.execute(
                 delete(table).where(table.c.user_id == user_id, table.c.graph_id == graph_id)

@@ -197,6 +197,16 @@ async def test_a_clock_that_is_set_back_fires_nothing_twice(scheduling: Scheduli
     assert scheduling.runs() == 2
 
 
+async def test_fires_go_with_the_graph_of_their_schedule(scheduling: Scheduling) -> None:
+    await scheduling.add("* * * * *")
+    assert await scheduling.ticker().fire_due() == 1
+
+    await scheduling.house.user.delete_graph(GraphId("simple"), now_us=scheduling.clock.now_us())
+
+    assert scheduling.house.rows("SELECT * FROM schedules") == []
+    assert scheduling.house.rows("SELECT * FROM schedule_fires") == []
+
+
 async def test_a_schedule_whose_graph_lacks_something_names_the_node_and_the_pin(
     scheduling: Scheduling,
 ) -> None:
