@@ -80,13 +80,26 @@ async def rows(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 def emptied(server: str) -> str:
     """Return the address of this process's own database at *server*, with tables, without rows."""
     url = migrated(server, f"agpt_test_{os.getpid()}")
+    _empty(url)
+    return url
+
+
+@contextlib.contextmanager
+def lent(server: str) -> Iterator[str]:
+    """Give the address of a database, as `emptied` does, that nobody else of this process has."""
+    url = _free.pop() if _free else migrated(server, f"agpt_test_{os.getpid()}_{len(_made)}_lent")
+    _empty(url)
+    yield url
+    _free.append(url)
+
+
+def _empty(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         # DELETE: to truncate makes new files, of every table and index.
         tables = [table.name for table in reversed(metadata.sorted_tables)]
         connection.execute(";".join(f'DELETE FROM "{name}"' for name in tables).encode())
         # A move may have left it, or not have ended: no server would start on it.
         connection.execute("UPDATE alembic_version SET version_num = %s", (HEAD,))
-    return url
 
 
 @cache
@@ -102,6 +115,7 @@ def migrated(server: str, name: str) -> str:
 
 
 _made: list[tuple[str, str]] = []
+_free: list[str] = []  # of those that are lent
 
 
 @pytest.fixture(scope="session", autouse=True)

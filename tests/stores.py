@@ -26,6 +26,7 @@ import pytest
 from backend.adapters.broker.names import Names
 from backend.adapters.broker.tidy import drop
 from backend.adapters.database_place import shown
+from backend.adapters.storage import SqlStorage, open_storage
 from backend.adapters.storage.cluster import installation_at
 from backend.adapters.storage.schema import metadata
 from tests.databases import migrated
@@ -92,6 +93,24 @@ class Store:
         installation = installation_at(self.url) if self.url else None
         if installation is not None:
             asyncio.run(_settled(Names(installation).settled, limit_s))
+
+    def everything(self) -> dict[str, Rows]:
+        """Return all rows, by table."""
+        return {
+            table.name: sorted(self.rows(f'SELECT * FROM "{table.name}"'), key=repr)
+            for table in metadata.sorted_tables
+        }
+
+    def text(self) -> str:
+        """Return all that is kept, as text; of a file also what has been deleted and is still there."""
+        if self.url:
+            return repr(self.everything())
+        files = (self._data_dir / "agpt.db", self._data_dir / "agpt.db-wal")
+        return "".join(file.read_bytes().decode("latin-1") for file in files if file.exists())
+
+    def storage(self) -> SqlStorage:
+        """Open it once more, as another process does. The caller closes it."""
+        return open_storage(self._data_dir / "agpt.db", url=self.url)
 
     def size_bytes(self) -> int:
         """Return the room that the database takes on its disk."""

@@ -7,10 +7,8 @@ owners.py), and where a name in a route, a query or
 a body means such a thing under another name (`ALIASES`).
 """
 
-import sqlite3
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -21,6 +19,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from starlette.routing import Mount
 
+from backend.adapters.storage.schema import metadata
 from backend.api.routing import PublicRoute
 from tests.contract.api_keys import EXTERNAL
 from tests.contract.owners import MAKERS, Owner
@@ -342,14 +341,7 @@ def _properties(schema: Any) -> Iterator[str]:
 
 def all_rows(server: RestServer) -> dict[str, list[tuple[Any, ...]]]:
     """Return everything that is in the database, by table."""
-    with closing(sqlite3.connect(server.storage.database.path)) as connection:
-        names = [
-            name
-            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        ]
-        return {
-            name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=repr) for name in names
-        }
+    return server.store.everything()
 
 
 def rows_but_of(user: str, server: RestServer) -> dict[str, list[tuple[Any, ...]]]:
@@ -361,9 +353,7 @@ def rows_but_of(user: str, server: RestServer) -> dict[str, list[tuple[Any, ...]
 
 def owned_tables(server: RestServer) -> Iterator[tuple[str, int]]:
     """Yield the tables whose rows have an owner, and how many rows a user has there."""
-    with closing(sqlite3.connect(server.storage.database.path)) as connection:
-        for name in all_rows(server):
-            columns = [row[1] for row in connection.execute(f'PRAGMA table_info("{name}")')]
-            if "user_id" in columns:
-                query = f'SELECT count(*) FROM "{name}" WHERE user_id = ?'
-                yield name, connection.execute(query, (ANN,)).fetchone()[0]
+    for table in metadata.sorted_tables:
+        if "user_id" in table.columns:
+            query = f'SELECT count(*) FROM "{table.name}" WHERE user_id = ?'
+            yield table.name, server.store.rows(query, ANN)[0][0]

@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,9 @@ from fastapi import FastAPI
 from sqlalchemy import Connection, func, select, update
 
 from backend.adapters.dispatch.local import LocalDispatcher, LocalSignalSource
-from backend.adapters.storage import SqlStorage, open_storage, reviews, schema, tables
+from backend.adapters.storage import SqlStorage, reviews, schema, tables
 from backend.adapters.storage.audit_log import SqlAuditLog
 from backend.adapters.storage.credits import SqlLedger
-from backend.adapters.storage.migrate import migrate
 from backend.api.context import Context, Health
 from backend.core.block import BlockSpec
 from backend.core.catalog import Catalog
@@ -61,9 +59,11 @@ from tests.contract.channel_parts import notices_of
 from tests.contract.chats import NO_MODEL, chats_of
 from tests.contract.conformance import Conformance, JudgedTransport
 from tests.contract.doors import doors_of
+from tests.contract.empty import empty_store
 from tests.contract.sign_in import SignIn
 from tests.contract.stored import executions_of, make_credentials
 from tests.contract.webhook_parts import watched_of, webhooks_of
+from tests.stores import Store
 
 KEY = "a key that only tests use, long enough"
 UNSUBSCRIBE_KEY = "another key that only tests use"
@@ -130,6 +130,7 @@ class RestServer:
     """The application, and what is behind it."""
 
     storage: SqlStorage
+    store: Store
     clock: FakeClock
     app: FastAPI
     client: httpx2.AsyncClient
@@ -250,15 +251,6 @@ async def _run_block(
     return await outputs_of(load_blocks().get(spec.id), inputs)
 
 
-@cache
-def _empty_database() -> bytes:
-    """Return a database with all its tables. Made once: migrations are tested elsewhere."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "agpt.sqlite"
-        migrate(path)
-        return path.read_bytes()
-
-
 @asynccontextmanager
 async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
     """Give a server with an empty database; *options* go to `create_app`. With *refill*, credits are on."""
@@ -267,10 +259,8 @@ async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
     clients = options.pop("oauth_clients", {})
     trusted = options.pop("trusted_by_calls", ())
     copilot = options.pop("copilot", NO_MODEL)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "agpt.sqlite"
-        path.write_bytes(_empty_database())
-        storage, clock, catalog = open_storage(path), FakeClock(), load_catalog()
+    with tempfile.TemporaryDirectory() as folder, empty_store(Path(folder)) as store:
+        storage, clock, catalog = store.storage(), FakeClock(), load_catalog()
         signals = f"ipc://{folder}/signals"
         dispatcher = LocalDispatcher(signals)
         context = make_context(
@@ -290,6 +280,7 @@ async def rest_server(**options: Any) -> AsyncIterator[RestServer]:
             try:
                 yield RestServer(
                     storage=storage,
+                    store=store,
                     clock=clock,
                     app=app,
                     client=client,

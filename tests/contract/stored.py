@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from backend.adapters.dispatch.local import LocalDispatcher
@@ -113,9 +112,3 @@ async def new_credentials(server: Any, provider: str, *, user: str = "ann", **ch
     )
     assert response.status_code == 201, response.text
     return response.json()
-
-
-def all_text(database: Path) -> str:
-    """Return all bytes of a database's files, as text."""
-    files = [database, Path(f"{database}-wal")]
-    return "".join(file.read_bytes().decode("latin-1") for file in files if file.exists())

@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from typing import Any, Final
 
 import pytest
@@ -165,8 +163,7 @@ async def test_a_turn_that_waits_for_a_budget_says_so(server: RestServer) -> Non
     asked = asyncio.create_task(ask(server, id_, "One"))
     run_id = await run_of(server, id_)
 
-    with closing(sqlite3.connect(server.storage.database.path)) as rows, rows:
-        rows.execute("UPDATE executions SET status = 'REVIEW' WHERE id = ?", (run_id,))
+    server.store.change(("UPDATE executions SET status = 'REVIEW' WHERE id = ?", (run_id,)))
 
     [error, _] = frames(await asked)
     assert (error["type"], error["code"]) == ("error", "TURN_WAITS")

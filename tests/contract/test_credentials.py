@@ -1,8 +1,5 @@
 """Credentials over REST: kept sealed, listed, shown with masks, deleted."""
 
-import sqlite3
-from pathlib import Path
-
 import pytest
 
 from backend.core.credentials import MASK
@@ -14,7 +11,6 @@ from tests.contract.stored import (
     EVERY_KIND,
     INTEGRATIONS,
     OAUTH2,
-    all_text,
     new_credentials,
 )
 from tests.contract.triggered import full
@@ -97,7 +93,7 @@ async def test_the_database_holds_no_secret(server: RestServer) -> None:
     for provider in EVERY_KIND:
         await new_credentials(server, provider)
 
-    text = all_text(Path(server.storage.database.path))
+    text = server.store.text()
 
     assert text.count("api.example.com") >= 1
     assert CANARY not in text
@@ -182,7 +178,7 @@ async def test_a_secret_that_does_not_open_is_an_error_and_stays(server: RestSer
     assert read.status_code == 500
     assert "ENCRYPTION_KEY" in read.json()["detail"]
     assert [one["id"] for one in listed.json()] == [made["id"]]
-    assert "gAAAAAB-broken" in all_text(Path(server.storage.database.path))
+    assert "gAAAAAB-broken" in server.store.text()
 
 
 async def test_a_sealed_value_that_was_moved_to_another_user_does_not_open(
@@ -190,11 +186,8 @@ async def test_a_sealed_value_that_was_moved_to_another_user_does_not_open(
 ) -> None:
     made = await new_credentials(server, "openai", id="one")
     await new_credentials(server, "openai", id="one", user=BOB)
-    with sqlite3.connect(server.storage.database.path) as database:
-        database.execute(
-            "UPDATE credentials SET sealed = (SELECT sealed FROM credentials WHERE user_id = 'ann')"
-            " WHERE user_id = 'bob'"
-        )
+    of_ann = "SELECT sealed FROM credentials WHERE user_id = 'ann'"
+    server.store.change((f"UPDATE credentials SET sealed = ({of_ann}) WHERE user_id = 'bob'", ()))
     path = f"{INTEGRATIONS}/openai/credentials/{made['id']}"
 
     assert (await server.ask("GET", path)).status_code == 200
@@ -205,5 +198,4 @@ async def test_a_sealed_value_that_was_moved_to_another_user_does_not_open(
 
 
 def _set_sealed(server: RestServer, text: str) -> None:
-    with sqlite3.connect(server.storage.database.path) as database:
-        database.execute("UPDATE credentials SET sealed = ?", (text,))
+    server.store.change(("UPDATE credentials SET sealed = ?", (text,)))

@@ -3,20 +3,18 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 
-from backend.adapters.storage import open_storage
 from backend.ports.web import WebLimits
 from backend.services import oauth_calls
 from tests.contract.api_keys import external, make_key
 from tests.contract.provider_server import SECRET, ProviderServer
 from tests.contract.rest_server import BOB, RestServer, rest_server
-from tests.contract.stored import INTEGRATIONS, all_text, make_credentials
+from tests.contract.stored import INTEGRATIONS, make_credentials
 
 GITHUB = f"{INTEGRATIONS}/github"
 
@@ -126,7 +124,7 @@ async def test_a_state_is_over_after_ten_minutes(server: RestServer) -> None:
 async def test_states_and_verifiers_are_not_in_the_database(server: RestServer) -> None:
     _, state = await begun(server)
 
-    assert state not in all_text(Path(server.storage.database.path))
+    assert state not in server.store.text()
 
 
 async def test_tokens_that_will_do_are_not_renewed(
@@ -145,7 +143,7 @@ async def test_tokens_about_to_end_are_renewed_once_for_all_who_ask_in_two_proce
 ) -> None:
     id_ = await connected(server)
     server.clock.pass_time(seconds=3600 - 299)
-    other = open_storage(Path(server.storage.database.path))
+    other = server.store.storage()
     theirs, _ = make_credentials(other, server.clock, {"github": provider.client()})
     theirs._sealer = server.context.credentials._sealer
     theirs._tokens._sealer = theirs._sealer  # type: ignore[attr-defined]  # the same keys

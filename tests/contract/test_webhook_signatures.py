@@ -1,6 +1,5 @@
 """What an owner says of how a sender signs."""
 
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -140,8 +139,7 @@ async def test_a_graph_that_nothing_outside_starts_keeps_its_words(server: RestS
 
 
 def on_disk(server: RestServer) -> bytes:
-    path = Path(server.storage.database.path)
-    return path.read_bytes() + path.with_name(f"{path.name}-wal").read_bytes()
+    return server.store.text().encode("latin-1", "replace")
 
 
 async def test_a_secret_lies_sealed_and_one_that_does_not_open_is_an_error_and_stays(
