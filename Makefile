@@ -23,9 +23,9 @@ run: ## Start all six services in the foreground (Ctrl-C ends them)
 test: setup ## Run all tests
 	@sh tools/test.sh $(ARGS)
 
-test-clustered: setup ## Run the tests with whole servers on PostgreSQL and RabbitMQ, which must be there
+test-clustered: setup ## Run the tests of servers and of the contract on PostgreSQL and RabbitMQ, which must be there
 	@AGPT_TEST_STORE=cluster AGPT_REQUIRE_SERVICES=1 \
-		$(PYTEST) -n 2 --dist loadfile -m "not chaos" tests/e2e tests/docs $(ARGS)
+		$(PYTEST) -n 2 --dist loadfile -m "not chaos" tests/e2e tests/docs tests/contract $(ARGS)
 
 check: setup ## Format, lint, types, floors, fast tests of units and house; about a minute
 	@$(BIN)/ruff format --check .

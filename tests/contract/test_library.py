@@ -6,6 +6,9 @@ from backend.core.status import Status
 from tests.contract.rest_server import BOB, Json, RestServer, sample_graph
 from tests.contract.triggered import PRESETS, new_trigger
 
+#: What is listed is sorted and searched by the database.
+pytestmark = pytest.mark.both_stores
+
 AGENTS = "/api/library/agents"
 
 
