@@ -71,7 +71,7 @@ async def test_one_whose_agent_is_archived_between_is_kept_and_says_why(
     async def archived_meanwhile(*arguments: Any, **more: Any) -> Any:
         run = await prepare(*arguments, **more)
         await server.storage.database.write(
-            lambda c: c.exec_driver_sql("UPDATE library_agents SET is_archived = 1")
+            lambda c: c.exec_driver_sql("UPDATE library_agents SET is_archived = true")
         )
         return run
 
