@@ -228,6 +228,9 @@ SECOND_LOCKS = {
 
 
 @pytest.mark.slow
+@pytest.mark.embedded(
+    "it takes SQLite's statements apart; those of PostgreSQL come from one source"
+)
 async def test_without_its_owner_filter_every_function_of_storage_turns_the_matrix_red() -> None:
     async with rest_server() as server:
         with Filters() as filters:

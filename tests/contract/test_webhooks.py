@@ -86,9 +86,7 @@ async def test_a_delivery_starts_nothing_of_others_whatever_the_rows_say(
     server: RestServer,
 ) -> None:
     anns, bobs = await new_trigger(server), await new_trigger(server, user=BOB)
-    await server.storage.database.write(
-        lambda c: c.exec_driver_sql("UPDATE presets SET webhook_id = ?", (anns["webhook_id"],))
-    )
+    server.store.change(("UPDATE presets SET webhook_id = ?", (anns["webhook_id"],)))
 
     await deliver(server, anns["webhook"]["url"], {})
 
