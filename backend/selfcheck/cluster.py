@@ -20,6 +20,7 @@ from backend.selfcheck.processes import until
 from backend.selfcheck.rows_postgres import WITNESS, PostgresRows
 from backend.selfcheck.server import PrivateServer
 from backend.selfcheck.site import Site
+from backend.selfcheck.ways import Way, Ways, may_be_cut
 
 _MODULES: Final = {
     "ExecutionManager": "backend.exec",
@@ -47,10 +48,36 @@ class Cluster(Site):
             "UNSUBSCRIBE_SECRET_KEY": secrets.token_urlsafe(32),
             "TRUST_ENDPOINTS_FOR_REQUESTS": trusted_origin,
         }
-        members = [_member(folder, number, settings) for number in range(len(MEMBERS))]
+        self._ways = Ways()
+        self._ways_of = [self._ways_for(database) for _ in MEMBERS]
+        members = [
+            _member(folder, number, settings | {name: way.url for name, way in ways.items()})
+            for number, ways in enumerate(self._ways_of)
+        ]
         _share_files(folder, members)
         super().__init__(folder, members, PostgresRows(database.url), url=database.url, key=key)
         self._broker_url = database.broker_url
+
+    def _ways_for(self, database: PrivateDatabase) -> dict[str, Way]:
+        """Return the ways of a member, by the settings that name where they lead."""
+        urls = {"DATABASE_URL": database.url, "RABBITMQ_URL": database.broker_url}
+        return {name: self._ways.to(url) for name, url in urls.items() if may_be_cut(url)}
+
+    def cut(self, members: Iterable[int]) -> int:
+        """Cut them here, on their ways."""
+        return self._ways.cut(self._of(members))
+
+    def silence(self, members: Iterable[int], *, silent: bool) -> None:
+        """Hold or release what goes through here."""
+        (self._ways.hold if silent else self._ways.release)(self._of(members))
+
+    def _of(self, members: Iterable[int]) -> list[Way]:
+        return [way for number in members for way in self._ways_of[number].values()]
+
+    def kill_all(self) -> None:
+        """End the ways, too."""
+        super().kill_all()
+        self._ways.close()
 
     def owners(self, members: Iterable[int]) -> frozenset[str]:
         """Return them as their logs have them."""

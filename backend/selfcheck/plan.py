@@ -63,11 +63,18 @@ class Strike(StrEnum):
     MEMBER = "member"  #: a member's supervisor and services at once, as when its power goes
     FREEZE = "freeze"  #: SIGSTOP of an executor and its supervisor until others have its runs
     SESSIONS = "sessions"  #: all sessions of the database are ended; kills nobody
+    CUT = "cut"  #: a member's connections to both servers are cut; kills nobody
+    SILENCE = "silence"  #: nothing comes through on them for a while, and nobody is told
 
     @property
     def kills(self) -> bool:
         """Whether it kills anybody."""
-        return self not in (Strike.PAUSE, Strike.FREEZE, Strike.SESSIONS)
+        return self not in _HARMLESS
+
+
+_HARMLESS: Final = frozenset(
+    {Strike.PAUSE, Strike.FREEZE, Strike.SESSIONS, Strike.CUT, Strike.SILENCE}
+)
 
 
 class Trigger(StrEnum):
@@ -112,8 +119,9 @@ class StrikePlan:
     Attributes:
         pause_s: Time after the strike before; the trigger counts from then.
         count: How many commits, calls or answers the trigger lets pass.
-        frozen_s: How long a paused executor stays so; a frozen one at most.
-        members: Whose supervisors are struck, by their numbers.
+        frozen_s: How long a paused executor stays so, or a member hears nothing; a frozen one at
+            most.
+        members: Whose supervisors or connections are struck, by their numbers.
         away_s: How long a member that was ended stays away.
     """
 

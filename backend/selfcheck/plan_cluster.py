@@ -31,10 +31,14 @@ _STRIKES: Final = {
     Strike.SESSIONS: 8,
     Strike.PAUSE: 5,
     Strike.FREEZE: 2,
+    Strike.CUT: 8,
+    Strike.SILENCE: 4,
 }
 _TRIGGERS: Final = {Trigger.COMMIT: 45, Trigger.CALL: 20, Trigger.ANSWER: 20, Trigger.TIME: 15}
 _EXECUTORS: Final = tuple(number for number, names in enumerate(MEMBERS) if EXECUTOR in names)
 _LONGEST_AWAY_S: Final = 3.0
+#: Short of what the broker takes for death: the member goes on with what it has.
+_LONGEST_SILENCE_S: Final = 6.0
 _WEIGHTS: Final = {EXECUTOR: 8, "AgentServer": 3}
 
 
@@ -90,11 +94,13 @@ def _plan(
         member = choice.choice(_EXECUTORS[1:] if strike is Strike.FREEZE else range(len(MEMBERS)))
     if strike is Strike.PAUSE:
         member = choice.choice(_EXECUTORS)
-    members = {
+    members: tuple[int, ...] = {
         Strike.EVERYTHING: tuple(range(len(MEMBERS))),
         Strike.MEMBER: (member,),
         Strike.SUPERVISOR: (member,),
         Strike.FREEZE: (member,),
+        Strike.CUT: (member,),
+        Strike.SILENCE: (member,),
     }.get(strike, ())
     return StrikePlan(
         number=number,
@@ -113,6 +119,8 @@ def _frozen_s(choice: random.Random, strike: Strike) -> float:
     match strike:
         case Strike.PAUSE:
             return choice.uniform(0.5, 4.0)
+        case Strike.SILENCE:
+            return choice.uniform(0.5, _LONGEST_SILENCE_S)
         case Strike.FREEZE:
             return FROZEN_S
         case _:

@@ -95,6 +95,14 @@ class Site:
         """End all sessions of the database but our own; return how many there were."""
         return 0
 
+    def cut(self, members: Iterable[int]) -> int:
+        """Cut the connections of these to the servers they share; return how many there were."""
+        del members
+        return 0
+
+    def silence(self, members: Iterable[int], *, silent: bool) -> None:
+        """Let nothing through on those connections, or everything again."""
+
     def stop(self) -> list[str]:
         """Stop all as an operator does; return what went wrong, in sentences."""
         return [said for one in reversed(self.members) for said in one.stop()]

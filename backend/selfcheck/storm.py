@@ -11,7 +11,7 @@ from typing import Final
 from backend.core import json
 from backend.selfcheck.history import Interruption, now_us
 from backend.selfcheck.outside import Outside
-from backend.selfcheck.plan import Strike, StrikePlan, Trigger
+from backend.selfcheck.plan import EXECUTOR, Strike, StrikePlan, Trigger
 from backend.selfcheck.processes import until
 from backend.selfcheck.server import ORPHAN_LIMIT_S
 from backend.selfcheck.site import Site, parted
@@ -22,6 +22,8 @@ from backend.util.identity import Identity, send_signal, wait_until_gone
 _TRIGGER_LIMIT_S: Final = 2.0
 _VICTIM_LIMIT_S: Final = 15.0
 _DEATH_LIMIT_S: Final = 10.0
+#: So long, on a busy machine, an executor whose connection was cut may be taken for dead.
+_UNSEEN_US: Final = 5_000_000
 
 
 class Storm:
@@ -105,6 +107,8 @@ class Storm:
                 self.interruptions.append(
                     Interruption(strike=plan.strike, begin_us=begin_us, end_us=now_us())
                 )
+            case Strike.CUT | Strike.SILENCE:
+                self._strike_ways(plan, begin_us)
             case Strike.SUPERVISOR | Strike.EVERYTHING | Strike.MEMBER:
                 self._end_members(plan, begin_us, steps)
             case _:
@@ -137,6 +141,27 @@ class Storm:
                 strike=plan.strike, begin_us=begin_us, end_us=now_us(), owners=owners, woke=True
             )
         )
+
+    def _strike_ways(self, plan: StrikePlan, begin_us: int) -> None:
+        """Cut a member's connections, or let nothing through; whoever had its runs may lose them."""
+        if plan.strike is Strike.CUT:
+            self._site.cut(plan.members)
+        else:
+            self._site.silence(plan.members, silent=True)
+            try:
+                self._pause.wait(plan.frozen_s)
+            finally:
+                self._site.silence(plan.members, silent=False)
+        if EXECUTOR in self._site.members[plan.members[0]].services:
+            # It went on meanwhile; others may take its runs until it has shown itself again.
+            self.interruptions.append(
+                Interruption(
+                    strike=plan.strike,
+                    begin_us=begin_us,
+                    end_us=now_us() + _UNSEEN_US,
+                    owners=self._site.owners(plan.members),
+                )
+            )
 
     def _pause_them(self, victims: dict[str, Identity], frozen_s: float) -> None:
         for one in victims.values():

@@ -44,15 +44,28 @@ _AGAIN: Final = frozenset({"40001", "40P01"})
 APPLICATION: Final = "agpt-server"
 #: As which the sessions of the doctor, who asks whether there are any of those.
 DOCTOR: Final = f"{APPLICATION} doctor"
+#: A side that has vanished without a word is missed after so long, by the other one: the machine
+#: lost its power, or a network drops what is sent. Without it the system waits for 15 minutes for an
+#: answer to what was sent, and a server for two hours for who is silent, with all that he locked.
+MISSED_S: Final = 25
+_KEEPALIVES: Final = {
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": MISSED_S * 1000,
+}
 #: For each session. A transaction of ours takes milliseconds; one whose process is frozen must not
 #: keep the others out.
+_SERVER: Final = {
+    "idle_in_transaction_session_timeout": 10_000,
+    "lock_timeout": 10_000,
+    "statement_timeout": 120_000,
+    **_KEEPALIVES,
+}
 _SESSION: Final = {
     "connect_timeout": 10,
-    "options": "-c idle_in_transaction_session_timeout=10000 -c lock_timeout=10000"
-    " -c statement_timeout=120000",
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
+    "options": " ".join(f"-c {name}={value}" for name, value in _SERVER.items()),
+    **{name.replace("tcp_keepalives", "keepalives"): one for name, one in _KEEPALIVES.items()},
 }
 
 

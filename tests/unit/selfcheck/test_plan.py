@@ -19,7 +19,7 @@ from backend.selfcheck.plan import (
 )
 from backend.util.handle import RESTARTS_LIMIT
 
-ONLY_CLUSTERS = {Strike.MEMBER, Strike.FREEZE, Strike.SESSIONS}
+ONLY_CLUSTERS = {Strike.MEMBER, Strike.FREEZE, Strike.SESSIONS, Strike.CUT, Strike.SILENCE}
 
 
 def strikes(seed: int, kills: int = 300) -> list[StrikePlan]:

@@ -1,6 +1,8 @@
 """PostgreSQL: transactions that meet, connections that end, texts that it cannot hold."""
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -11,7 +13,7 @@ from sqlalchemy import Connection, select, update
 
 from backend.adapters.database_place import shown
 from backend.adapters.storage.dialects import insert_on
-from backend.adapters.storage.postgres import PostgresDatabase, engine_for
+from backend.adapters.storage.postgres import MISSED_S, PostgresDatabase, engine_for
 from backend.adapters.storage.postgres_lock import Kind, PostgresLock
 from backend.adapters.storage.tables import users
 from backend.core.errors import CannotStart, Unavailable
@@ -260,3 +262,24 @@ def test_an_address_is_shown_without_its_password() -> None:
     assert (
         shown("postgresql://me:hunter2@db:5433/agpt?sslmode=require") == "postgresql://db:5433/agpt"
     )
+
+
+def test_a_side_that_vanishes_is_missed_by_the_other_in_time(url: str) -> None:
+    """How long that takes with a real cable: tests/e2e/test_half_open.py."""
+    with engine_for(url).connect() as connection:
+        raw: Any = connection.connection.dbapi_connection
+        names = ("idle", "interval", "count")
+        server = [
+            int(connection.exec_driver_sql(f"SHOW tcp_keepalives_{name}").scalar_one())
+            for name in names
+        ]
+        unanswered = connection.exec_driver_sql("SHOW tcp_user_timeout").scalar_one()
+        with socket.socket(fileno=os.dup(raw.fileno())) as ours:
+            client = [
+                ours.getsockopt(socket.IPPROTO_TCP, option)
+                for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+            ]
+            waits_ms = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+
+    assert server == client == [10, 5, 3]
+    assert (unanswered, waits_ms) == (f"{MISSED_S}s", MISSED_S * 1000)
