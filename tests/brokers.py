@@ -1,6 +1,7 @@
 """RabbitMQ for tests: each test has an installation of its own there, and removes it."""
 
 import asyncio
+import socket
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -48,7 +49,14 @@ async def rabbit() -> AsyncIterator[Rabbit]:
 class Proxy:
     """A way to a broker that can be cut, and blocked. Use it as a context manager."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, at: socket.socket | None = None) -> None:
+        """
+        Prepare it.
+
+        Args:
+            at: Where it listens; else at a free port of this machine.
+        """
+        self._at = at
         self._parts = urlsplit(url)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -58,11 +66,12 @@ class Proxy:
     @property
     def url(self) -> str:
         """The broker's address, by this way."""
-        login = self._parts.netloc.rpartition("@")[0]
-        return self._parts._replace(netloc=f"{login}@127.0.0.1:{self._port}").geturl()
+        login, at, _ = self._parts.netloc.rpartition("@")
+        return self._parts._replace(netloc=f"{login}{at}127.0.0.1:{self._port}").geturl()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._pass, "127.0.0.1", 0)
+        listening = self._at or socket.create_server(("127.0.0.1", 0))
+        self._server = await asyncio.start_server(self._pass, sock=listening)
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import psycopg
 from cryptography.fernet import Fernet
@@ -28,7 +28,7 @@ MODULES: Final = {
 
 
 #: A busy machine takes its time to start them.
-START_S: Final = 90.0
+START_S: Final = 240.0
 
 
 class Member(Server):
@@ -37,17 +37,21 @@ class Member(Server):
     def __init__(self, service: str, data_dir: Path, **settings: str) -> None:
         super().__init__(data_dir, **settings)
         self.service = service
+        self.inside = ""  #: the network namespace that it is in; mostly this one
 
     def start(self, *, limit_s: float = LIMIT_S) -> "Member":
         """Start it, and wait until it is ready."""
         if self._running is not None:
             self._running.kill_all()
         running = self._running = Running(
-            "-m", MODULES[self.service], environment=self._environment
+            "-m", MODULES[self.service], environment=self._environment, inside=self.inside
         )
         self.wait_ready(self.service, limit_s=limit_s)
         self.family |= running.family
         return self
+
+
+M = TypeVar("M", bound=Member)
 
 
 class Cluster:
@@ -85,10 +89,16 @@ class Cluster:
 
     def add(self, service: str, **settings: str) -> Member:
         """Start one more of *service*, as on another machine."""
+        made = self.prepared(service, kind=Member, **settings)
+        made.start(limit_s=START_S)
+        return made
+
+    def prepared(self, service: str, *, kind: type[M], **settings: str) -> M:
+        """Return one more of *service*, not started yet."""
         name = f"{service}-{len(self.members)}"
-        made = Member(service, self._folder / name, **{**self._settings, **settings})
+        made = kind(service, self._folder / name, **{**self._settings, **settings})
         self.members.append(made)
-        return made.start(limit_s=START_S)
+        return made
 
     def member(self, service: str) -> Member:
         """Return the first of *service* that is on a machine of its own."""

@@ -1,6 +1,7 @@
 """A way to a server that can be cut, for tests without an event loop."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +12,11 @@ from tests.brokers import Proxy
 class Relay:
     """Listens from its making until `close`; see `tests.brokers.Proxy`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, at: socket.socket | None = None) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self._proxy = Proxy(url)
+        self._proxy = Proxy(url, at=at)
         self._do(self._proxy.__aenter__())
         self.url = self._proxy.url
 

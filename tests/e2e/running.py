@@ -56,9 +56,11 @@ def family_of(pid: int) -> list[Identity]:
 class Running:
     """A program whose lines can be waited for. `finish()` or `kill_all()` ends it."""
 
-    def __init__(self, *arguments: str, environment: dict[str, str]) -> None:
+    def __init__(self, *arguments: str, environment: dict[str, str], inside: str = "") -> None:
+        """Start it; *inside* is the network namespace that it is in, if that is another one."""
+        there = ["ip", "netns", "exec", inside] if inside else []
         self.process = subprocess.Popen(
-            [sys.executable, *arguments],
+            [*there, sys.executable, *arguments],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
