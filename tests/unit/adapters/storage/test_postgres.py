@@ -282,4 +282,4 @@ def test_a_side_that_vanishes_is_missed_by_the_other_in_time(url: str) -> None:
             waits_ms = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
 
     assert server == client == [10, 5, 3]
-    assert (unanswered, waits_ms) == (f"{MISSED_S}s", MISSED_S * 1000)
+    assert int(unanswered) == waits_ms == MISSED_S * 1000
