@@ -35,6 +35,11 @@ TRANSITIONS: Final[dict[ApiKeyStatus, frozenset[ApiKeyStatus]]] = {
 }
 
 
+def is_key(text: str) -> bool:
+    """Say whether *text* looks like an API key, and not like a token of an app."""
+    return text.startswith(KEY_PREFIX) and len(text) == KEY_LENGTH
+
+
 def advance(now: ApiKeyStatus, wanted: ApiKeyStatus) -> ApiKeyStatus:
     """Return *wanted*; raises Conflict if it cannot follow *now*."""
     if wanted not in TRANSITIONS[now]:

@@ -72,6 +72,23 @@ async def test_an_agent_is_a_tool_with_its_inputs(server: RealServer) -> None:
     assert set(agent.input_schema["properties"]) == {"text"}
 
 
+async def test_a_key_may_come_as_bearer_here_and_nowhere_else(server: RealServer) -> None:
+    await server.rest.new_graph()
+    key = await key_of(server)
+    bearer = {"Authorization": f"Bearer {key}"}
+    unknown = {"Authorization": f"Bearer {key[:-1]}{'a' if key[-1] != 'a' else 'b'}"}
+
+    let_in = await raw(server, None, asked("tools/list"), **bearer)
+    refused = await raw(server, None, asked("tools/list"), **unknown)
+    # The header that is made for keys is the one that counts.
+    wrong = await raw(server, "agpt_wrong", asked("tools/list"), **bearer)
+    async with httpx2.AsyncClient(trust_env=False, headers=bearer) as http:
+        elsewhere = await http.get(f"http://127.0.0.1:{server.port}/external-api/v1/me")
+
+    assert len(let_in.json()["result"]["tools"]) == 2
+    assert [one.status_code for one in (refused, wrong, elsewhere)] == [401] * 3
+
+
 async def test_a_call_runs_the_agent_and_gives_its_outputs(server: RealServer) -> None:
     graph = await server.rest.new_graph()
 

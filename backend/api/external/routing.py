@@ -8,6 +8,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from backend.api.auditing import Audit, declared
 from backend.api.context import context_of
 from backend.api.routing import AuditedRoute, Endpoint, Handler, count_address
+from backend.core.api_keys import is_key
 from backend.core.ids import UserId
 from backend.core.permissions import Permission
 from backend.services.access import Access
@@ -93,18 +94,22 @@ def _caller(access: Access) -> Caller:
     )
 
 
-async def let_in(request: Request, permission: Permission) -> Access:
+async def let_in(request: Request, permission: Permission, *, bears_keys: bool = False) -> Access:
     """
     Return who asks, known to what comes after by the request, too.
+
+    Args:
+        bears_keys: An API key counts as bearer, too: all that many programs can send.
 
     Raises:
         HTTPException: 401 if nobody is known, 403 without *permission*.
         TooManyRequests: If they ask too often.
     """
     context = context_of(request)
-    access = await context.doors.access.of(
-        api_key=request.headers.get(_KEY_HEADER), token=_bearer(request)
-    )
+    api_key, token = request.headers.get(_KEY_HEADER), _bearer(request)
+    if bears_keys and api_key is None and token and is_key(token):
+        api_key = token
+    access = await context.doors.access.of(api_key=api_key, token=token)
     if access is None:
         count_address(request)
         raise HTTPException(401, _why_not(request), _CHALLENGE)

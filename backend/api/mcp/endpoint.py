@@ -46,7 +46,7 @@ def mcp_route() -> Route:
 
 async def _endpoint(request: Request) -> Response:
     try:
-        access = await let_in(request, Permission.USE_TOOLS)
+        access = await let_in(request, Permission.USE_TOOLS, bears_keys=True)
     except HTTPException as exc:
         response = answer({"detail": exc.detail}, exc.status_code)
         response.headers.update(exc.headers or {})
