@@ -40,7 +40,9 @@ async def serve_database(settings: Settings, started: Started, stopping: asyncio
     # Before all else: it may have closed this database, and was killed before the other one counted.
     if has_stage(settings) and await asyncio.to_thread(forget_broken_move, settings):
         log.warning("broken_move_forgotten")
-    done = await asyncio.to_thread(bring_up_to_date, settings)
+    done = await asyncio.to_thread(
+        bring_up_to_date, settings, only_adds=bool(settings.rabbitmq_url)
+    )
     if done != "current":
         log.info("database_brought_up_to_date", done=done)
     storage = open_database(settings)

@@ -19,7 +19,7 @@ STAGE: Final = "moving"
 _KEPT: Final = 2
 
 
-def bring_up_to_date(settings: Settings, *, goal: str = HEAD) -> str:
+def bring_up_to_date(settings: Settings, *, goal: str = HEAD, only_adds: bool = False) -> str:
     """
     Make the tables that this program needs, or take the steps to them: all of them, or none.
 
@@ -28,6 +28,8 @@ def bring_up_to_date(settings: Settings, *, goal: str = HEAD) -> str:
 
     Args:
         goal: A step before the newest, for a server that does not know that one.
+        only_adds: Stop before the first step that does not only add: members of a cluster may be at
+            work that do not know it.
 
     Returns:
         What was done: "current", "created" or "upgraded from …".
@@ -42,7 +44,7 @@ def bring_up_to_date(settings: Settings, *, goal: str = HEAD) -> str:
     if place.url:
         from backend.adapters.storage.migrate_postgres import migrate_postgres
 
-        done = migrate_postgres(place.url, goal=goal)
+        done = migrate_postgres(place.url, goal=goal, only_adds=only_adds)
     else:
         done = migrate(place.path, keeps_copy=settings.upgrade_restore_point == "copy", goal=goal)
     return done

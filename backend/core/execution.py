@@ -35,10 +35,13 @@ class RunStats:
         """Return what *values*, by the names of the fields, say."""
         models = values.get("models")
         if isinstance(models, Mapping):
-            # A newer program may have written more.
             known = {name: value for name, value in models.items() if name in _USED}
             values = {**values, "models": ModelUse(**known)}
-        return cls(**values)
+        # A newer program may have written more.
+        return cls(**{name: value for name, value in values.items() if name in _STATS})
+
+
+_STATS: Final = frozenset(each.name for each in fields(RunStats))
 
 
 class NodeExecution:

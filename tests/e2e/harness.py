@@ -91,6 +91,16 @@ class Server:
         return self
 
     @property
+    def settings(self) -> dict[str, str]:
+        """Its settings, without what is its own: folder and ports."""
+        own = {"AGPT_DATA_DIR", *SERVICES.values()}
+        return {name: one for name, one in self._environment.items() if name not in own}
+
+    def become(self, **environment: str) -> None:
+        """Be another program from the next start on."""
+        self._environment |= environment
+
+    @property
     def running(self) -> Running:
         assert self._running is not None
         return self._running

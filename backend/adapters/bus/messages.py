@@ -13,7 +13,7 @@ from backend.core.records import ExecutionRecord, NodeRecord
 from backend.core.status import Status
 from backend.ports.bus import NodeChanged, NodeText, NoticeTold, RunChanged
 
-Record = TypeVar("Record", ExecutionRecord, NodeRecord, RunStats, ModelUse)
+Record = TypeVar("Record", ExecutionRecord, NodeRecord, RunStats, ModelUse, NodeText, NoticeTold)
 
 #: What a node's message leaves out of its run: it can be large, is the same in each, and no frame
 #: about a node shows it.
@@ -58,9 +58,9 @@ def decode(message: bytes) -> RunChanged | NodeChanged | NodeText | NoticeTold:
     try:
         value = json.loads(message)
         if "text" in value:
-            return NodeText(**value["text"])
+            return _record(NodeText, value["text"])
         if "notice" in value:
-            return NoticeTold(**value["notice"])
+            return _record(NoticeTold, value["notice"])
         run = _run(value["run"])
         node = value.get("node")
         if node is None:
@@ -100,5 +100,5 @@ def _record(kind: type[Record], values: dict[str, Any]) -> Record:
 
 _NAMES: Final = {
     kind: frozenset(field.name for field in fields(kind))
-    for kind in (ExecutionRecord, NodeRecord, RunStats, ModelUse)
+    for kind in (ExecutionRecord, NodeRecord, RunStats, ModelUse, NodeText, NoticeTold)
 }

@@ -30,6 +30,7 @@ from backend.adapters.storage.migrate import (
 )
 from backend.adapters.storage.postgres import engine_for
 from backend.adapters.storage.postgres_refusals import is_refusal, why
+from backend.adapters.storage.steps import needed
 from backend.core.errors import CannotStart, Unavailable
 from backend.core.ids import ExecutionId, GraphId, UserId
 from backend.ports.seats import Key, Seat, Seated
@@ -159,8 +160,8 @@ def _joined(engine: Engine, where: str, secret: str, keys: Sequence[str]) -> str
     fernet = MultiFernet([Fernet(key.encode()) for key in keys])
     with engine.begin() as connection:
         version = current_version(connection)
-        if version is None or version < HEAD:
-            raise _NotYet(f"it is at step {version}, and this program needs step {HEAD}")
+        if version is None or (version != HEAD and version < needed()):
+            raise _NotYet(f"it is at step {version}, and this program needs step {needed()}")
         if version != HEAD:
             needs = None if version in (UNFINISHED, MOVED) else needs_of(connection)
             refuse_unknown(version, where, needs=needs)

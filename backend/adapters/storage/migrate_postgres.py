@@ -19,6 +19,7 @@ from backend.adapters.storage.migrate import (
 from backend.adapters.storage.postgres import engine_for
 from backend.adapters.storage.postgres_refusals import why
 from backend.adapters.storage.schema import metadata
+from backend.adapters.storage.steps import newest_pre
 from backend.core.errors import CannotStart
 
 #: Which of several that start at once makes the tables. Any number that nobody else uses here.
@@ -31,7 +32,7 @@ def _ordered_by_bytes(_type: Text, _compiler: object, **_: object) -> str:
     return 'TEXT COLLATE "C"'
 
 
-def migrate_postgres(url: str, *, goal: str = HEAD) -> str:
+def migrate_postgres(url: str, *, goal: str = HEAD, only_adds: bool = False) -> str:
     """
     Bring the database at *url* up to date, in one transaction: all of it, or nothing.
 
@@ -39,6 +40,7 @@ def migrate_postgres(url: str, *, goal: str = HEAD) -> str:
 
     Args:
         goal: A step before the newest; an empty database gets all the same the newest tables.
+        only_adds: Stop before the first step that does not only add.
 
     Returns:
         What was done: "current", "created" or "upgraded from …".
@@ -51,7 +53,7 @@ def migrate_postgres(url: str, *, goal: str = HEAD) -> str:
         with engine.begin() as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            return _migrate(connection, shown(url), goal)
+            return _migrate(connection, shown(url), goal, only_adds=only_adds)
     except DBAPIError as exc:
         raise CannotStart(
             f"the database {shown(url)} cannot be used, and is as it was: {why(exc)}"
@@ -60,7 +62,7 @@ def migrate_postgres(url: str, *, goal: str = HEAD) -> str:
         engine.dispose()
 
 
-def _migrate(connection: Connection, where: str, goal: str) -> str:
+def _migrate(connection: Connection, where: str, goal: str, *, only_adds: bool) -> str:
     before = current_version(connection)
     if before == HEAD:
         return "current"
@@ -73,6 +75,8 @@ def _migrate(connection: Connection, where: str, goal: str) -> str:
         return "created"
     needs = needs_of(connection) if before > HEAD and before not in (UNFINISHED, MOVED) else None
     refuse_unknown(before, where, needs=needs)
+    if only_adds:
+        goal = newest_pre(before)
     if before >= goal:
         return "current"
     to_step(connection, goal)

@@ -1,8 +1,8 @@
 """Rows to records and back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, fields
+from typing import Any, Final
 
 from sqlalchemy import Row
 
@@ -34,6 +34,8 @@ from backend.core.records import (
     UserRecord,
 )
 from backend.core.status import Status
+
+_RULES: Final = frozenset(each.name for each in fields(FireRules))
 
 
 def optional_json(value: Any) -> str | None:
@@ -212,6 +214,11 @@ def node_record(row: Row[Any], reader: Reader, streamed: Sequence[Sequence[Any]]
     )
 
 
+def _fire_rules(text: str) -> FireRules:
+    # A newer program may have written more.
+    return FireRules(**{name: one for name, one in json.loads(text).items() if name in _RULES})
+
+
 def schedule_record(row: Row[Any]) -> ScheduleRecord:
     """Return the schedule of *row*."""
     return ScheduleRecord(
@@ -223,7 +230,7 @@ def schedule_record(row: Row[Any]) -> ScheduleRecord:
         agent_name=row.agent_name,
         cron=row.cron,
         timezone=row.timezone,
-        rules=FireRules(**json.loads(row.rules)),
+        rules=_fire_rules(row.rules),
         inputs=json.loads(row.inputs),
         credentials=json.loads(row.credentials),
         missed=MissedPolicy(row.missed),
@@ -243,7 +250,7 @@ def timetable(row: Row[Any]) -> Timetable:
         id=ScheduleId(row.id),
         cron=row.cron,
         timezone=row.timezone,
-        rules=FireRules(**json.loads(row.rules)),
+        rules=_fire_rules(row.rules),
         created_us=row.created_us,
         next_us=row.next_us,
         paused_because=row.paused_because,

@@ -53,6 +53,15 @@ def newest_pre(number: str) -> str:
     return number
 
 
+def needed() -> str:
+    """
+    Return the step without which this program cannot work: the last that only adds.
+
+    Those after it take away what it does not use any more, and wait until no older program is left.
+    """
+    return [step.number for step in all_steps() if step.mark is Mark.PRE][-1]
+
+
 def newest_post(number: str) -> str:
     """Return the last step up to *number* that did not only add; `0000` if there is none."""
     found = [s.number for s in all_steps() if s.mark is Mark.POST and s.number <= number]

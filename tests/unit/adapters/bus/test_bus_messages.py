@@ -6,6 +6,8 @@ import pytest
 
 from backend.adapters.bus.messages import BadMessage, decode, encode
 from backend.core import json
+from backend.core.ids import ExecutionId, GraphId, UserId
+from backend.ports.bus import NodeText, NoticeTold
 from backend.testing.bus import node_changed, run_changed
 
 
@@ -31,6 +33,32 @@ def test_fields_of_a_newer_version_are_ignored() -> None:
     message["colour"] = "green"
 
     assert decode(json.dumps(message)) == node_changed()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        NodeText(
+            user_id=UserId("ann"),
+            graph_id=GraphId("graph"),
+            run_id=ExecutionId("run"),
+            node_id="node",
+            node_exec_id="execution",
+            call=0,
+            offset=0,
+            text="he",
+        ),
+        NoticeTold(user_id=UserId("ann"), data={"id": "notice"}),
+    ],
+)
+def test_fields_of_texts_and_notices_of_a_newer_version_are_ignored(
+    change: NodeText | NoticeTold,
+) -> None:
+    message = json.loads(encode(change))
+    for part in message.values():
+        part["colour"] = "green"
+
+    assert decode(json.dumps(message)) == change
 
 
 def test_fields_that_an_older_version_does_not_send_take_their_defaults() -> None:
