@@ -368,14 +368,13 @@ def test_a_full_disk_is_told_and_left(file: SickDatabase, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["0" * 32, "0" * 32 + ".json"])
-def test_half_a_file_is_set_aside_when_it_is_old(
-    file: SickDatabase, tmp_path: Path, name: str
-) -> None:
+def test_an_old_half_file_is_set_aside(file: SickDatabase, tmp_path: Path, name: str) -> None:
     folder = tmp_path / "files" / "run"
     folder.mkdir(parents=True, mode=0o700)
     half, whole = folder / name, folder / ("1" * 32)
-    for path in (half, whole, whole.with_name(f"{whole.name}.json")):
-        path.write_text("x")
+    facts = '{"name": "x.txt", "media_type": "text/plain", "size_bytes": 1}'
+    for path, text in ((half, "x"), (whole, "x"), (folder / f"{whole.name}.json", facts)):
+        path.write_text(text)
     now_s, found = NOW_US / 1e6, premises(tmp_path)
     os.utime(half, (now_s, now_s - AGE_S + 1))
     assert rows(found, PlaceRule.FILES) == []
