@@ -218,7 +218,7 @@ def _times(
             said = rest.replace(" ", "").lower()
             return _Every(_every_us(said), start_us, said)
         case "@at":
-            return _Once(_at_us(rest.strip(), where), where)
+            return _Once(_at_us(rest.strip(), where, skips_gaps=skips_gaps), where)
     return _Cron(Cron(_plain(text), dialect), where, skips_gaps=skips_gaps)
 
 
@@ -244,25 +244,45 @@ def _every_us(said: str) -> int:
     return seconds * _SECOND_US
 
 
-def _at_us(said: str, where: ZoneInfo) -> int:
+def _at_us(said: str, where: ZoneInfo, *, skips_gaps: bool) -> int:
     try:
-        return moment_us(datetime.fromisoformat(said), where)
+        at = datetime.fromisoformat(said)
     except ValueError as exc:
         raise BadRequest(
             f"@at {said[:_MAX_LENGTH]!r} cannot be used: it takes a date and time "
             "like 2030-01-31T09:00 or 2030-01-31T09:00+01:00"
         ) from exc
+    moment = moment_us(at, where)
+    there = datetime.fromtimestamp(moment // _SECOND_US, where).replace(tzinfo=None)
+    if skips_gaps and at.tzinfo is None and there != at.replace(microsecond=0):
+        raise BadRequest(
+            f"@at {said!r} never comes in {where.key}: daylight saving leaves it out, and the"
+            " schedule skips such times"
+        )
+    return moment
 
 
 def moment_us(at: datetime, where: ZoneInfo) -> int:
     """
     Return a time, in *where* if it names no offset, as microseconds since the epoch.
 
+    Of a local time that comes twice it is the first; for one that daylight saving leaves out, the
+    next moment there is.
+
     Raises:
         BadRequest: If it is too far away to be reckoned with.
     """
     if not _FIRST_YEAR <= at.year <= _LAST_YEAR:
         raise BadRequest(f"a schedule's years are {_FIRST_YEAR} to {_LAST_YEAR}")
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=where)
-    return int(at.timestamp()) * _SECOND_US
+    if at.tzinfo is not None:
+        return int(at.timestamp()) * _SECOND_US
+    # Of what is left out, the reading by the offset from before comes later than that by the new one.
+    low, high = (int(at.replace(tzinfo=where, fold=fold).timestamp()) for fold in (1, 0))
+    before = datetime.fromtimestamp(low, where).utcoffset()
+    while high - low > 1:
+        middle = (low + high) // 2
+        if datetime.fromtimestamp(middle, where).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    return high * _SECOND_US

@@ -84,6 +84,33 @@ def test_once_is_once() -> None:
     assert upcoming("@at 2026-01-05T09:30", "2026-01-05T09:30:00", 5) == []
 
 
+@pytest.mark.parametrize(
+    ("zone", "at", "expected"),
+    [
+        (BERLIN, "2026-03-29T01:59:59", "03-29 00:59:59"),
+        (BERLIN, "2026-03-29T02:00", "03-29 01:00:00"),
+        (BERLIN, "2026-03-29T02:59:59", "03-29 01:00:00"),
+        (BERLIN, "2026-03-29T03:00", "03-29 01:00:00"),
+        (BERLIN, "2026-10-25T02:30", "10-25 00:30:00"),  # it comes twice
+        ("Australia/Lord_Howe", "2026-10-04T02:15", "10-03 15:30:00"),  # half an hour
+        ("Pacific/Apia", "2011-12-30T12:00", "12-30 10:00:00"),  # a whole day
+    ],
+)
+def test_once_at_a_local_time_that_is_left_out_is_the_next_moment(
+    zone: str, at: str, expected: str
+) -> None:
+    assert upcoming(f"@at {at}", at[:4] + "-01-01", 1, zone=zone) == [expected]
+
+
+def test_once_at_a_local_time_that_is_left_out_can_be_refused() -> None:
+    rules = FireRules(skips_gaps=True)
+
+    with pytest.raises(BadRequest, match="never comes in Europe/Berlin"):
+        FireTimes("@at 2026-03-29T02:30", BERLIN, rules=rules)
+    for there in ("2026-03-29T03:00", "2026-10-25T02:30", "2026-03-29T02:30+01:00"):
+        FireTimes(f"@at {there}", BERLIN, rules=rules)
+
+
 def test_elapsed_time_is_counted_from_the_start_whatever_the_zone_does() -> None:
     rules = FireRules(starts_us=us("2026-03-28T23:00"))
 
