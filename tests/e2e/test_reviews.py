@@ -241,7 +241,7 @@ def test_a_stop_of_a_run_that_waits_closes_its_questions_and_tells_its_watcher(
     rows = server.rows("SELECT node_exec_id, status, message FROM reviews")
     assert rows == [(review["node_exec_id"], "REJECTED", "Execution was stopped by user")]
     late = server.rest.ask("POST", "/review/action", {"reviews": [yes(review)]})
-    assert late.status_code == 400
+    assert late.status_code == 409
     assert_consistent(server)
     watcher.close()
 
