@@ -222,6 +222,19 @@ class House:
         with closing(sqlite3.connect(self.path)) as database, database:
             yield database
 
+    async def told_last(self) -> ExecutionRecord:
+        """
+        Return the run as the last event tells it, once it has ended.
+
+        The rows can be seen a moment before that is told, and an engine of ours is killed then.
+        """
+        async with asyncio.timeout(LIMIT_S):
+            while True:
+                last = self.events.seen[-1]
+                if isinstance(last, RunChanged) and last.record.status in FINAL:
+                    return last.record
+                await asyncio.sleep(0.002)
+
     @asynccontextmanager
     async def engine(  # noqa: PLR0913 - the parts of a machine
         self,
