@@ -196,7 +196,12 @@ class Database(ABC):
             results, error = self._tried(connection, lambda c: [work(c) for work in works])
             if error is None:
                 outcomes += [(result, None) for result in results]
+            elif connection.invalidated and isinstance(error, Unavailable):
+                # The commit of all was not answered: it may have been made, and none is done anew.
+                outcomes += [(None, error)] * len(works)
         for work in works[len(outcomes) :]:
+            if connection.invalidated:
+                raise NothingKept  # of those that are left
             outcomes.append(self._tried(connection, work))
 
     def _tried(self, connection: Connection, work: Work[Any]) -> _Outcome:
@@ -244,7 +249,8 @@ class DatabaseThread:
                 return work(connection)
             except NothingKept as exc:
                 if time.monotonic() > limit:
-                    raise Unavailable(f"the database does not answer: {exc.__cause__}") from exc
+                    why = exc.__cause__ or "connections to it end"
+                    raise Unavailable(f"the database does not answer: {why}") from exc
             finally:
                 # What has broken is not used again: the next one who asks opens another.
                 if connection.invalidated:

@@ -145,9 +145,10 @@ class PostgresDatabase(Database):
             try:
                 result = _once(connection, begin, work, _COMMIT)
             except DBAPIError as exc:
-                if exc.connection_invalidated and not _is_commit(exc):
+                is_again = _state_of(exc) in _AGAIN
+                if connection.invalidated and (is_again or not _is_commit(exc)):
                     raise NothingKept from exc
-                if _state_of(exc) not in _AGAIN or time.monotonic() > limit:
+                if not is_again or time.monotonic() > limit:
                     raise _told(exc) from exc
                 self.busy_waits += 1
                 # Two that met would meet again if both waited the same.
@@ -162,7 +163,7 @@ class PostgresDatabase(Database):
         try:
             return _once(connection, begin, work, "ROLLBACK")
         except DBAPIError as exc:
-            if exc.connection_invalidated:
+            if connection.invalidated:
                 raise NothingKept from exc
             raise _told(exc) from exc
 
@@ -195,7 +196,10 @@ def _once(connection: Connection, begin: str, work: Callable[[Connection], T], e
     except BaseException:
         if not connection.invalidated:
             raw: Any = connection.connection.dbapi_connection
-            raw.rollback()
+            try:
+                raw.rollback()
+            except psycopg.Error:
+                connection.invalidate()  # the session has ended, and all that it did with it
         raise
     return result
 

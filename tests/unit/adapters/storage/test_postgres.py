@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any
 
@@ -221,6 +221,63 @@ async def test_works_that_share_a_commit_are_begun_anew_on_another_connection(
     assert alone == "ann"
     assert [type(one).__name__ for one in together] == ["NoneType", "KeyError", "str"]
     assert [row.id for row in names] == ["ann", "bob", "cyd"]
+
+
+#: Ends the session while it commits: nobody can know whether the commit was made.
+_ENDS_AT_COMMIT = """
+CREATE FUNCTION end_session() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER ends_session AFTER INSERT ON users DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW WHEN (NEW.id = 'bob') EXECUTE FUNCTION end_session();
+"""
+
+
+@pytest.fixture
+def ends_at_commit(url: str) -> Iterator[None]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_ENDS_AT_COMMIT)
+        yield
+        # Other tests use these tables, too.
+        connection.execute("DROP FUNCTION end_session CASCADE")
+
+
+@pytest.mark.usefixtures("ends_at_commit")
+async def test_a_commit_that_is_not_answered_is_told_to_all_who_share_it(
+    database: PostgresDatabase,
+) -> None:
+    together = await asyncio.gather(
+        *(database.write_grouped(partial(add, name=one, email=one)) for one in ("ann", "bob")),
+        return_exceptions=True,
+    )
+    await database.write_grouped(partial(add, name="cyd", email="cyd"))
+
+    assert [type(one) for one in together] == [Unavailable, Unavailable]
+
+
+async def test_a_session_that_ends_before_it_is_rolled_back_is_replaced(
+    database: PostgresDatabase, url: str
+) -> None:
+    ends = iter([True, True, False, False])
+
+    def fail(connection: Connection) -> None:
+        add(connection, "ann", "ann")
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        if next(ends):
+            with psycopg.connect(url, autocommit=True) as killer:
+                killer.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        raise KeyError("of its own")
+
+    with pytest.raises(KeyError, match="of its own"):
+        await database.write(fail)
+    together = await asyncio.gather(
+        database.write_grouped(fail),
+        database.write_grouped(partial(add, name="bob", email="bob")),
+        return_exceptions=True,
+    )
+
+    names = await database.read(lambda c: c.execute(select(users.c.id)).scalars().all())
+    assert [type(one).__name__ for one in together] == ["KeyError", "NoneType"]
+    assert names == ["bob"]
 
 
 async def test_each_of_those_that_share_a_commit_hears_that_there_is_no_database(url: str) -> None:
