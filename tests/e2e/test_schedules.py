@@ -11,7 +11,7 @@ from tests.e2e.harness import Json, Server, until
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
-def _exactly_once(server: Server, *, seconds: int, kills_every: int) -> None:
+def assert_each_once(server: Server, *, seconds: int, kills_every: int) -> None:
     """Kill the scheduler again and again; every second's fire must be there, once."""
     graph = server.rest.add(templates())
     made = [
@@ -46,12 +46,12 @@ def _exactly_once(server: Server, *, seconds: int, kills_every: int) -> None:
 
 @pytest.mark.both_stores
 def test_a_scheduler_that_is_killed_again_and_again_fires_each_once(server: Server) -> None:
-    _exactly_once(server, seconds=6, kills_every=2)
+    assert_each_once(server, seconds=6, kills_every=2)
 
 
 @pytest.mark.chaos
 def test_a_storm_of_kills_loses_and_doubles_no_fire(server: Server) -> None:
-    _exactly_once(server, seconds=180, kills_every=3)
+    assert_each_once(server, seconds=180, kills_every=3)
 
 
 def test_a_schedule_that_is_due_every_minute_fires_once_in_the_next(server: Server) -> None:

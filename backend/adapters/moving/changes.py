@@ -17,9 +17,7 @@ from backend.adapters.database_place import Place
 from backend.adapters.moving.rows import Kind, Row, Shape
 from backend.adapters.moving.sources import (
     PostgresSource,
-    postgres_connection,
-    postgres_errors,
-    raw_of,
+    postgres_by_statement,
 )
 from backend.core.errors import Unavailable
 
@@ -41,7 +39,7 @@ def begin_notes(place: Place) -> None:
     """
     end_notes(place)
     if place.url:
-        with _postgres(place) as raw:
+        with postgres_by_statement(place) as raw:
             raw.execute(f"CREATE TABLE {NOTES} (tbl text NOT NULL, key jsonb NOT NULL)".encode())
             # Each in a transaction of its own: one that held all locks would wait for writers who
             # wait for it.
@@ -59,7 +57,7 @@ def begin_notes(place: Place) -> None:
 def end_notes(place: Place) -> None:
     """Note nothing any more. Harmless where nothing is noted."""
     if place.url:
-        with _postgres(place) as raw:
+        with postgres_by_statement(place) as raw:
             for name in _tables():
                 raw.execute(f"DROP FUNCTION IF EXISTS {_TRIGGER}_{name} CASCADE".encode())
             raw.execute(f"DROP TABLE IF EXISTS {NOTES}".encode())
@@ -272,19 +270,6 @@ def _postgres_trigger(name: str) -> Iterator[str]:
         f'CREATE TRIGGER {_TRIGGER} AFTER INSERT OR UPDATE OR DELETE ON "{name}"'
         f" FOR EACH ROW EXECUTE FUNCTION {_TRIGGER}_{name}()"
     )
-
-
-@contextmanager
-def _postgres(place: Place) -> Iterator["psycopg.Connection[Any]"]:
-    """Give a connection on which each statement is kept at once."""
-    with postgres_errors(place), postgres_connection(place.url, writes=True) as connection:
-        raw = raw_of(connection)
-        raw.commit()
-        raw.autocommit = True
-        try:
-            yield raw
-        finally:
-            raw.autocommit = False
 
 
 @contextmanager

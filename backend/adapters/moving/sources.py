@@ -220,3 +220,16 @@ def _shape(name: str, columns: list[tuple[str, str]]) -> Shape:
 def _first_line(error: object) -> str:
     """Return what an error says, without the row that it shows: that may be private."""
     return str(error).partition("\n")[0]
+
+
+@contextmanager
+def postgres_by_statement(place: Place) -> Iterator[psycopg.Connection[Any]]:
+    """Give a connection on which each statement is kept at once."""
+    with postgres_errors(place), postgres_connection(place.url, writes=True) as connection:
+        raw = raw_of(connection)
+        raw.commit()
+        raw.autocommit = True
+        try:
+            yield raw
+        finally:
+            raw.autocommit = False

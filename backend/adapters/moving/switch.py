@@ -8,20 +8,18 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
-
-import psycopg
+from typing import Final
 
 from backend.adapters.database_place import Place
 from backend.adapters.files.draft import sync_folder
 from backend.adapters.moving.changes import end_notes
 from backend.adapters.moving.restore import write_ahead_into
-from backend.adapters.moving.sources import postgres_connection, postgres_errors, raw_of
+from backend.adapters.moving.sources import (
+    postgres_by_statement,
+)
 from backend.adapters.storage.migrate import HEAD, MOVED, UNFINISHED
 from backend.adapters.storage.postgres import APPLICATION
 from backend.core.errors import Conflict
@@ -115,7 +113,7 @@ def require_nobody(place: Place) -> None:
         " WHERE datname = current_database() AND application_name = %s"
     )
     until = time.monotonic() + _GONE_S
-    with _postgres(place) as server:
+    with postgres_by_statement(place) as server:
         server.execute(b"SET application_name = 'agpt migrate'")
         while (found := server.execute(query.encode(), (APPLICATION,)).fetchone()) != (0,):
             if time.monotonic() > until:
@@ -160,18 +158,5 @@ def set_aside(path: Path, name: str) -> Path:
 
 def _turn(place: Place, before: str, after: str) -> None:
     query = "UPDATE alembic_version SET version_num = %s WHERE version_num = %s"
-    with _postgres(place) as server:
+    with postgres_by_statement(place) as server:
         server.execute(query.encode(), (after, before))
-
-
-@contextmanager
-def _postgres(place: Place) -> Iterator["psycopg.Connection[Any]"]:
-    """Give a connection on which each statement is kept at once."""
-    with postgres_errors(place), postgres_connection(place.url, writes=True) as connection:
-        raw = raw_of(connection)
-        raw.commit()
-        raw.autocommit = True
-        try:
-            yield raw
-        finally:
-            raw.autocommit = False

@@ -43,7 +43,7 @@ def park(
         .where(_E.id == run_id)
         .values(parked=_kept(Status.QUEUED, {key: one.value for key, one in nodes.items()}))
     )
-    _put_off_questions(connection, run_id, now_us)
+    questions.reject_open(connection, [run_id], PARKED, now_us)
     for row in _nested(connection, run_id):
         _park_nested(connection, row, now_us)
 
@@ -92,27 +92,13 @@ def _park_nested(connection: Connection, row: Any, now_us: int) -> None:
             parked=_kept(Status(row.status), nodes),
         )
     )
-    _put_off_questions(connection, row.id, now_us)
+    questions.reject_open(connection, [ExecutionId(row.id)], PARKED, now_us)
 
 
 def _kept(status: Status, nodes: Mapping[int, str]) -> str:
     # One that was taken is taken again, by whoever is there then.
     again = Status.REVIEW if status is Status.REVIEW else Status.QUEUED
     return json.text({"status": again.value, "nodes": {str(key): nodes[key] for key in nodes}})
-
-
-def _put_off_questions(connection: Connection, run_id: str, now_us: int) -> None:
-    connection.execute(
-        update(reviews)
-        .where(_R.run_id == run_id, _R.status == ReviewStatus.WAITING.value)
-        .values(
-            status=ReviewStatus.REJECTED.value,
-            message=PARKED,
-            processed=True,
-            reviewed_us=now_us,
-            updated_us=now_us,
-        )
-    )
 
 
 def retry(

@@ -31,15 +31,6 @@ class _Gate:
         await writer.drain()
 
 
-async def test_calls_after_each_other_share_one_connection(server: Server, make: Maker) -> None:
-    client = make("127.0.0.1")
-
-    for _ in range(5):
-        await client.send("GET", server.url())
-
-    assert server.connections == 1
-
-
 async def test_more_calls_at_once_than_one_pool_holds_all_get_through(
     server: Server, make: Maker
 ) -> None:
