@@ -144,7 +144,7 @@ def _placed(made: _Move, *, switches: bool) -> Path | None:
     if not switches:
         unmark(made.target)
         return None
-    set_in_config(made.settings, _SETTING, made.address)
+    set_in_config(made.settings, {_SETTING: made.address})
     unmark(made.target)
     if isinstance(made.source, FolderTree) and made.source.root.exists():
         return set_aside(made.source.root, "moved", now_us)

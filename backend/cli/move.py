@@ -59,21 +59,13 @@ def migrate(
         )
     move = Move(source=source, target=target, data_dir=settings.agpt_data_dir, again=again)
     if switches:
-        _require_settable(settings, sources, ["database_url", "rabbitmq_url"])
+        from backend.cli.switching import require_changeable  # noqa: PLC0415 -- help does without
+
+        for name in ("database_url", "rabbitmq_url"):
+            require_changeable(settings, sources, name)
     _require_broker(broker, move, switches=switches)
     done = _moved(settings, move, broker, switches=switches)
     _say(move, done, switches=switches, as_json=as_json)
-
-
-def _require_settable(settings: "Settings", sources: dict[str, str], names: list[str]) -> None:
-    from backend.cli.switch import config_of  # noqa: PLC0415 -- help does without
-
-    for name in names:
-        if sources[name] not in ("default", str(config_of(settings))):
-            raise BadRequest(
-                f"{name.upper()} is set in {sources[name]}, which stands before config.json:"
-                " --switch cannot change it. Go without, and change it there."
-            )
 
 
 def _require_broker(broker: str, move: "Move", *, switches: bool) -> None:

@@ -1,7 +1,5 @@
 """The moment of `agpt migrate`: the server stops on one database and starts on the other."""
 
-import json
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -14,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from backend.adapters.database_place import Place
+from backend.cli import switching
 from backend.cli.background import Warm
-from backend.cli.pidfile import get_pid
 from backend.cli.server import server_status, start_server, stop_server
 from backend.core.errors import AgentServerError, CannotStart, Conflict
 from backend.util.identity import Identity, is_alive
@@ -95,7 +93,7 @@ class Switch:
         from backend.adapters.moving.follow import following  # noqa: PLC0415 -- help does without
         from backend.adapters.moving.move import give_up  # noqa: PLC0415 -- the same
 
-        is_ours = self._switches and _is_ours(self._data_dir)
+        is_ours = self._switches and switching.is_ours(self._data_dir)
         with _loaded(self._settings, self._move.target, self._broker, wanted=is_ours) as warm:
             try:
                 with following(self._move, self._done.copied) as follower:
@@ -187,24 +185,12 @@ class Switch:
         self._done.start_s, self._done.stop_s = now_s - begun_s, now_s - self._begun_s
 
     def _set(self) -> None:
-        """Write where the rows are into `config.json`: all of it, or nothing."""
-        from backend.adapters.files.draft import sync_folder  # noqa: PLC0415 -- help does without
-
-        path = config_of(self._settings)
-        values = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        """Write where the rows are into `config.json`."""
         url = self._move.target.url
         wanted = {_SETTING: url}
         if self._broker or not url:
             wanted[_BROKER] = self._broker
-        values = {name: value for name, value in values.items() if name.lower() not in wanted}
-        values |= {name: value for name, value in wanted.items() if value}
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(values, file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        sync_folder(path.parent)
+        switching.set_in_config(self._settings, wanted)
 
     def _set_aside(self) -> None:
         from backend.adapters.moving.switch import name_aside, set_aside  # noqa: PLC0415 -- help does without
@@ -221,11 +207,6 @@ class Switch:
         remove_stage(self._data_dir)
         aside = self._done.aside
         end_notes(self._move.source if aside is None else Place(aside))
-
-
-def config_of(settings: "Settings") -> Path:
-    """Return the file in which --switch sets where the rows are."""
-    return settings.agpt_data_dir / "config.json"
 
 
 @contextmanager
@@ -256,12 +237,6 @@ def _until_loaded(warm: Warm, follower: "Follower") -> None:
 def _follow(follower: "Follower", until: "Future[Any]") -> None:
     follower.catch_up()
     wait([until], _LOOK_S)
-
-
-def _is_ours(data_dir: Path) -> bool:
-    """Say whether the server that works on the data directory is the one that `agpt stop` stops."""
-    pid = server_status(data_dir)["pid"]
-    return pid is not None and pid == get_pid()
 
 
 def _executors(data_dir: Path) -> list[Identity]:

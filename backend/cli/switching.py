@@ -87,15 +87,14 @@ def start_again(data_dir: Path) -> None:
         click.echo(f"agpt: the server was stopped, and does not start: {exc}", err=True)
 
 
-def set_in_config(settings: "Settings", name: str, value: str) -> None:
-    """Write a setting into `config.json`, or take it out if empty: all of it, or nothing."""
+def set_in_config(settings: "Settings", wanted: Mapping[str, str]) -> None:
+    """Write settings into `config.json`, or take out those that are empty: all of it, or nothing."""
     from backend.adapters.files.draft import sync_folder  # noqa: PLC0415 -- help does without
 
     path = _config(settings)
     values = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    values = {key: kept for key, kept in values.items() if key.lower() != name}
-    if value:
-        values[name] = value
+    values = {name: kept for name, kept in values.items() if name.lower() not in wanted}
+    values |= {name: value for name, value in wanted.items() if value}
     part = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(values, file, indent=2)
