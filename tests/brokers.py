@@ -9,10 +9,12 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
+from aiormq.abc import AbstractConnection
 
-from backend.adapters.broker.link import Broker
+from backend.adapters.broker.link import Broker, open_channel
 from backend.adapters.broker.names import Names
 from backend.adapters.broker.tidy import drop
+from backend.adapters.dispatch.rabbit_places import declare
 from tests.services import require_service
 
 
@@ -30,6 +32,17 @@ class Rabbit:
         self._opened.append(made)
         await made.open()
         return made
+
+    async def prepare(self) -> None:
+        """Make the queues of signals: what is sent while several make them may be lost (3.10)."""
+        broker = await self.broker()
+
+        async def make(connection: AbstractConnection) -> bool:
+            async with open_channel(connection) as channel:
+                await declare(broker, channel, self.names)
+            return True
+
+        assert await broker.ask(make, limit_s=10.0)
 
     async def close(self) -> None:
         """Close all connections, and remove what the installation has."""

@@ -116,6 +116,7 @@ def test_keys_can_be_changed_member_by_member(url: str) -> None:
 def test_a_member_waits_for_the_tables(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.adapters.storage.cluster._WAIT_S", 0.1)
     monkeypatch.setattr("backend.adapters.storage.cluster.HEAD", "9999")
+    monkeypatch.setattr("backend.adapters.storage.cluster.needed", lambda: "9999")
 
     with pytest.raises(CannotStart, match="needs step 9999"):
         join(url, secret="secret", keys=[OLD])

@@ -56,6 +56,7 @@ async def executors(rabbit: Rabbit) -> AsyncIterator[list[Executor]]:
 
 @pytest.fixture
 async def dispatcher(rabbit: Rabbit) -> AsyncIterator[RabbitDispatcher]:
+    await rabbit.prepare()
     made = RabbitDispatcher(await rabbit.broker(), rabbit.names)
     yield made
     await made.close()
@@ -286,6 +287,7 @@ async def test_two_installations_on_one_broker_do_not_meet(
     rabbit: Rabbit, executors: list[Executor], dispatcher: RabbitDispatcher
 ) -> None:
     other = Rabbit(rabbit.url)
+    await other.prepare()
     stranger = Executor(other, await other.broker(), "executor-0")
     stranger.listen()
     executors[0].listen()
