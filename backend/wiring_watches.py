@@ -52,7 +52,9 @@ def watch_triggers(
 ) -> list[Coroutine[Any, Any, None]]:
     """Return the works that watch; *stack* closes what they use."""
     from backend.adapters.web import GuardedWebClient
+    from backend.core.watches import WatchKind
     from backend.engine.watch_mail import MailBells
+    from backend.engine.watch_pull import PullLooker
     from backend.engine.watches import REFUSALS, Watcher, WatchRules
     from backend.wiring_credentials import open_credentials
     from backend.wiring_webhooks import webhooks_of
@@ -66,11 +68,13 @@ def watch_triggers(
         lambda webhook_id: watches.wake(webhook_id, now_us=clock.now_us()),
         most=settings.max_mail_listeners,
     )
+    hooks = webhooks_of(settings, storage, executions, clock, "", catalog, credentials, web)
+    lookers = _lookers(settings, storage, web, bells, stack)
     watcher = Watcher(
         watches=watches,
         storage=storage,
-        items=webhooks_of(settings, storage, executions, clock, "", catalog, credentials, web),
-        lookers=_lookers(settings, storage, web, bells, stack),
+        items=hooks,
+        lookers={**lookers, WatchKind.AIRTABLE: PullLooker(hooks.registrations)},
         clock=clock,
         rules=WatchRules(
             least_s=settings.min_poll_interval_s,

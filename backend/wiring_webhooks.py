@@ -45,6 +45,7 @@ def webhooks_of(
 ) -> "WebhookService":
     """Return who takes deliveries; *base_url* is how senders know this server."""
     from backend.adapters.registrars import registrars
+    from backend.adapters.storage.watches import SqlWatches
     from backend.services.delivery_runs import DeliveryRuns
     from backend.services.registrations import Registrations
     from backend.services.sealed import Sealer
@@ -60,6 +61,7 @@ def webhooks_of(
         sealer=sealer,
         clock=clock,
         base_url=settings.platform_base_url,
+        watches=SqlWatches(storage.database),
     )
     credentials.before_removal = registrations.remove_all
     return WebhookService(

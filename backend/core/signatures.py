@@ -56,6 +56,7 @@ class Scheme:
         header: Where the signature is, in lower case; *timestamp_header* and *id_header* likewise.
         prefix: What stands before each signature.
         tolerance_s: A timestamp may be so many seconds from now, on either side.
+        is_key_base64: The secret stands for bytes, in base64.
     """
 
     header: str
@@ -67,6 +68,7 @@ class Scheme:
     timestamp_header: str = ""
     id_header: str = ""
     tolerance_s: int = 300
+    is_key_base64: bool = False
 
     @property
     def is_timed(self) -> bool:
@@ -177,7 +179,8 @@ def sign(
 
 
 def _key(scheme: Scheme, secret: str) -> bytes:
-    if scheme.signed is not Signed.STANDARD or not secret.startswith(_STANDARD):
+    is_standard = scheme.signed is Signed.STANDARD and secret.startswith(_STANDARD)
+    if not is_standard and not scheme.is_key_base64:
         return secret.encode()
     try:
         return base64.b64decode(secret.removeprefix(_STANDARD), validate=True)

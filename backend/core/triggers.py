@@ -17,6 +17,9 @@ from backend.core.json import JsonObject
 #: The pin on which what was delivered comes in.
 PAYLOAD: Final = "payload"
 
+#: Between the names of what happened at once.
+SEVERAL: Final = "+"
+
 _TRIGGERS: Final = frozenset({BlockType.WEBHOOK, BlockType.WEBHOOK_MANUAL})
 #: Who calls when a trigger does not say: only such triggers hold no credentials.
 _ANYBODY: Final = "generic_webhook"
@@ -79,10 +82,10 @@ class Trigger:
         return {name: pin.get("default"), **self.defaults, **inputs}.get(name)
 
     def takes(self, inputs: Mapping[str, Any], event: str) -> bool:
-        """Say whether *event* is one that *inputs* choose."""
+        """Say whether *inputs* choose *event*, or one of those that it is at once."""
         config = self.block.webhook
         is_any = config is None or not config.event_filter_input
-        return is_any or event in self.events(inputs)
+        return is_any or not set(event.split(SEVERAL)).isdisjoint(self.events(inputs))
 
 
 def trigger_of(graph: Graph, catalog: Catalog) -> Trigger | None:

@@ -13,6 +13,8 @@ from backend.core.watches import WatchKind, digest
 MOST_S: Final = 86_400
 #: A folder of this machine is looked at as often as its owner likes.
 _FOLDER_LEAST_S: Final = 1
+#: Who rings when there is something is asked so often all the same: a ring may be lost.
+_RINGS_S: Final = 600.0
 _MAX_TEXT: Final = 2_000
 _MAX_URL: Final = 8_000
 _FOLDER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}")
@@ -80,7 +82,14 @@ class PageWatch:
     every_s: float
 
 
-WatchSettings: TypeAlias = MailWatch | FolderWatch | FeedWatch | PageWatch
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RingWatch:
+    """What a provider keeps for a webhook of ours, and rings about."""
+
+    every_s: float
+
+
+WatchSettings: TypeAlias = MailWatch | FolderWatch | FeedWatch | PageWatch | RingWatch
 
 
 def read_settings(kind: WatchKind, given: Mapping[str, Any], *, least_s: float) -> WatchSettings:
@@ -112,6 +121,8 @@ def read_settings(kind: WatchKind, given: Mapping[str, Any], *, least_s: float) 
                 selector=words.text("selector"),
                 every_s=words.seconds("interval", 300, least_s),
             )
+        case WatchKind.AIRTABLE:
+            return RingWatch(every_s=_RINGS_S)
 
 
 def _mail(words: "_Words", least_s: float) -> MailWatch:

@@ -23,10 +23,15 @@ class WatchKind(StrEnum):
     FOLDER = "folder"
     FEED = "feed"
     PAGE = "page"
+    AIRTABLE = "airtable"
 
 
+#: Providers that tell at an address of ours only that there is something: it is looked at once.
+RINGING: Final = frozenset({WatchKind.AIRTABLE.value})
+#: All whose webhooks have a watch.
+LOOKED_AT: Final = frozenset(kind.value for kind in WatchKind)
 #: Providers of webhooks that have no address: nobody delivers to them.
-WATCHED: Final = frozenset(kind.value for kind in WatchKind)
+WATCHED: Final = LOOKED_AT - RINGING
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -108,6 +108,11 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
         names=EXA_EVENTS,
         resource_at=(("data", "websetId"), ("data", "id")),
     ),
+    # It says only that something has changed: what, is asked for (core/watches.py, RINGING).
+    "airtable": Provider(
+        scheme=Scheme(header="x-airtable-content-mac", prefix="hmac-sha256=", is_key_base64=True),
+        event="notification",
+    ),
     "stripe": Provider(scheme=SCHEMES["stripe"], event_field="type", id_field="id"),
     "shopify": Provider(scheme=SCHEMES["shopify"], event_header="x-shopify-topic"),
 }

@@ -1,7 +1,8 @@
 """Telling a provider to which address it sends what happens there."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from backend.core.credentials import Credentials
 from backend.core.errors import BadRequest
@@ -73,3 +74,46 @@ class WebhookRegistrar(Protocol):
 
     async def ping(self, hook: Hook, credentials: Credentials) -> None:
         """Ask the provider to send a try."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """
+    Something that a provider kept for a webhook.
+
+    Attributes:
+        number: Of its place in all that was kept for it, from 1.
+        event: What happened; several at once have ``+`` between their names.
+    """
+
+    number: int
+    event: str
+    payload: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pulled:
+    """
+    Some of what a provider kept for a webhook.
+
+    Attributes:
+        next: The number of the first that is not among them.
+        has_more: There may be more, now.
+    """
+
+    changes: Sequence[Change]
+    next: int
+    has_more: bool
+
+
+@runtime_checkable
+class PullingRegistrar(WebhookRegistrar, Protocol):
+    """One of a provider that tells only that there is something, and keeps it until it is asked for."""
+
+    async def pull(self, hook: Hook, credentials: Credentials, first: int) -> Pulled:
+        """
+        Return what is kept for *hook* from the number *first* on; the oldest first.
+
+        Raises as the others do; Unavailable if the provider has no such webhook, too: that is said
+        by `is_there`.
+        """

@@ -30,8 +30,9 @@ from backend.core.records import WebhookRecord, WebhookState
 from backend.core.triggers import Trigger
 from backend.ports.clock import Clock
 from backend.ports.deliveries import Deliveries
-from backend.ports.registrars import Hook, WebhookRegistrar
+from backend.ports.registrars import Hook, Pulled, PullingRegistrar, WebhookRegistrar
 from backend.ports.storage import Storage
+from backend.ports.watches import Watches
 from backend.services.credentials import CredentialsService
 from backend.services.sealed import Sealer
 
@@ -66,6 +67,7 @@ class Registrations:
         sealer: Sealer,
         clock: Clock,
         base_url: str,
+        watches: Watches,
     ) -> None:
         """Take *base_url*, where providers reach this server; empty: nowhere."""
         self._storage = storage
@@ -75,6 +77,7 @@ class Registrations:
         self._sealer = sealer
         self._clock = clock
         self._base_url = base_url
+        self._watches = watches
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -164,6 +167,27 @@ class Registrations:
         if registrar is None or not webhook.is_registered or not self._base_url:
             return True
         return await registrar.is_there(self._hook(webhook), await self._own(webhook))
+
+    async def ring(self, webhook: WebhookRecord) -> None:
+        """Let be looked at once at what the provider of *webhook* keeps for it."""
+        await self._watches.wake(webhook.id, now_us=self._clock.now_us())
+
+    async def pull(self, user_id: UserId, webhook_id: WebhookId, first: int) -> Pulled:
+        """
+        Return what a provider keeps for a webhook, from the number *first* on.
+
+        Raises:
+            NotFound: If the webhook or its credentials are not there any more.
+            NotConfigured: If its provider keeps nothing.
+            BadRequest, Unavailable: If the provider does not say.
+        """
+        webhook = await self._storage.of(user_id).webhook(webhook_id)
+        if webhook is None:
+            raise NotFound(f"Webhook #{webhook_id} not found.")
+        registrar = self._registrars.get(webhook.provider)
+        if not isinstance(registrar, PullingRegistrar):
+            raise NotConfigured(f"{webhook.provider} keeps nothing for its webhooks.")
+        return await registrar.pull(self._hook(webhook), await self._own(webhook), first)
 
     async def remove_all(self, user_id: UserId, credentials_id: CredentialsId) -> None:
         """Take back all webhooks of credentials that are about to be deleted, as far as that goes."""

@@ -23,7 +23,7 @@ from backend.core.ids import UserId, WebhookId
 from backend.core.records import WebhookRecord
 from backend.core.signatures import Checked, check
 from backend.core.triggers import Trigger
-from backend.core.watches import WATCHED
+from backend.core.watches import RINGING, WATCHED
 from backend.core.webhook_providers import PROVIDERS, Provider, event_of, fields_of, is_about
 from backend.ports.clock import Clock
 from backend.ports.deliveries import Deliveries
@@ -194,7 +194,7 @@ class WebhookService:
         """
         Keep a delivery, from which its runs are started: one for each active preset of the webhook.
 
-        It is on disk when this returns. The same delivery again is not kept, if it is signed as its
+        It is on disk when this returns, or its webhook's watch is awake, if it only rings. The same delivery again is not kept, if it is signed as its
         owner chose, or names itself.
 
         Returns:
@@ -222,6 +222,9 @@ class WebhookService:
         except (BadRequest, NotAllowed, TooManyRequests) as exc:
             self._refusals.note(webhook_id, delivery, exc, len(delivery.body))
             raise
+        if webhook.provider in RINGING:
+            await self.registrations.ring(webhook)
+            return None
         is_ping = bool(sender.ping) and event.partition(".")[0] == sender.ping
         made = self._record(webhook, event, payload, keys.run)
         made = replace(

@@ -58,9 +58,9 @@ async def test_the_address_chooses_no_check(server: RestServer) -> None:
 async def test_a_webhook_of_whom_nobody_can_check_takes_nothing(server: RestServer) -> None:
     sender = await sender_of(server, "github")
     await server.storage.database.write(
-        lambda c: c.execute(update(webhooks).values(provider="airtable"))
+        lambda c: c.execute(update(webhooks).values(provider="linear"))
     )
-    url = sender.webhook["url"].replace("/github/", "/airtable/")
+    url = sender.webhook["url"].replace("/github/", "/linear/")
 
     assert (await deliver(server, url, {})).status_code == 503
     assert await runs(server) == []

@@ -62,7 +62,7 @@ REQUESTS: list[tuple[str, str, str, Any, int, str]] = [
     ("a trigger of an unknown graph", "POST", SETUP, setup({"id": UNKNOWN, "version": 1}), 410, "not there"),
     ("a trigger of an unknown version", "POST", SETUP, setup(GRAPH, graph_version=7), 410, "not there"),
     ("a trigger that its provider registers", "POST", SETUP, setup({"id": "{github}", "version": 1}, trigger_config={"repo": "a/b", "events": {"opened": True}}), 503, "cannot set up webhooks"),
-    ("a trigger that is not built", "POST", SETUP, setup({"id": "{airtable}", "version": 1}), 503, "AirtableWebhookTriggerBlock yet"),
+    ("a trigger that chooses no event", "POST", SETUP, setup({"id": "{airtable}", "version": 1}), 400, "Choose at least one event"),
     ("require_signature in words", "POST", SETUP, setup({"id": "{triggered}", "version": 1}, trigger_config={"require_signature": "yes"}), 400, "true or false"),
     ("a ping of an unknown webhook", "POST", f"/api/integrations/webhooks/{UNKNOWN}/ping", None, 404, "not found"),
     ("a delivery to an unknown webhook", "POST", f"{INGRESS}/{UNKNOWN}/ingress", {}, 404, "not found"),

@@ -45,6 +45,7 @@ def webhooks_of(
         sealer=sealer,
         clock=clock,
         base_url="",
+        watches=SqlWatches(storage.database),
     )
     credentials.before_removal = registrations.remove_all
     return WebhookService(

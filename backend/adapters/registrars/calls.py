@@ -69,6 +69,9 @@ class ProviderCalls:
         if not isinstance(found, dict):
             return "it says not why."
         texts = [found.get("message"), found.get("description")]
+        error = found.get("error")
+        if isinstance(error, dict):
+            texts += [error.get("message") or error.get("type")]
         errors = found.get("errors")
         texts += [
             error.get("message") if isinstance(error, dict) else error

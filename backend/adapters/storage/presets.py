@@ -12,7 +12,7 @@ from backend.core import json
 from backend.core.errors import NotFound
 from backend.core.ids import GraphId, PresetId, UserId, WebhookId
 from backend.core.records import PresetChanges, PresetRecord, WebhookRecord, WebhookState
-from backend.core.watches import WATCHED
+from backend.core.watches import LOOKED_AT
 
 _P: Final = presets.c
 
@@ -123,7 +123,7 @@ def change(
         .where(_P.id == preset_id, _P.user_id == user_id)
         .values(**values, updated_us=now_us)
     )
-    if before.webhook is not None and before.webhook.provider in WATCHED:
+    if before.webhook is not None and before.webhook.provider in LOOKED_AT:
         watches.begin_again(connection, before.webhook.id, now_us)
     if "webhook_id" in values and before.webhook_id is not None:
         webhooks.prune(connection, user_id)
@@ -188,7 +188,7 @@ def _with_webhook(connection: Connection, preset: PresetRecord) -> PresetRecord:
     if preset.webhook_id is None:
         return preset
     webhook = webhooks.get(connection, preset.user_id, preset.webhook_id)
-    if webhook is not None and webhook.provider in WATCHED:
+    if webhook is not None and webhook.provider in LOOKED_AT:
         webhook = replace(webhook, standing=watches.standing(connection, webhook.id))
     return replace(preset, webhook=webhook)
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, case, delete, func, insert, select, update
+from sqlalchemy import Connection, case, delete, func, select, update
 
 from backend.adapters.storage import notices as notice_rows
 from backend.adapters.storage.database import Database
+from backend.adapters.storage.dialects import insert_on
 from backend.adapters.storage.tables import presets, webhooks
 from backend.adapters.storage.tables_watches import trigger_states
 from backend.core import json
@@ -76,9 +77,11 @@ class SqlWatches:
 
 
 def add(connection: Connection, user_id: UserId, webhook_id: WebhookId, now_us: int) -> None:
-    """Begin to watch, at once."""
+    """Begin to watch, at once; one that is watched already is watched on."""
     connection.execute(
-        insert(trigger_states).values(webhook_id=webhook_id, user_id=user_id, next_us=now_us)
+        insert_on(connection, trigger_states)
+        .values(webhook_id=webhook_id, user_id=user_id, next_us=now_us)
+        .on_conflict_do_nothing(index_elements=["webhook_id"])
     )
 
 

@@ -12,7 +12,7 @@ from backend.adapters.storage.tables import presets, webhooks
 from backend.core import json
 from backend.core.ids import CredentialsId, GraphId, PresetId, UserId, WebhookId
 from backend.core.records import PresetName, WebhookRecord, WebhookState, WebhookUse
-from backend.core.watches import WATCHED
+from backend.core.watches import LOOKED_AT, WATCHED
 
 _W: Final = webhooks.c
 _P: Final = presets.c
@@ -54,7 +54,7 @@ def add(connection: Connection, user_id: UserId, webhook: WebhookRecord) -> None
             where=(_W.user_id == user_id) & (_W.state != _REMOVING),
         )
     )
-    if webhook.provider in WATCHED:
+    if webhook.provider in LOOKED_AT:
         watches.add(connection, user_id, webhook.id, webhook.created_us)
 
 
