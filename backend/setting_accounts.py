@@ -1,6 +1,26 @@
 """The settings of accounts and sign-in. Part of settings.py, apart only for its size."""
 
+from typing import Final
+
 from pydantic import BaseModel, Field, SecretStr
+
+_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "[::1]")
+
+
+def keep_public(settings: BaseModel, name: str) -> None:
+    """
+    Leave out the default origins of *settings*: a machine on which anybody runs anything.
+
+    Raises:
+        ValueError: If such an origin was given.
+    """
+    origins = getattr(settings, name) if name in settings.model_fields_set else ()
+    for origin in origins:
+        if any(host in origin for host in _THIS_MACHINE):
+            message = f"{name}|with APP_ENV=prod no page of this machine, as {origin} is"
+            raise ValueError(message)
+    # A frozen model may still finish its own construction.
+    object.__setattr__(settings, name, tuple(origins))
 
 
 class AccountSettings(BaseModel):

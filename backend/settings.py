@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from backend.setting_accounts import AccountSettings
+from backend.setting_accounts import AccountSettings, keep_public
 from backend.setting_calls import CallSettings
 from backend.setting_files import FileStoreSettings
 from backend.setting_keys import keys_of, short_key
@@ -255,6 +255,8 @@ class _Settings(BaseModel):
                 raise ValueError(message)
             # A frozen model may still finish its own construction.
             object.__setattr__(self, name, url.rstrip("/"))
+        if self.app_env == "prod":
+            keep_public(self, "backend_cors_allow_origins")
         return self
 
     def rest_address(self, port: int | None = None) -> str:

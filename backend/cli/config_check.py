@@ -48,6 +48,7 @@ def examine(overrides: Mapping[str, Any]) -> list[Check]:
 
 def _looks(settings: Settings) -> Iterator[_Look]:
     """Yield what there is to look at."""
+    yield "addresses to call, pages that may ask", _outside, lambda _: "understood"
     yield "ports", _ports, lambda _: "free, or this server's own"
     yield "database", _database, _database_said
     if settings.rabbitmq_url:
@@ -65,6 +66,20 @@ def _looks(settings: Settings) -> Iterator[_Look]:
         yield "letters", _letters, lambda one: one.notice_templates_dir
     if settings.smtp_host:
         yield "mail server", _mail, lambda one: f"{one.smtp_host}:{one.smtp_port}"
+
+
+def _outside(settings: Settings) -> Iterator[str]:
+    from backend.adapters.web.trust import TrustList  # noqa: PLC0415 -- not every command needs it
+    from backend.api.ws.origins import Origins  # noqa: PLC0415 -- the same
+
+    try:
+        TrustList.of(settings.trust_endpoints_for_requests)
+    except BadSetting as exc:
+        yield f"TRUST_ENDPOINTS_FOR_REQUESTS: {exc}."
+    try:
+        Origins(settings.backend_cors_allow_origins)
+    except BadSetting as exc:
+        yield f"{exc}."
 
 
 def _broker_said(settings: Settings) -> str:
@@ -131,6 +146,8 @@ def _harmless(name: str) -> Any:
     """Return a value for the setting *name* that nothing is wrong with."""
     if name in _KEYS:
         return new_key()
+    if name == "backend_cors_allow_origins":
+        return ()  # the default is a page of this machine, which not every kind of server takes
     if name.endswith("_port"):
         return 0  # any free one; the default may be what another setting says
     return Settings.model_fields[name].get_default(call_default_factory=True)

@@ -256,8 +256,10 @@ def seconds_of(text: str) -> int:
     """Read `90s`, `15m`, `24h` or `7d`. Raises BadRequest."""
     match = re.fullmatch(r"(\d{1,9})([smhd])", text.strip())
     seconds = int(match[1]) * _UNITS[match[2]] if match else 0
-    if not 0 < seconds <= _LONGEST_TTL_S:
+    if not seconds:
         raise BadRequest(f"{text!r} is no time: write a number and s, m, h or d, like 24h.")
+    if seconds > _LONGEST_TTL_S:
+        raise BadRequest(f"{text} is too long: {_LONGEST_TTL_S // 86400}d at the most.")
     return seconds
 
 

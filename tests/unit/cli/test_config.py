@@ -64,6 +64,7 @@ def problems() -> dict[str, list[str]]:
 
 
 SETTINGS = "settings, data directory and keys"
+OUTSIDE = "addresses to call, pages that may ask"
 
 
 def test_every_setting_is_shown_with_its_source(
@@ -123,7 +124,45 @@ def test_no_secret_is_shown(data: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_fresh_machine_has_no_problems() -> None:
-    assert problems() == {SETTINGS: [], "ports": [], "database": []}
+    assert problems() == {SETTINGS: [], OUTSIDE: [], "ports": [], "database": []}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "check", "says"),
+    [
+        ("SMTP_SENDER", "nobody", SETTINGS, "must be an address"),
+        ("SMTP_SENDER", "a@b.c\nBcc: all@b.c", SETTINGS, "on one line"),
+        ("TRUST_ENDPOINTS_FOR_REQUESTS", "http://*.local", OUTSIDE, "no host to trust"),
+        ("BACKEND_CORS_ALLOW_ORIGINS", "regex:((", OUTSIDE, "cannot be used"),
+    ],
+)
+def test_what_would_be_found_only_when_it_is_used_is_told(
+    name: str, value: str, check: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    [told] = problems()[check]
+    assert name in told
+    assert says in told
+
+
+def test_a_sender_may_have_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMTP_SENDER", "Agents <agents@example.com>")
+
+    assert problems()[SETTINGS] == []
+
+
+def test_in_production_no_page_of_this_machine_may_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_ENV", "prod")
+    assert problems()[SETTINGS] == []
+    assert shown()["BACKEND_CORS_ALLOW_ORIGINS"]["value"] == []
+
+    for origin in ("http://localhost:3000", "regex:http://127.0.0.1:.*"):
+        monkeypatch.setenv("BACKEND_CORS_ALLOW_ORIGINS", f"https://mine.example,{origin}")
+        assert [origin in told for told in problems()[SETTINGS]] == [True]
+
+    monkeypatch.setenv("BACKEND_CORS_ALLOW_ORIGINS", "https://mine.example")
+    assert problems()[SETTINGS] == []
 
 
 def test_all_wrong_settings_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,6 +207,7 @@ def test_people_read_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code == 1
     assert errors.startswith(f"problem  {SETTINGS}: LOG_LEVEL cannot be 'loud' (environment): ")
     assert text.splitlines() == [
+        f"ok       {OUTSIDE}: understood",
         "ok       ports: free, or this server's own",
         "ok       database: not there yet; the first start makes it",
     ]

@@ -93,6 +93,7 @@ def test_what_programs_read_has_the_shapes_of_the_api(data: Path) -> None:
     [
         ("key add x -p IDENTITY --user nobody", "There is no user #nobody."),
         ("key add x -p IDENTITY --ttl soon", "'soon' is no time"),
+        ("key add x -p IDENTITY --ttl 9999d", "9999d is too long"),
         ("key revoke nothing", "API key #nothing not found."),
         ("key rotate nothing", "API key #nothing not found."),
     ],
