@@ -230,6 +230,13 @@ class SandboxSpec:
         # A single process may be refused more memory before all of it is too much.
         assert setting in said or (setting.endswith("MEMORY_MB") and "MemoryError" in said)
 
+    async def test_who_gave_code_too_little_time_is_told(self, sandboxes: Sandboxes) -> None:
+        """It is the step's own time that ended it, not the server's."""
+        endless = [CodeStep(code="while True: pass")]
+
+        with pytest.raises(ProcessEnded, match=r"0\.1 s that this step gives it \(CODE_SANDBOX"):
+            await sandboxes.run(ANN, endless, time_s=0.1)
+
     async def test_the_next_one_runs_after_one_that_was_ended(self, sandboxes: Sandboxes) -> None:
         """A place is free again."""
         for _ in range(LIMITS.count + 1):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from backend.adapters.sandbox import jail, seccomp
-from backend.adapters.sandbox.rooms import GRACE_S, over
+from backend.adapters.sandbox.rooms import GRACE_S, TIME_SETTING, over
 from backend.core import json
 from backend.core.errors import NotConfigured, ProcessEnded, Unavailable
 from backend.core.json import NotJson
@@ -151,7 +151,7 @@ class JailSession:
             async with asyncio.timeout(time_s):
                 answer = await self._asked(step)
         except TimeoutError as exc:
-            self._break(over(f"it needs more than {time_s:.3g} s", "CODE_SANDBOX_TIME_LIMIT_S"))
+            self._break(over(f"it needs more than {time_s:.3g} s", TIME_SETTING))
             raise self._end_words() from exc
         for number in range(len(self._pipes)):
             self._read(number)

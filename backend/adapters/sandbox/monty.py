@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from backend.adapters.sandbox.rooms import over
+from backend.adapters.sandbox.rooms import TIME_SETTING, over
 from backend.core import json
 from backend.core.block import is_small
 from backend.core.errors import NotConfigured, ProcessEnded, Unavailable
@@ -150,7 +150,7 @@ class MontySession:
         return {"text": text, "json": plain} if isinstance(plain, dict | list) else {"text": text}
 
     def _too_long(self, time_s: float) -> ProcessEnded:
-        return over(f"it needs more than {time_s:.3g} s", "CODE_SANDBOX_TIME_LIMIT_S")
+        return over(f"it needs more than {time_s:.3g} s", TIME_SETTING)
 
     def _too_much(self) -> ProcessEnded:
         most = self._limits.output_bytes / 1024

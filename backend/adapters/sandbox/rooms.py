@@ -11,6 +11,7 @@ from backend.core.ids import UserId
 from backend.ports.sandbox import CodeOutcome, CodeStep, SandboxLimits
 
 _GONE: Final = "This sandbox is not there: it has ended, or the server was started again."
+TIME_SETTING: Final = "CODE_SANDBOX_TIME_LIMIT_S"
 #: A sandbox that is over its limit says so itself; this long after, it is not asked any more.
 GRACE_S: Final = 2.0
 
@@ -147,7 +148,12 @@ class SandboxRooms:
         outcome = CodeOutcome()
         for step in steps:
             left_s = max(0.001, until_s - loop.time())
-            next_one = await session.run(step, time_s=left_s)
+            try:
+                next_one = await session.run(step, time_s=left_s)
+            except ProcessEnded as exc:
+                if time_s < self._limits.time_s and TIME_SETTING in str(exc):
+                    raise _own_time_over(time_s, self._limits.time_s) from exc
+                raise
             outcome = CodeOutcome(
                 stdout=outcome.stdout + next_one.stdout,
                 stderr=outcome.stderr + next_one.stderr,
@@ -174,6 +180,13 @@ class SandboxRooms:
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
         return ending
+
+
+def _own_time_over(time_s: float, most_s: float) -> ProcessEnded:
+    return ProcessEnded(
+        f"the code was ended: it needs more than the {time_s:.3g} s that this step gives it "
+        f"({TIME_SETTING} allows {most_s:g} s)"
+    )
 
 
 def over(what: str, setting: str) -> ProcessEnded:
