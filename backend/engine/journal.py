@@ -5,7 +5,7 @@ Nothing leaves before its cause is on disk: events, effects and answers wait for
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -13,6 +13,7 @@ import structlog
 
 from backend.core.errors import StaleAttempt, Unavailable
 from backend.core.execution import Execution, NodeExecution
+from backend.core.ids import ExecutionId
 from backend.core.records import NewExecution, NoticeRecord
 from backend.core.reviews import ReviewRecord
 from backend.core.status import FINAL, Status
@@ -34,6 +35,9 @@ log = structlog.get_logger()
 BATCH_ROWS: Final = 500
 _RETRY_FIRST_S: Final = 0.01
 _RETRY_MOST_S: Final = 1.0
+#: Of one refusal, and how many runs are remembered with theirs.
+_MOST_SAID: Final = 300
+_MOST_REFUSALS: Final = 1000
 
 
 class Journaled(Protocol):
@@ -89,13 +93,20 @@ class JournalFigures:
 
 @dataclass(kw_only=True)
 class Journal:
-    """See the module. One per executor; `serve` must run."""
+    """
+    See the module. One per executor; `serve` must run.
+
+    Attributes:
+        refusals: Why the database did not take the rows of a run, of the last runs of which it did
+            not.
+    """
 
     storage: EngineStorage
     publisher: EventPublisher
     clock: Clock
     owner: str
     figures: JournalFigures = field(default_factory=JournalFigures)
+    refusals: dict[ExecutionId, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._dirty: dict[int, Journaled] = {}
@@ -249,10 +260,20 @@ class Journal:
         for one in self.storage.split(staged):
             try:
                 refused |= await self._commit(one)
-            except Exception:
-                refused |= self.storage.runs_of(one)
-                log.exception("journal_run_refused", executions=sorted(refused))
+            except Exception as exc:
+                theirs = self.storage.runs_of(one)
+                refused |= theirs
+                log.exception("journal_run_refused", executions=sorted(theirs))
+                self._note_refusals(theirs, exc)
         return frozenset(refused)
+
+    def _note_refusals(self, runs: Collection[ExecutionId], error: Exception) -> None:
+        # The driver's own words: what is around them shows a statement and its values.
+        words = str(getattr(error, "orig", None) or error).strip()
+        for run_id in runs:
+            self.refusals[run_id] = words.partition("\n")[0][:_MOST_SAID] or type(error).__name__
+        while len(self.refusals) > _MOST_REFUSALS:
+            del self.refusals[next(iter(self.refusals))]
 
     async def _commit(self, staged: Any) -> frozenset[Any]:
         """Commit, however long the database takes: what is staged cannot be given up."""

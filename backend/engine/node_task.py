@@ -33,6 +33,11 @@ OUTPUTS_AHEAD: Final = 500
 GRACE_S: Final = 1.0
 #: The longest that a service may make a node wait before its next try.
 _MOST_PATIENCE_S: Final = 3600.0
+#: So old may be the last word that a run is ours when something is done for it outside; a silent
+#: executor is missed after more than that.
+FRESH_S: Final = 5.0
+#: How often it is asked at the most, where each word takes that long.
+_MOST_WORDS: Final = 3
 
 
 class NodeTask:
@@ -67,6 +72,7 @@ class NodeTask:
         self._is_left_alone = False
         self._tried_s: float | None = None  # when the try under way began to work
         self._again_s: float | None = None  # when the next one begins
+        self._sure_s = 0.0  # when it was asked last whether the run is ours
 
     def start(self) -> None:
         """Begin; from the event loop's thread."""
@@ -152,7 +158,7 @@ class NodeTask:
     async def _one_try(self) -> BlockFailed | None:
         try:
             if self._run.effect is not Effect.PURE or self._run.price:
-                await self._tools.journal.saved(self._loop)
+                await self._make_sure(again=False)
             if self._run.call_price is not None:
                 await self._with_paid_call(self._run.call_price)
             else:
@@ -183,7 +189,30 @@ class NodeTask:
     async def _paid_for_in_time(self) -> None:
         if self._run.price:
             await self._pay()
+        if self._run.effect is not Effect.PURE:
+            await self._make_sure(again=True)
         await self._in_time()
+
+    async def _make_sure(self, *, again: bool) -> None:
+        """
+        Wait until what is about to be done is on disk, and the run is known to be still ours.
+
+        Who was frozen between that word and the deed, or waited for a database that was away, asks
+        anew: others may have gone on meanwhile, and said that the outcome is not known.
+
+        Args:
+            again: Only if the last word is too old.
+
+        Raises:
+            StaleAttempt: If the run is somebody else's.
+        """
+        clock = self._tools.clock
+        for _ in range(_MOST_WORDS):
+            if again and clock.monotonic_s() - self._sure_s < FRESH_S:
+                return
+            again, asked_s = True, clock.monotonic_s()
+            await self._tools.journal.saved(self._loop)
+            self._sure_s = asked_s
 
     async def _pay(self) -> None:
         """

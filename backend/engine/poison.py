@@ -54,7 +54,9 @@ class Trials:
         """Put the attempt on disk, and *start* the run: at once, later, or never, if it is parked."""
         stalls = loop.stored.stalls
         is_over = stalls >= MOST_STALLS
-        waits = stalls >= SUSPECT and not is_over and loop.stored.record.stop_us is None
+        refusal = self._journal.refusals.get(loop.execution.id, "")
+        is_suspect = stalls >= SUSPECT and not is_over and not refusal
+        waits = is_suspect and loop.stored.record.stop_us is None
         loop.blame = 0 if waits else stalls
         if waits:
             self.held.add(loop.execution.id)
@@ -67,7 +69,7 @@ class Trials:
             loop.hold()
             _later(CONTROL_S, self._try, loop, start)
         elif is_over and loop.stored.record.stop_us is None:
-            loop.happened(_end_of(loop))
+            loop.happened(_end_of(loop, refusal))
         else:
             start()
             if stalls:
@@ -117,9 +119,12 @@ def _later(after_s: float, call: Callable[..., None], *arguments: object) -> Non
     asyncio.get_running_loop().call_later(after_s, call, *arguments)
 
 
-def _end_of(loop: RunLoop) -> Event:
-    """Return what ends a run that is not to go on."""
+def _end_of(loop: RunLoop, refusal: str) -> Event:
+    """Return what ends a run that is not to go on. *refusal*: its rows were, and no executor lost."""
     stored = loop.stored
+    if refusal:
+        reason = f"it could not be saved {stored.stalls} times at the same point of this run"
+        return RunBroken(error=f"{reason}: {refusal}", at_us=loop.now())
     reason = f"the executor was lost {stored.stalls} times at the same point of this run"
     reason += _at_work(loop.execution)
     if stored.trigger in _NEVER_PARKED:

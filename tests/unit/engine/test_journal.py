@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from backend.core.status import Status
-from backend.engine import poison, worker
+from backend.engine import worker
 from backend.ports.dispatch import SignalKind
 from tests.unit.engine.engine_blocks import INPUT, OUTPUT, graph
 from tests.unit.engine.engine_house import House
@@ -28,13 +28,12 @@ async def test_rows_that_cannot_be_saved_end_their_run_and_no_other(
 
     monkeypatch.setattr(house.storage, "commit", picky)
     monkeypatch.setattr(worker, "SWEEP_S", 0.02)
-    monkeypatch.setattr(poison, "CONTROL_S", 0.05)
 
     async with house.engine():
         for run_id in [bad, *good]:
             house.signals.signal(SignalKind.RUN, run_id)
         ended = [await house.ended(run_id) for run_id in [*good, bad]]
 
-    assert [run.status for run in ended] == [Status.COMPLETED] * 5 + [Status.TERMINATED]
+    assert [run.status for run in ended] == [Status.COMPLETED] * 5 + [Status.FAILED]
     assert ended[-1].stats is not None
-    assert "at the same point of this run" in str(ended[-1].stats.error)
+    assert "at the same point of this run: string or blob too big" in str(ended[-1].stats.error)
