@@ -365,6 +365,9 @@ class _Watch:
         ):
             self.ended.set_result(None)
 
+    def tell_all(self) -> None:
+        """See backend.ports.bus.EventPublisher: no other executor has anything of this run."""
+
     async def serve(self, ready: Callable[[], None]) -> None:
         """See backend.ports.bus.EventPublisher."""
         ready()

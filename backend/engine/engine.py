@@ -84,6 +84,9 @@ class Engine:
         self._publisher, self._signals, self.fleet = publisher, signals, fleet
         self._tasks: set[asyncio.Task[None]] = set()
         owner = clock.new_id() if fleet is None else fleet.me
+        if fleet is not None:
+            # What they had committed and not told nobody else tells.
+            fleet.on_loss = publisher.tell_all
         self.journal = Journal(storage=storage, publisher=publisher, clock=clock, owner=owner)
         self._tools = tools = EngineTools(
             journal=self.journal,

@@ -45,6 +45,7 @@ class Fleet(Elsewhere):
         me: The id of this executor, new with each process.
         gone: Executors that were gone at the last look.
         taken_over: How many executors have gone in this one's time.
+        on_loss: Called when some have, before anything of theirs is begun here.
     """
 
     def __init__(self, me: str, *, storage: FleetStorage, peers: Peers, seats: Seats) -> None:
@@ -60,6 +61,7 @@ class Fleet(Elsewhere):
         self.gone: frozenset[str] = frozenset()
         self._settled: frozenset[str] = frozenset()
         self.taken_over = 0
+        self.on_loss: Callable[[], None] = lambda: None
 
     # Who may take what.
 
@@ -195,6 +197,7 @@ class Fleet(Elsewhere):
             log.warning("executors_are_gone", owners=sorted(news), dead_calls=settled)
             self._settled |= news
             self.taken_over += len(news)
+            self.on_loss()
         self.gone = gone
         self.full_graphs.clear()
         self.full_users.clear()

@@ -95,6 +95,9 @@ class EventPublisher(Protocol):
         `Attached` tells them that they may have missed something, and that storage has it.
         """
 
+    def tell_all(self) -> None:
+        """Send `Attached` to all who listen, on each of their topics."""
+
     async def serve(self, ready: Callable[[], None]) -> None:
         """Keep track of who listens, until cancelled."""
 

@@ -159,6 +159,23 @@ class BusSpec:
             assert publisher.wanted(topic)
             assert [await listener.next() for _ in sent] == [(topic, change) for change in sent]
 
+    async def test_all_who_listen_can_be_told_to_look(self, bus: BusUnderTest) -> None:
+        """On each of their topics, behind what was sent before."""
+        async with bus.publisher() as publisher:
+            subscriber = bus.subscriber()
+            listener = Listener(subscriber)
+            for topic in ("run:1", "run:2"):
+                subscriber.subscribe(topic)
+                await listener.attached(topic)
+
+            publisher.publish("run:1", run_changed())
+            publisher.tell_all()
+
+            found = [await listener.next() for _ in range(3)]
+            assert found[0] == ("run:1", run_changed())
+            looks = {(topic, Attached(topic=topic)) for topic in ("run:1", "run:2")}
+            assert {*found[1:]} == looks
+
     async def test_a_topic_is_not_the_beginning_of_another(self, bus: BusUnderTest) -> None:
         """Whatever the transport thinks of prefixes."""
         async with bus.publisher() as publisher:

@@ -120,6 +120,9 @@ class Unwatched:
     def publish(self, topic: str, change: object) -> None:
         del topic, change
 
+    def tell_all(self) -> None:
+        pass
+
     async def serve(self, ready: Callable[[], None]) -> None:
         ready()
         await asyncio.Event().wait()

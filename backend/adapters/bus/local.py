@@ -71,6 +71,10 @@ class LocalPublisher:
             message = b""
         self._send(name, message if len(message) <= _LARGEST else b"")
 
+    def tell_all(self) -> None:
+        for name in tuple(self._wanted):
+            self._send(name, b"")
+
     async def serve(self, ready: Callable[[], None]) -> None:
         """
         Keep track of who listens, until cancelled.

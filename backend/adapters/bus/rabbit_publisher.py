@@ -85,6 +85,10 @@ class RabbitPublisher:
                 self.lost += 1
         self._news.set()
 
+    def tell_all(self) -> None:
+        for topic in tuple(self._wanted):
+            self.publish(topic, Attached(topic=topic))
+
     async def serve(self, ready: Callable[[], None]) -> None:
         """Keep track of who listens, and send, until cancelled."""
         told = False

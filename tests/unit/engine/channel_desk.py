@@ -52,6 +52,9 @@ class Told:
         assert topic == user_topic(change.user_id)
         self.seen.append(change.data)
 
+    def tell_all(self) -> None:
+        pass
+
     async def serve(self, ready: Any) -> None:
         ready()
         await asyncio.Event().wait()

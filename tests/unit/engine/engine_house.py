@@ -124,6 +124,7 @@ class Events:
         self.seen: list[RunChanged | NodeChanged] = []
         self.texts: list[NodeText] = []
         self.too_early: list[RunChanged | NodeChanged] = []
+        self.told_all_at: list[int] = []  #: how much was seen before, each time
         self._path = path
 
     def wanted(self, topic: str) -> bool:
@@ -142,6 +143,9 @@ class Events:
             query = "SELECT revision FROM executions WHERE id = ?"
             if database.execute(query, (run.id,)).fetchone()[0] < run.revision:
                 self.too_early.append(change)
+
+    def tell_all(self) -> None:
+        self.told_all_at.append(len(self.seen))
 
     async def serve(self, ready: Callable[[], None]) -> None:
         ready()

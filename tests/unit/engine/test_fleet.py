@@ -130,10 +130,13 @@ async def test_the_runs_of_the_dead_are_taken_over_and_go_on(house: House) -> No
         assert not any(
             owner == "b" for [owner] in house.rows("SELECT owner FROM executions WHERE attempt > 1")
         )
+        told = len(house.events.seen)
         executors.peers.dead.add("a")
         runs = [await house.ended(run_id) for run_id in ids]
 
     assert {run.status for run in runs} == {Status.COMPLETED}
+    # What "a" had saved and not told is looked for before anything newer of the same run is told.
+    assert house.events.told_all_at == [told]
     after = house.notes.count()
     assert {one: after[one] for one in done} == {one: before[one] for one in done}
     assert max(after.values()) <= 2
