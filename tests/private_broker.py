@@ -74,13 +74,17 @@ class PrivateBroker:
         """Let it work again."""
         self._control("start_app")
 
-    def alarm(self) -> None:
-        """Let it be short of memory: it stops reading from who publishes."""
-        self._control("set_vm_memory_high_watermark", "absolute", "1MB")
+    def alarm(self, what: str = "memory") -> None:
+        """Let it be short of *what*, memory or disk: it stops reading from who publishes."""
+        if what == "disk":
+            self._control("set_disk_free_limit", "900GB")
+        else:
+            self._control("set_vm_memory_high_watermark", "absolute", "1MB")
 
     def end_alarm(self) -> None:
-        """Give it memory again."""
+        """Give it memory and disk again."""
         self._control("set_vm_memory_high_watermark", "0.4")
+        self._control("set_disk_free_limit", "1MB")
 
     def close(self) -> None:
         """End the node."""

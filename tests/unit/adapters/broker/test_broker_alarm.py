@@ -36,8 +36,8 @@ async def rabbit(private_broker: PrivateBroker) -> AsyncIterator[Rabbit]:
     await made.close()
 
 
-async def alarm(private_broker: PrivateBroker) -> None:
-    await asyncio.to_thread(private_broker.alarm)
+async def alarm(private_broker: PrivateBroker, what: str = "memory") -> None:
+    await asyncio.to_thread(private_broker.alarm, what)
 
 
 async def relief(private_broker: PrivateBroker) -> None:
@@ -68,8 +68,9 @@ class Heard:
             self.got.append(one)
 
 
+@pytest.mark.parametrize("what", ["memory", "disk"])
 async def test_signals_wait_for_the_end_of_an_alarm_and_leave_in_time_at_a_stop(
-    rabbit: Rabbit, private_broker: PrivateBroker
+    rabbit: Rabbit, private_broker: PrivateBroker, what: str
 ) -> None:
     broker, other = await rabbit.broker(), await rabbit.broker()
     dispatcher, second = (RabbitDispatcher(one, rabbit.names) for one in (broker, other))
@@ -77,7 +78,7 @@ async def test_signals_wait_for_the_end_of_an_alarm_and_leave_in_time_at_a_stop(
         one.signal(SignalKind.RUN, ExecutionId("before"))
     await until(lambda: dispatcher.sent == second.sent == 1)
 
-    await alarm(private_broker)
+    await alarm(private_broker, what)
     for one in (dispatcher, second):
         one.signal(SignalKind.RUN, ExecutionId("meets the alarm"))
     await seen_blocked(broker)
