@@ -1,18 +1,21 @@
 """All files of users and runs, in a folder or in a bucket, by the same names: for what copies them whole.
 
 A tree has files `<folder>/<name>`; what else lies there (drafts, folders of blocks at work, marks)
-is not in it. Nothing here holds a file in memory.
+is not in it. Nothing here holds a long file in memory.
 """
 
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, TypeAlias
 
 from backend.adapters.files.draft import DRAFT, NO_LINKS, sync_folder
 from backend.core.errors import AgentServerError, NotFound, Unavailable
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
 #: Files of a run under way that are gone when the run is.
 SCRATCH: Final = "scratch-"
 _PIECE: Final = 1024 * 1024
+#: What is read ahead.
+_SHORT_BYTES: Final = 1024 * 1024
+_AHEAD_THREADS: Final = 8
+_AHEAD_MOST: Final = 16
 #: What is longer goes up in parts.
 _AT_ONCE_BYTES: Final = 5 * 1024 * 1024
 
@@ -32,6 +39,10 @@ class Readable(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """Return at most *size* bytes; none at the end."""
+
+
+#: What opens a file.
+Opening: TypeAlias = Callable[[], AbstractContextManager[tuple[int, Readable]]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,6 +196,45 @@ def hash_of(tree: Tree, name: str) -> str:
         while hashed.read(_PIECE):
             pass
         return hashed.hex
+
+
+def read_ahead(tree: Tree, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Opening]]:
+    """
+    Yield *entries*, in their order, each with what opens it; as `Tree.opened` does.
+
+    Short files are read before they are asked for, several at once: most of the time of a store in
+    the network is the way there. At most `_AHEAD_MOST` of `_SHORT_BYTES` are held.
+    """
+    waiting: deque[tuple[Entry, Opening]] = deque()
+    with ThreadPoolExecutor(_AHEAD_THREADS, thread_name_prefix="read-ahead") as pool:
+        try:
+            for entry in entries:
+                opening: Opening = partial(tree.opened, entry.name)
+                if entry.size_bytes <= _SHORT_BYTES:
+                    opening = partial(_ready, opening, pool.submit(_short, tree, entry.name))
+                waiting.append((entry, opening))
+                if len(waiting) >= _AHEAD_MOST:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _ready(opening: Opening, reading: "Future[bytes | None]") -> Iterator[tuple[int, Readable]]:
+    content = reading.result()
+    if content is not None:
+        yield len(content), BytesIO(content)
+        return
+    with opening() as opened:
+        yield opened
+
+
+def _short(tree: Tree, name: str) -> bytes | None:
+    """Return a file that is as short as it was said to be; else None."""
+    with tree.opened(name) as (size, source):
+        return b"".join(_Pieces(source, size)) if size <= _SHORT_BYTES else None
 
 
 def copied(source: Tree, target: Tree, name: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.adapters.files.draft import DRAFT
-from backend.adapters.files.trees import SCRATCH, BucketTree
+from backend.adapters.files.trees import SCRATCH, BucketTree, read_ahead
 from backend.adapters.moving.archive import Writer
 from backend.core.errors import NotFound
 
@@ -54,12 +54,13 @@ class FileCopier:
         bucket = self._bucket
         if bucket is None:
             return
-        for entry in bucket.entries():
+        wanted = (
+            entry for entry in bucket.entries() if hash(f"{FILES}/{entry.name}") not in self._copied
+        )
+        for entry, opened in read_ahead(bucket, wanted):
             name = f"{FILES}/{entry.name}"
-            if hash(name) in self._copied:
-                continue
             try:
-                with bucket.opened(entry.name) as (size, content):
+                with opened() as (size, content):
                     self._writer.file(name, content, size)
             except NotFound:
                 continue  # it was deleted since: so was what belongs to it
