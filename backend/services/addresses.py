@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 
 from backend.core.accounts import AccountRecord, normal_email
-from backend.core.errors import BadRequest, Conflict, NotFound
+from backend.core.errors import BadRequest, NotFound
 from backend.core.ids import UserId
 from backend.core.preferences import is_address
 from backend.ports.accounts import Accounts
@@ -24,6 +24,14 @@ _PER_ACCOUNT: Final = (5, 3600.0)
 _PER_ADDRESS: Final = (3, 3600.0)
 #: The address of an account that has none.
 _NOBODY: Final = "@users.invalid"
+
+
+_TAKEN: Final = (
+    "Somebody, perhaps you, wants this to be the address of another account.\n\n"
+    "You have an account with it already, so that cannot be: sign in with this address, or give\n"
+    "that account another one first.\n\n"
+    "If it was not you, nothing has to be done.\n"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,12 +58,12 @@ class AddressService:
         """
         Send a letter to *email* that makes it the address of this account, and tell the one before.
 
-        An earlier wish of this account is void. The address that there is needs no letter.
+        An earlier wish of this account is void. The address that there is needs no letter. Who has
+        an account with that address is told in the letter, and only they: all else is the same.
 
         Raises:
             NotFound: If there is no such account.
             BadRequest: If it cannot be an address, or mail to it is refused.
-            Conflict: If it is somebody else's.
             TooManyRequests: If too many letters were asked for.
             Unavailable: If the letters cannot be sent now.
         """
@@ -68,11 +76,10 @@ class AddressService:
         if wanted.lower() == account.email.lower():
             return AddressChange(email=account.email, is_confirmed=True)
         holder = await self._accounts.find(wanted)
-        if holder is not None and holder.id != user_id:
-            raise Conflict("this address is another account's")
+        is_taken = holder is not None and holder.id != user_id
         self._by_account.take(user_id)
         self._by_address.take(wanted.lower())
-        await self._send(account, wanted)
+        await self._send(account, wanted, is_taken=is_taken)
         return AddressChange(email=wanted, is_confirmed=False)
 
     async def confirm(self, token: str) -> AccountRecord:
@@ -92,7 +99,7 @@ class AddressService:
         log.info("address_changed", user=account.id)
         return account
 
-    async def _send(self, account: AccountRecord, email: str) -> None:
+    async def _send(self, account: AccountRecord, email: str, *, is_taken: bool) -> None:
         token, now_us = new_token(ADDRESS_PREFIX), self._clock.now_us()
         key = hash_of(token)
         await self._accounts.of(account.id).add_address(
@@ -102,9 +109,13 @@ class AddressService:
             await self._warn(account.email, key)
         url = f"{self._page}?token={token}"
         text = (
-            "Somebody, perhaps you, wants this to be the address of an account.\n\n"
-            f"If it was you, follow this link within {CONFIRM_S // 3600} hours:\n\n{url}\n\n"
-            "If it was not you, nothing has to be done.\n"
+            _TAKEN
+            if is_taken
+            else (
+                "Somebody, perhaps you, wants this to be the address of an account.\n\n"
+                f"If it was you, follow this link within {CONFIRM_S // 3600} hours:\n\n{url}\n\n"
+                "If it was not you, nothing has to be done.\n"
+            )
         )
         await self._mailer.send(self._letter(key, email, "Is this your address?", text))
         log.info("address_letter_sent", user=account.id)

@@ -105,22 +105,31 @@ async def test_preferences_with_another_address_ask_for_it_too(
     assert [letter.to for letter in letters(server)] == [OLD, NEW.lower()]
 
 
-async def test_what_is_no_address_or_somebodys_is_refused_and_nothing_is_sent(
+async def test_what_is_no_address_is_refused_and_nothing_is_sent(
+    server: RestServer, cora: str
+) -> None:
+    assert (await server.ask("POST", EMAIL, "", user=cora)).status_code == 400
+    assert letters(server) == []
+
+
+async def test_nobody_learns_whose_address_is_an_account_but_who_has_it(
     server: RestServer, cora: str
 ) -> None:
     await server.ask("POST", "/api/auth/user", user=BOB)
-    taken = {"email": "BOB@example.com", "preferences": {"AGENT_RUN": False}, "daily_limit": 5}
+    taken, free = "bob@example.com", "bobby@example.com"
 
-    answers = [
-        await server.ask("POST", EMAIL, "bob@example.com", user=cora),
-        await server.ask("POST", EMAIL, "", user=cora),
-        await server.ask("POST", PREFERENCES, taken, user=cora),
-    ]
+    answers = [await server.ask("POST", EMAIL, email, user=cora) for email in (taken, free)]
+    said = [one.text.replace(taken, "").replace(free, "") for one in answers]
+    assert [one.status_code for one in answers] == [200, 200]
+    assert said[0] == said[1]
 
-    assert [one.status_code for one in answers] == [409, 400, 409]
-    assert letters(server) == []
-    after = (await server.ask("GET", PREFERENCES, user=cora)).json()
-    assert (after["daily_limit"], after["preferences"]["AGENT_RUN"]) == (3, True)
+    told, to_bob, again, to_bobby = letters(server)
+    assert [told.to, to_bob.to, again.to, to_bobby.to] == [OLD, taken, OLD, free]
+    assert told.text == again.text
+    assert "agpt_ea_" not in to_bob.text + to_bob.html
+    assert "already" in to_bob.text
+    assert "agpt_ea_" in to_bobby.text
+    assert await address(server, BOB) == taken
 
 
 async def test_letters_to_strangers_are_throttled(server: RestServer, cora: str) -> None:
