@@ -84,9 +84,6 @@ class Engine:
         self._publisher, self._signals, self.fleet = publisher, signals, fleet
         self._tasks: set[asyncio.Task[None]] = set()
         owner = clock.new_id() if fleet is None else fleet.me
-        if fleet is not None:
-            # What they had committed and not told nobody else tells.
-            fleet.on_loss = publisher.tell_all
         self.journal = Journal(storage=storage, publisher=publisher, clock=clock, owner=owner)
         self._tools = tools = EngineTools(
             journal=self.journal,
@@ -159,6 +156,8 @@ class Engine:
         if self.fleet is None:
             await self.worker.serve()
             return
+        # What the dead had committed, and not told, nobody else tells.
+        self.fleet.on_loss = self._publisher.tell_all
         seen = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.fleet.serve(seen.set, self.worker.look), name="fleet")
