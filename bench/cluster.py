@@ -44,7 +44,7 @@ async def cluster(*, runs: int = 1000) -> dict[str, Any]:
     for wait_s, counts in _EXECUTORS.items():
         here = found[f"waits_of_{wait_s:g}_s"] = {}
         for count in counts:
-            here[str(count)] = await _with_executors(count, wait_s, round(runs * _WAIT_S / wait_s))
+            here[str(count)] = await _with_executors(count, wait_s, runs)
         here["gain_of_two"] = round(here["2"]["runs_per_s"] / here["1"]["runs_per_s"], 2)
     return found
 
