@@ -12,6 +12,7 @@ import httpcore2
 import httpx2
 
 from backend.adapters.web.gate import Gate
+from backend.adapters.web.lines import Line
 from backend.adapters.web.pools import Pools
 from backend.adapters.web.targets import target_of
 from backend.adapters.web.trust import TrustList
@@ -43,9 +44,10 @@ class CheckedDialler(httpcore2.AsyncNetworkBackend):
         for position, address in enumerate(addresses):
             left_s = max(until - time.monotonic(), 0.0) / (len(addresses) - position)
             try:
-                return await self._sockets.connect_tcp(
+                opened = await self._sockets.connect_tcp(
                     address, port, left_s, local_address, socket_options
                 )
+                return Line(opened)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as exc:
                 last = exc
         raise last or httpcore2.ConnectError("no address picked up")
