@@ -35,6 +35,8 @@ pytestmark = [
 ]
 
 STEPS = 6
+#: Clients that start runs.
+WORKERS = 3
 #: After the last strike everything comes to its end in this time.
 DRAIN_S = 300.0
 #: A storm of the suite has one of each service that clients ask.
@@ -245,9 +247,10 @@ def weather(
     witness, load = Witness(cluster.url), Load(cluster, graph)
     followers = [Follower(sockets, number) for number in range(3)]
     enough, over = threading.Event(), threading.Event()
-    with ThreadPoolExecutor() as pool:
+    # All at once: by itself it has as many threads as there are cores, and four.
+    with ThreadPoolExecutor(1 + WORKERS + len(followers)) as pool:
         watching = pool.submit(witness.watch, over)
-        working = [pool.submit(load.work, f"w{number}", enough) for number in range(3)]
+        working = [pool.submit(load.work, f"w{number}", enough) for number in range(WORKERS)]
         following = [pool.submit(one.work, load.followable, over) for one in followers]
         try:
             end = time.monotonic() + lasts_s
