@@ -236,7 +236,7 @@ class _Settings(BaseModel):
     clamav_service_port: Port = Field(3310, description="Port of clamd.")
 
     # Running it
-    app_env: Literal["local", "dev", "prod"] = Field("local", description="`prod`: stricter.")
+    app_env: Literal["local", "dev", "prod"] = Field("local", description="`prod`: no local pages.")
     behave_as: Literal["local", "cloud"] = Field("local", description="Kind of product.")
     log_level: LogLevel = Field("info", description="The least severe thing that is logged.")
     database_manager_log_level: LogLevel = Field(

@@ -35,7 +35,8 @@ pytestmark = [
 ]
 
 STEPS = 6
-#: Clients that start runs.
+#: Clients that start runs. They, who follows and who looks are at work all at once: by itself a
+#: pool has as many threads as there are cores, and four.
 WORKERS = 3
 #: After the last strike everything comes to its end in this time.
 DRAIN_S = 300.0
@@ -247,7 +248,6 @@ def weather(
     witness, load = Witness(cluster.url), Load(cluster, graph)
     followers = [Follower(sockets, number) for number in range(3)]
     enough, over = threading.Event(), threading.Event()
-    # All at once: by itself it has as many threads as there are cores, and four.
     with ThreadPoolExecutor(1 + WORKERS + len(followers)) as pool:
         watching = pool.submit(witness.watch, over)
         working = [pool.submit(load.work, f"w{number}", enough) for number in range(WORKERS)]

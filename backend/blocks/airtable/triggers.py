@@ -111,7 +111,6 @@ class AirtableWebhookTriggerBlock(Block):
                 "type": "object",
                 "title": "Payload",
                 "additionalProperties": True,
-                "default": {},
             },
         )
 
