@@ -55,11 +55,12 @@ _KEEPALIVES: Final = {
     "tcp_user_timeout": MISSED_S * 1000,
 }
 #: For each session. A transaction of ours takes milliseconds; one whose process is frozen must not
-#: keep the others out.
+#: keep the others out. In the middle of a pipeline it does not count as idle: there only the limit
+#: of statements ends it. What takes longer on purpose (moves, upgrades, repairs) sets its own.
 _SERVER: Final = {
     "idle_in_transaction_session_timeout": 10_000,
     "lock_timeout": 10_000,
-    "statement_timeout": 120_000,
+    "statement_timeout": 45_000,
     **_KEEPALIVES,
 }
 _SESSION: Final = {
