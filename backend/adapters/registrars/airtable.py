@@ -71,8 +71,10 @@ class AirtableRegistrar:
         return Registered(provider_id=_id_in(found), secret=mac_key)
 
     async def remove(self, hook: Hook, credentials: Credentials) -> None:
-        known = hook.provider_id or _id_in(await self._find(hook, credentials) or {"id": "-"})
-        if known != "-":
+        known = hook.provider_id
+        if not known and (found := await self._find(hook, credentials)) is not None:
+            known = _id_in(found)
+        if known:
             await self._send("DELETE", _path(hook, known), credentials, fine=(_GONE,))
 
     async def is_there(self, hook: Hook, credentials: Credentials) -> bool:
