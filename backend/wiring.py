@@ -113,6 +113,7 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
         engine = _engine(settings, storage, web, processes, models, ways, stack)
         watch_engine(engine, storage.database, metrics)
         watch_processes(processes, metrics)
+        _free_others_rows(settings, storage, metrics, stack, stopping)
 
         async def health() -> Mapping[str, object]:
             await storage.ping()
@@ -156,6 +157,20 @@ async def _alone_on_database(
     lock = await PostgresLock.take(url)
     stack.callback(lock.release)
     work_beside(stack, stopping, lock.keep())
+
+
+def _free_others_rows(
+    settings: Settings,
+    storage: SqlStorage,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+    stopping: asyncio.Event,
+) -> None:
+    """Of a cluster each executor does it, too: whoever else does may be the one that is frozen."""
+    if settings.rabbitmq_url:
+        from backend.adapters.storage.stalled import keep_ending_stalled
+
+        work_beside(stack, stopping, keep_ending_stalled(storage.database, metrics.counter))
 
 
 def _engine(

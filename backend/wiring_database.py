@@ -91,9 +91,11 @@ async def _kept(settings: Settings, storage: SqlStorage, metrics: Metrics) -> No
     """Do what the database needs while it is used, until cancelled."""
     if settings.database_url:
         from backend.adapters.storage.postgres import measure
+        from backend.adapters.storage.stalled import keep_ending_stalled
 
         async with asyncio.TaskGroup() as group:
             group.create_task(measure(storage.database, metrics.gauge))
+            group.create_task(keep_ending_stalled(storage.database, metrics.counter))
             if settings.rabbitmq_url:
                 from backend.adapters.storage.cluster import measure_backlog
 

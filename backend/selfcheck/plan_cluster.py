@@ -19,7 +19,7 @@ from backend.selfcheck.plan import (
 MEMBERS: Final = (SERVICES, (EXECUTOR,), (EXECUTOR,), ("AgentServer",), ("WebsocketServer",))
 #: Who is asked whether a member lives takes up to 30 s to miss a frozen one, and must see it twice;
 #: where cores are busy with other things, longer. How long it took is in the report.
-FROZEN_S: Final = 120.0
+FROZEN_S: Final = 60.0
 
 #: A freeze takes half a minute, so it is rare.
 _STRIKES: Final = {

@@ -54,13 +54,15 @@ _KEEPALIVES: Final = {
     "tcp_keepalives_count": 3,
     "tcp_user_timeout": MISSED_S * 1000,
 }
+#: A client that is silent for so long in the middle of a transaction is frozen, or gone.
+STALLED_S: Final = 10
 #: For each session. A transaction of ours takes milliseconds; one whose process is frozen must not
-#: keep the others out. In the middle of a pipeline it does not count as idle: there only the limit
-#: of statements ends it. What takes longer on purpose (moves, upgrades, repairs) sets its own.
+#: keep the others out (in the middle of a pipeline it does not count as idle: stalled.py). What takes
+#: longer on purpose (moves, upgrades, repairs) sets its own.
 _SERVER: Final = {
-    "idle_in_transaction_session_timeout": 10_000,
+    "idle_in_transaction_session_timeout": STALLED_S * 1000,
     "lock_timeout": 10_000,
-    "statement_timeout": 45_000,
+    "statement_timeout": 120_000,
     **_KEEPALIVES,
 }
 _SESSION: Final = {

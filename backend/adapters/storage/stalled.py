@@ -1,0 +1,59 @@
+"""Sessions of PostgreSQL whose client is frozen in the middle of a pipeline: members end them.
+
+PostgreSQL ends a transaction whose client has been silent for long, but not one whose client has
+sent a part of a pipeline and is silent then: to it, that is at work, and no limit of statements
+runs between two of them. What it has locked would stay so until the client wakes.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import Connection
+
+from backend.adapters.storage.database import Database
+from backend.adapters.storage.postgres import APPLICATION, STALLED_S
+from backend.core.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+_LOOK_S: Final = 5.0
+# Each message of a pipeline sets `query_start`. COPY, too, waits for what the client sends; it says
+# itself how long it may last.
+_END: Final = """
+SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user
+AND starts_with(application_name, %s)
+AND state = 'active' AND wait_event = 'ClientRead' AND NOT starts_with(query, 'COPY')
+AND query_start < clock_timestamp() - make_interval(secs => %s)
+"""
+
+
+async def end_stalled(database: Database) -> int:
+    """
+    End the sessions of servers and commands in which one is silent; return how many.
+
+    A client that is there after all sees a lost connection, and begins the transaction anew.
+
+    Raises:
+        Unavailable: If the database does not answer.
+    """
+
+    def end(connection: Connection) -> int:
+        return int(connection.exec_driver_sql(_END, (APPLICATION, STALLED_S)).scalar_one())
+
+    return await database.read(end)
+
+
+async def keep_ending_stalled(database: Database, counter: Callable[..., Any]) -> None:
+    """Do so every few seconds, until cancelled."""
+    ended = counter("stalled_sessions_ended", "Sessions of frozen processes that kept rows locked")
+    while True:
+        try:
+            if count := await end_stalled(database):
+                log.warning("stalled_sessions_ended", sessions=count)
+                ended.inc(count)
+        except Unavailable as exc:
+            log.warning("stalled_sessions_not_looked_for", error=str(exc))
+        await asyncio.sleep(_LOOK_S)

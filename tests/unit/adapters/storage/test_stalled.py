@@ -1,0 +1,127 @@
+"""Processes that are frozen with rows locked: others end what they have begun, and nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, update
+
+from backend.adapters.storage import stalled
+from backend.adapters.storage.postgres import APPLICATION, DOCTOR, PostgresDatabase
+from backend.adapters.storage.stalled import end_stalled, keep_ending_stalled
+from backend.adapters.storage.tables import users
+from backend.telemetry import Metrics
+from tests.databases import emptied
+from tests.services import require_service
+from tests.unit.adapters.storage.test_postgres import add, total
+
+pytestmark = pytest.mark.service("postgres")
+
+
+@pytest.fixture
+async def url() -> str:
+    return await asyncio.to_thread(lambda: emptied(require_service("postgres")))
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[PostgresDatabase]:
+    made = PostgresDatabase(url)
+    await made.write(add)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take whoever is silent for one that is frozen."""
+    monkeypatch.setattr(stalled, "STALLED_S", 0.0)
+
+
+@contextmanager
+def session(url: str, name: str, *, state: str) -> Iterator[Any]:
+    """Have a session of a client; *state* is the one that PostgreSQL must see first."""
+    made = psycopg.connect(url, application_name=name, autocommit=True)
+    query = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE pid = %s AND wait_event = 'ClientRead' AND state = %s"
+    )
+    try:
+        raw = made.pgconn
+        if state == "active":  # frozen in the middle of a pipeline, with Ann's row locked
+            raw.enter_pipeline_mode()
+            raw.send_query_params(b"BEGIN", None)
+            raw.send_query_params(b"UPDATE users SET email = 'frozen' WHERE id = 'ann'", None)
+            raw.send_flush_request()
+            raw.flush()
+        elif state == "idle in transaction":
+            made.execute("BEGIN")
+        with psycopg.connect(url, autocommit=True) as witness:
+            while witness.execute(query, (raw.backend_pid, state)).fetchone() == (0,):
+                pass
+        yield made
+    finally:
+        made.close()
+
+
+def change(connection: Connection) -> None:
+    connection.execute(update(users).values(email="changed"))
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("name", [APPLICATION, DOCTOR])
+async def test_rows_that_a_frozen_process_has_locked_become_free(
+    database: PostgresDatabase, url: str, name: str
+) -> None:
+    with session(url, name, state="active"):
+        waits = asyncio.create_task(database.write(change))
+        await asyncio.sleep(0.2)
+        assert not waits.done()
+        assert await end_stalled(database) == 1
+        await waits
+    assert await database.read(total) == "changed"
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("psql", "active"),  # not ours
+        (APPLICATION, "idle"),
+        (APPLICATION, "idle in transaction"),  # PostgreSQL ends it
+    ],
+)
+async def test_nobody_else_is_ended(
+    database: PostgresDatabase, url: str, name: str, state: str
+) -> None:
+    with session(url, name, state=state):
+        assert await end_stalled(database) == 0
+
+
+async def test_who_has_been_silent_for_a_moment_is_left_alone(
+    database: PostgresDatabase, url: str
+) -> None:
+    with session(url, APPLICATION, state="active"):
+        assert await end_stalled(database) == 0
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_copy_may_wait_for_what_is_copied(database: PostgresDatabase, url: str) -> None:
+    """A move that reads a slow disk."""
+    copies = "COPY users (id) FROM STDIN"
+    with session(url, APPLICATION, state="idle") as mover, mover.cursor().copy(copies):
+        assert await end_stalled(database) == 0
+
+
+@pytest.mark.usefixtures("soon")
+async def test_it_is_done_again_and_again_and_counted(database: PostgresDatabase, url: str) -> None:
+    metrics = Metrics("test")
+    with session(url, APPLICATION, state="active"):
+        keeps = asyncio.create_task(keep_ending_stalled(database, metrics.counter))
+        await database.write(change)
+        await asyncio.sleep(0)
+        keeps.cancel()
+        await asyncio.wait([keeps])
+    assert b"stalled_sessions_ended_total 1.0" in metrics.text()
