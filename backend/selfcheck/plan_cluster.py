@@ -17,7 +17,7 @@ from backend.selfcheck.plan import (
 
 #: The services of each member: a whole server, and machines with one service.
 MEMBERS: Final = (SERVICES, (EXECUTOR,), (EXECUTOR,), ("AgentServer",), ("WebsocketServer",))
-#: Who is asked whether a member lives takes up to 30 s to miss a frozen one, and must see it twice;
+#: Who is asked whether a member lives takes up to 24 s to miss a frozen one, and must see it twice;
 #: where cores are busy with other things, longer. How long it took is in the report.
 FROZEN_S: Final = 60.0
 

@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import kubernetes_validate
 import pytest
@@ -260,17 +261,48 @@ def test_the_image_is_built_of_what_is_locked_by_the_same_uv() -> None:
     assert f"uv=={version}" in text
     for run in re.findall(r"uv sync (.*)", text):
         assert {"--frozen", "--no-dev"} <= set(run.split())
-    copied = {
-        word
-        for one in instructions()
-        if one.name == "COPY" and not one.text.startswith("--from")
-        for word in one.text.split()[:-1]
-    }
+    copied = what_is_copied()
     ignored = (DEPLOY / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
     assert {line.removeprefix("!") for line in ignored if line.startswith("!")} == copied
     assert all((ROOT / name).exists() for name in copied)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert {project["readme"], *project["license-files"]} <= copied
+
+
+@pytest.mark.slow
+def test_what_the_image_is_built_of_is_enough_for_the_package(tmp_path: Path) -> None:
+    for name in what_is_copied():
+        place = tmp_path / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, place, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, place)
+    hatchling = Path(sys.executable).with_name("hatchling")
+
+    said = subprocess.run(
+        [hatchling, "build", "-t", "wheel"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert said.returncode == 0, said.stderr
+    [wheel] = (tmp_path / "dist").glob("*.whl")
+    with ZipFile(wheel) as package:
+        names = set(package.namelist())
+    assert {"backend/app.py", "backend/shipped_docs/howto/scale.md"} <= names
+
+
+def what_is_copied() -> set[str]:
+    """Return what the Dockerfile takes from the checkout."""
+    return {
+        word
+        for one in instructions()
+        if one.name == "COPY" and not one.text.startswith("--from")
+        for word in one.text.split()[:-1]
+    }
 
 
 @pytest.mark.slow

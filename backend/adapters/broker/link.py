@@ -27,7 +27,7 @@ T = TypeVar("T")
 Session: TypeAlias = Callable[[AbstractConnection], Coroutine[Any, Any, None]]
 
 #: Agreed with the broker: it cuts off who is silent for two to three of these.
-_HEARTBEAT_S: Final = 10
+_HEARTBEAT_S: Final = 8
 _CONNECT_S: Final = 10.0
 _CLOSE_S: Final = 2.0
 #: A broker that is started with us may need so long.

@@ -1,7 +1,7 @@
 """Executors on RabbitMQ: each has a queue that only its own connection keeps alive.
 
 The broker deletes it when the connection ends: at once when the process is killed, after two to
-three missed heartbeats (20 to 30 s) when it is frozen or cut off. No timer of ours says who lives.
+three missed heartbeats (16 to 24 s) when it is frozen or cut off. No timer of ours says who lives.
 
 A broker that was started anew has none of those queues until their owners have come back. Nobody
 is said to be gone in that time. Whoever was connected before knows it from its own loss; whoever
