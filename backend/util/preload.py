@@ -161,6 +161,7 @@ _WITH: Final = {
         "backend.adapters.storage.migrate_postgres",
         "backend.adapters.storage.postgres",
         "backend.adapters.storage.postgres_lock",
+        "backend.adapters.storage.stalled",
     ),
     "rabbitmq_url": (
         "backend.wiring_cluster",
