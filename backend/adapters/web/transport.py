@@ -27,7 +27,6 @@ class CheckedDialler(httpcore2.AsyncNetworkBackend):
     def __init__(self, gate: Gate, *, trusted: bool) -> None:
         self._gate = gate
         self._trusted = trusted
-        self._sockets = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
         self,
@@ -44,10 +43,13 @@ class CheckedDialler(httpcore2.AsyncNetworkBackend):
         for position, address in enumerate(addresses):
             left_s = max(until - time.monotonic(), 0.0) / (len(addresses) - position)
             try:
-                opened = await self._sockets.connect_tcp(
-                    address, port, left_s, local_address, socket_options
+                return await Line.connect(
+                    address,
+                    port,
+                    limit_s=left_s,
+                    local_address=local_address,
+                    socket_options=socket_options,
                 )
-                return Line(opened)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as exc:
                 last = exc
         raise last or httpcore2.ConnectError("no address picked up")
