@@ -3,17 +3,17 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import psutil
-import psycopg
 import pytest
 
+from backend.adapters.storage.postgres import APPLICATION
 from tests.e2e.effects import EffectCounter
 from tests.e2e.graphs import templates, web_chain
 from tests.e2e.harness import Json, Server, Socket, until
-from tests.e2e.members import Cluster, Member
+from tests.e2e.members import Cluster
 from tests.e2e.test_kills import STEPS, assert_completed, assert_done_once
+from tests.frozen import frozen_session
 
 pytestmark = [
     pytest.mark.e2e,
@@ -184,56 +184,22 @@ def test_a_frozen_executor_is_replaced_and_changes_nothing_when_it_wakes(
     assert (cluster.owners(run_id), rest.run(graph, run_id)) == (after, run)
 
 
-def test_who_is_frozen_in_the_middle_of_a_commit_keeps_nobody_from_its_runs(
+def test_who_is_frozen_in_the_middle_of_a_commit_keeps_nobody_from_its_rows(
     cluster: Cluster, outside: EffectCounter
 ) -> None:
+    """No limit of PostgreSQL ends such a session: the members do."""
     rest = cluster.server.rest
-    outside.slow_s = 0.0
     graph = rest.add(web_chain(outside.origin, STEPS))
-    frozen = cluster.member("ExecutionManager")
-    pids = (frozen.running.pid, frozen.pid("ExecutionManager"))
-    os.kill(pids[0], signal.SIGSTOP)  # its supervisor would start it anew
-    try:
-        runs = freeze_in_commit(cluster, frozen, lambda run: rest.start(graph, run=run))
-        ended = {name: rest.ended(graph, run_id, limit_s=FROZEN_S) for name, run_id in runs.items()}
-    finally:
-        for pid in reversed(pids):
-            os.kill(pid, signal.SIGCONT)
+    run_id = rest.start(graph, run="r")
+    outside.wait_for(1)
+    locks = f"SELECT id FROM executions WHERE id = '{run_id}' FOR UPDATE"
 
-    for name, run in ended.items():
-        assert_completed(run)
-        assert_done_once(name, outside.of(name))
+    with frozen_session(cluster.url, APPLICATION, statement=locks):
+        assert rest.run(graph, run_id)["status"] == "RUNNING"
+        run = rest.ended(graph, run_id, limit_s=FROZEN_S)
 
-
-def freeze_in_commit(
-    cluster: Cluster, frozen: Member, start: Callable[[str], str]
-) -> dict[str, str]:
-    """Start runs until the executor is frozen with rows locked; return all, by name."""
-    # Sent, but not over: PostgreSQL waits for the rest, and does not count it as idle.
-    query = (
-        "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
-        " WHERE mode = 'RowExclusiveLock' AND granted AND state = 'active'"
-        " AND client_port = ANY(%s) AND xact_start <= clock_timestamp() - %s * interval '1 ms'"
-    )
-    pid = frozen.pid("ExecutionManager")
-    ports = [one.laddr.port for one in psutil.Process(pid).net_connections("tcp")]
-    runs: dict[str, str] = {}
-    with psycopg.connect(cluster.url, autocommit=True) as witness:
-
-        def is_locked(for_ms: int) -> bool:
-            return witness.execute(query, (ports, for_ms)).fetchone() != (0,)
-
-        for number in range(1_000):
-            runs[f"f{number}"] = start(f"f{number}")
-            until_s = time.monotonic() + 1.0
-            while not is_locked(0) and time.monotonic() < until_s:
-                pass
-            os.kill(pid, signal.SIGSTOP)
-            time.sleep(0.1)
-            if is_locked(50):
-                return runs
-            os.kill(pid, signal.SIGCONT)
-    raise AssertionError("it was never in the middle of a commit")
+    assert_completed(run)
+    assert_done_once("r", outside.of("r"))
 
 
 def test_an_executor_that_is_stopped_gives_its_runs_back(

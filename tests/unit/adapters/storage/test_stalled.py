@@ -1,11 +1,8 @@
 """Processes that are frozen with rows locked: others end what they have begun, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import AsyncIterator
 
-import psycopg
 import pytest
 from sqlalchemy import Connection, update
 
@@ -15,6 +12,7 @@ from backend.adapters.storage.stalled import end_stalled, keep_ending_stalled
 from backend.adapters.storage.tables import users
 from backend.telemetry import Metrics
 from tests.databases import emptied
+from tests.frozen import frozen_session
 from tests.services import require_service
 from tests.unit.adapters.storage.test_postgres import add, total
 
@@ -40,30 +38,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stalled, "STALLED_S", 0.0)
 
 
-@contextmanager
-def session(url: str, name: str, *, state: str) -> Iterator[Any]:
-    """Have a session of a client; *state* is the one that PostgreSQL must see first."""
-    made = psycopg.connect(url, application_name=name, autocommit=True)
-    query = (
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE pid = %s AND wait_event = 'ClientRead' AND state = %s"
-    )
-    try:
-        raw = made.pgconn
-        if state == "active":  # frozen in the middle of a pipeline, with Ann's row locked
-            raw.enter_pipeline_mode()
-            raw.send_query_params(b"BEGIN", None)
-            raw.send_query_params(b"UPDATE users SET email = 'frozen' WHERE id = 'ann'", None)
-            raw.send_flush_request()
-            raw.flush()
-        elif state == "idle in transaction":
-            made.execute("BEGIN")
-        with psycopg.connect(url, autocommit=True) as witness:
-            while witness.execute(query, (raw.backend_pid, state)).fetchone() == (0,):
-                pass
-        yield made
-    finally:
-        made.close()
+LOCKS = "UPDATE users SET email = 'frozen' WHERE id = 'ann'"
 
 
 def change(connection: Connection) -> None:
@@ -75,7 +50,7 @@ def change(connection: Connection) -> None:
 async def test_rows_that_a_frozen_process_has_locked_become_free(
     database: PostgresDatabase, url: str, name: str
 ) -> None:
-    with session(url, name, state="active"):
+    with frozen_session(url, name, statement=LOCKS):
         waits = asyncio.create_task(database.write(change))
         await asyncio.sleep(0.2)
         assert not waits.done()
@@ -96,14 +71,14 @@ async def test_rows_that_a_frozen_process_has_locked_become_free(
 async def test_nobody_else_is_ended(
     database: PostgresDatabase, url: str, name: str, state: str
 ) -> None:
-    with session(url, name, state=state):
+    with frozen_session(url, name, state=state, statement=LOCKS):
         assert await end_stalled(database) == 0
 
 
 async def test_who_has_been_silent_for_a_moment_is_left_alone(
     database: PostgresDatabase, url: str
 ) -> None:
-    with session(url, APPLICATION, state="active"):
+    with frozen_session(url, APPLICATION, statement=LOCKS):
         assert await end_stalled(database) == 0
 
 
@@ -111,14 +86,14 @@ async def test_who_has_been_silent_for_a_moment_is_left_alone(
 async def test_a_copy_may_wait_for_what_is_copied(database: PostgresDatabase, url: str) -> None:
     """A move that reads a slow disk."""
     copies = "COPY users (id) FROM STDIN"
-    with session(url, APPLICATION, state="idle") as mover, mover.cursor().copy(copies):
+    with frozen_session(url, APPLICATION, state="idle") as mover, mover.cursor().copy(copies):
         assert await end_stalled(database) == 0
 
 
 @pytest.mark.usefixtures("soon")
 async def test_it_is_done_again_and_again_and_counted(database: PostgresDatabase, url: str) -> None:
     metrics = Metrics("test")
-    with session(url, APPLICATION, state="active"):
+    with frozen_session(url, APPLICATION, statement=LOCKS):
         keeps = asyncio.create_task(keep_ending_stalled(database, metrics.counter))
         await database.write(change)
         await asyncio.sleep(0)
