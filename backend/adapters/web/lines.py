@@ -192,9 +192,10 @@ class _Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._pieces.append(data)
         self._ahead_bytes += len(data)
-        if self._ahead_bytes > _AHEAD_BYTES and not self._is_paused:
+        assert self._transport is not None
+        is_much = self._ahead_bytes > _AHEAD_BYTES and not self._is_paused
+        if is_much and not self._transport.is_closing():
             self._is_paused = True
-            assert self._transport is not None
             self._transport.pause_reading()
         _wake(self._waits_to_read)
 
