@@ -19,8 +19,8 @@ from backend.core.errors import Unavailable
 log = structlog.get_logger(__name__)
 
 _LOOK_S: Final = 5.0
-# Each message of a pipeline sets `query_start`. COPY, too, waits for what the client sends; it says
-# itself how long it may last.
+# Each message of a pipeline sets `query_start`. COPY waits for what the client sends, too: it is a
+# move's, whose source may be slow.
 _END: Final = """
 SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE datname = current_database() AND usename = current_user

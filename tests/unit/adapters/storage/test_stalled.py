@@ -18,6 +18,9 @@ from tests.unit.adapters.storage.test_postgres import add, total
 
 pytestmark = pytest.mark.service("postgres")
 
+#: What a process did before it was frozen.
+LOCKS = "UPDATE users SET email = 'frozen' WHERE id = 'ann'"
+
 
 @pytest.fixture
 async def url() -> str:
@@ -36,9 +39,6 @@ async def database(url: str) -> AsyncIterator[PostgresDatabase]:
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take whoever is silent for one that is frozen."""
     monkeypatch.setattr(stalled, "STALLED_S", 0.0)
-
-
-LOCKS = "UPDATE users SET email = 'frozen' WHERE id = 'ann'"
 
 
 def change(connection: Connection) -> None:
