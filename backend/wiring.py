@@ -6,6 +6,7 @@ PostgreSQL and RabbitMQ, any number of each service. What differs is in wiring_b
 
 import asyncio
 import socket
+import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -49,9 +50,9 @@ def database_place(settings: Settings) -> Place:
     return Place(database_path(settings), settings.database_url, large_values(settings))
 
 
-def open_database(settings: Settings) -> SqlStorage:
-    """Return the storage; its tables must be there."""
-    return open_rows(settings, database_place(settings))
+def open_database(settings: Settings, *, owner: str = "") -> SqlStorage:
+    """Return the storage; its tables must be there. *owner*: the id of an executor, if it is one's."""
+    return open_rows(settings, database_place(settings), owner=owner)
 
 
 def _listener(started: Started) -> socket.socket:
@@ -100,7 +101,8 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
 
     metrics = Metrics("ExecutionManager")
     web = GuardedWebClient(settings.trust_endpoints_for_requests)
-    storage = open_database(settings)
+    me = str(uuid.uuid4())  # new with each process: what dies does not come back
+    storage = open_database(settings, owner=me)
     async with AsyncExitStack() as stack:
         lock = await ExecutorLock.take(settings.agpt_data_dir / "executor.lock")
         stack.callback(lock.release)
@@ -109,7 +111,7 @@ async def serve_executor(settings: Settings, started: Started, stopping: asyncio
         stack.push_async_callback(web.aclose)
         processes = worker_pool(settings, stack)
         models = open_models(settings, web)
-        ways = await open_ways(settings, metrics, stack, runs=True)
+        ways = await open_ways(settings, metrics, stack, owner=me)
         engine = _engine(settings, storage, web, processes, models, ways, stack)
         watch_engine(engine, storage.database, metrics)
         watch_processes(processes, metrics)

@@ -43,13 +43,13 @@ class Ways(Protocol):
 
 
 async def open_ways(
-    settings: Settings, metrics: Metrics, stack: AsyncExitStack, *, runs: bool = False
+    settings: Settings, metrics: Metrics, stack: AsyncExitStack, *, owner: str = ""
 ) -> Ways:
     """
     Return the ways of this process; *stack* closes them.
 
     Args:
-        runs: It is an executor: only these have `signals` and a `fleet`.
+        owner: The id of an executor: only these have `signals` and a `fleet`. Empty: it is none.
 
     Raises:
         CannotStart: If there is a cluster that this process cannot be a member of.
@@ -58,7 +58,7 @@ async def open_ways(
         return _Embedded(settings, stack)
     from backend.wiring_cluster import open_cluster
 
-    return await open_cluster(settings, metrics, stack, runs=runs)
+    return await open_cluster(settings, metrics, stack, owner=owner)
 
 
 class _Embedded:

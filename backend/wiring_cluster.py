@@ -1,7 +1,6 @@
 """The clustered row of wiring_bus.py: PostgreSQL has the rows, RabbitMQ carries what is told."""
 
 import asyncio
-import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
@@ -19,13 +18,13 @@ if TYPE_CHECKING:
 
 
 async def open_cluster(
-    settings: Settings, metrics: Metrics, stack: AsyncExitStack, *, runs: bool
+    settings: Settings, metrics: Metrics, stack: AsyncExitStack, *, owner: str
 ) -> "Cluster":
     """
     Become a member of the cluster; *stack* leaves it.
 
     Args:
-        runs: It is an executor. It has a second connection to the broker, on which it publishes
+        owner: The id of an executor; empty: it is none. It has a second connection to the broker, on which it publishes
             nothing: who publishes is not read when the broker is short of memory, and the sign of
             life, and the look for those of others, must not stop with that.
 
@@ -34,7 +33,7 @@ async def open_cluster(
     """
     installation = await asyncio.to_thread(joined, settings)
     brokers = [await _broker(settings, metrics.service_name, stack)]
-    if runs:
+    if owner:
         brokers.append(await _broker(settings, f"{metrics.service_name} listens", stack))
     for name, text, value in (
         (
@@ -54,7 +53,7 @@ async def open_cluster(
         ),
     ):
         metrics.gauge(name, text).set_function(value)
-    return Cluster(settings, metrics, brokers, Names(installation), stack)
+    return Cluster(settings, metrics, brokers, Names(installation), stack, owner)
 
 
 async def _broker(settings: Settings, name: str, stack: AsyncExitStack) -> Broker:
@@ -90,6 +89,7 @@ class Cluster:
         brokers: Sequence[Broker],
         names: Names,
         stack: AsyncExitStack,
+        owner: str,
     ) -> None:
         self._settings = settings
         self._metrics = metrics
@@ -97,7 +97,7 @@ class Cluster:
         self._broker, self._listening = brokers[0], brokers[-1]
         self._names = names
         self._stack = stack
-        self._me = str(uuid.uuid4())  # new with each process: what dies does not come back
+        self._me = owner
 
     def dispatcher(self) -> "Dispatcher":
         """Return the way to the executors."""

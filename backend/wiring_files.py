@@ -30,12 +30,15 @@ _MEGABYTE = 1024 * 1024
 _MICRO = 1_000_000
 
 
-def open_rows(settings: Settings, where: Place | Path, *, durable: bool = True) -> SqlStorage:
+def open_rows(
+    settings: Settings, where: Place | Path, *, durable: bool = True, owner: str = ""
+) -> SqlStorage:
     """Return the storage in the database at *where*; its tables must be there."""
     place = place_at(where)
     return open_storage(
         place.path,
         url=place.url,
+        owner=owner,
         synchronous=settings.sqlite_synchronous if durable else "OFF",
         large=place.values,
         inline_bytes=settings.max_inline_value_kb * 1024,

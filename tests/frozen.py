@@ -16,7 +16,8 @@ def frozen_session(
 
     Args:
         name: Of the application.
-        state: What PostgreSQL calls it: `active` is the middle of a pipeline, in a transaction.
+        state: What PostgreSQL calls it: `active` is the middle of a pipeline, in a transaction,
+            and `idle in transaction` after one.
         statement: What that transaction has done.
     """
     made = psycopg.connect(url, application_name=name, autocommit=True)
@@ -34,6 +35,9 @@ def frozen_session(
             raw.flush()
         elif state == "idle in transaction":
             made.execute("BEGIN")
+            made.execute(statement.encode())
+            raw.send_flush_request()  # the driver does, too
+            raw.flush()
         with psycopg.connect(url, autocommit=True) as witness:
             while witness.execute(query, (raw.backend_pid, state)).fetchone() == (0,):
                 pass

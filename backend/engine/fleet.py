@@ -36,6 +36,9 @@ class FleetStorage(Protocol):
     async def settle_dead_calls(self, owners: frozenset[str] | None = None) -> int:
         """See backend.ports.node_steps.NodeSteps."""
 
+    async def free_rows(self, owners: frozenset[str]) -> int:
+        """See backend.ports.node_steps.NodeSteps."""
+
 
 class Fleet(Elsewhere):
     """
@@ -190,6 +193,8 @@ class Fleet(Elsewhere):
         known = (self._row_owners | await self._seats.owners()) - {self.me}
         # All anew, each time: who was frozen, or cut off, may be back.
         gone = await self.peers.gone(known) if known else frozenset()
+        if gone and (freed := await self._storage.free_rows(gone)):
+            log.warning("rows_of_gone_executors_freed", owners=sorted(gone), sessions=freed)
         self._settled &= gone
         if news := gone - self._settled:
             # First what their calls may have taken: a call that is made again is counted again.

@@ -71,6 +71,14 @@ class NodeSteps(Protocol):
             owners: Only what was held back for runs of these executors, which are gone.
         """
 
+    async def free_rows(self, owners: frozenset[str]) -> int:
+        """
+        End the transactions that executors which are gone have open; return how many sessions.
+
+        A frozen one would keep its rows locked until it wakes. One that lives after all sees a
+        lost connection, and begins anew. Transactions of a few seconds are left alone.
+        """
+
     async def free_budget_waits(self, *, now_us: int) -> tuple[list[ExecutionId], int]:
         """
         Queue the runs again whose budgets have room now, those that wait longest first.

@@ -4,10 +4,11 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from backend.adapters.storage.postgres import APPLICATION
+from backend.adapters.storage.postgres import APPLICATION, application_of
 from tests.e2e.effects import EffectCounter
 from tests.e2e.graphs import templates, web_chain
 from tests.e2e.harness import Json, Server, Socket, until
@@ -165,17 +166,21 @@ def test_a_frozen_executor_is_replaced_and_changes_nothing_when_it_wakes(
     run_id = rest.start(graph, run="r")
     outside.wait_for(STEPS // 2)
     owner, before = owner_of(cluster, run_id), cluster.owners(run_id)
+    mine = application_of(before[run_id] or "")
+    locks = f"SELECT id FROM executions WHERE id = '{run_id}' FOR UPDATE"
     # With its supervisor, which would start it anew. Of the whole server REST is frozen by nobody.
     pids = (owner.running.pid, owner.pid("ExecutionManager"))
 
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with ExitStack() as frozen:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+            frozen.callback(os.kill, pid, signal.SIGCONT)
+        # What it was in the middle of has the run locked, and no limit of PostgreSQL ends it.
+        frozen.enter_context(
+            frozen_session(cluster.url, mine, state="idle in transaction", statement=locks)
+        )
         until(lambda: cluster.owners(run_id) != before, limit_s=FROZEN_S, what="a takeover")
         run = rest.ended(graph, run_id)
-    finally:
-        for pid in reversed(pids):
-            os.kill(pid, signal.SIGCONT)
 
     assert_completed(run)
     assert_done_once("r", outside.of("r"))

@@ -164,7 +164,7 @@ def test_a_cluster_works_over_encrypted_connections(
 def _all_encrypted(url: str) -> bool:
     query = (
         "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)"
-        " WHERE application_name = 'agpt-server'"
+        " WHERE starts_with(application_name, 'agpt-server')"
     )
     with psycopg.connect(url) as connection:
         [(found,)] = connection.execute(query).fetchall()

@@ -21,7 +21,7 @@ from backend.adapters.moving.sources import (
     postgres_by_statement,
 )
 from backend.adapters.storage.migrate import HEAD, MOVED, UNFINISHED
-from backend.adapters.storage.postgres import APPLICATION
+from backend.adapters.storage.postgres import SERVERS
 from backend.core.errors import Conflict
 
 #: The folder of the data directory in which a SQLite file is made, and copied.
@@ -110,12 +110,12 @@ def require_nobody(place: Place) -> None:
         return
     query = (
         "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND application_name = %s"
+        " WHERE datname = current_database() AND application_name ~ %s"
     )
     until = time.monotonic() + _GONE_S
     with postgres_by_statement(place) as server:
         server.execute(b"SET application_name = 'agpt migrate'")
-        while (found := server.execute(query.encode(), (APPLICATION,)).fetchone()) != (0,):
+        while (found := server.execute(query.encode(), (SERVERS,)).fetchone()) != (0,):
             if time.monotonic() > until:
                 assert found is not None
                 raise Conflict(

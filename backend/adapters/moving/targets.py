@@ -25,7 +25,7 @@ from backend.adapters.moving.sources import (
 )
 from backend.adapters.storage.migrate import HEAD, UNFINISHED, to_step
 from backend.adapters.storage.migrate_postgres import LOCK as MIGRATION_LOCK
-from backend.adapters.storage.postgres import APPLICATION, DOCTOR
+from backend.adapters.storage.postgres import APPLICATION
 from backend.adapters.storage.schema import metadata
 from backend.core.errors import Conflict, Unavailable
 
@@ -197,8 +197,8 @@ class PostgresTarget:
         self.connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
         found = self.connection.execute(
             "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-            " AND application_name = ANY(%s) AND pid <> pg_backend_pid() LIMIT 1",
-            ([APPLICATION, DOCTOR],),
+            " AND starts_with(application_name, %s) AND pid <> pg_backend_pid() LIMIT 1",
+            (APPLICATION,),
         )
         if found.fetchone() is not None:
             raise Conflict(f"A server or a command works on {place}: stop it first.")

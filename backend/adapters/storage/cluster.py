@@ -28,7 +28,7 @@ from backend.adapters.storage.migrate import (
     needs_of,
     refuse_unknown,
 )
-from backend.adapters.storage.postgres import engine_for
+from backend.adapters.storage.postgres import application_of, engine_for
 from backend.adapters.storage.postgres_refusals import is_refusal, why
 from backend.adapters.storage.steps import needed
 from backend.core.errors import CannotStart, Unavailable
@@ -209,7 +209,7 @@ class PostgresSeats:
         self._me = me
         self._per_graph = per_graph
         self._per_user = per_user
-        self._engine = engine_for(url)
+        self._engine = engine_for(url, application=application_of(me))
         self._thread = DatabaseThread(self._engine.connect, "agpt-db-seats")
         self._is_closed = False
 

@@ -8,7 +8,7 @@ hop to the thread and back. The same functions serve SQLite (sqlite.py) and Post
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -154,6 +154,11 @@ class Database(ABC):
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit_groups())
         return await future
+
+    async def free_rows(self, owners: Collection[str]) -> int:
+        """See backend.ports.node_steps.NodeSteps. Of SQLite the system ends them: it has one executor."""
+        del owners
+        return 0
 
     async def close(self) -> None:
         """Wait for what is under way, then close both connections; twice is harmless."""

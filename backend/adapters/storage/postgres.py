@@ -8,7 +8,7 @@ keeps the promise by ending one that would break it; it is then begun anew.
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final, TypeVar
 
 import psycopg
@@ -40,8 +40,10 @@ _CONNECT_PAUSE_S: Final = 0.1
 _COMMIT: Final = "COMMIT"
 #: Codes of SQLSTATE: it came between others, or two waited for each other. Nothing was changed.
 _AGAIN: Final = frozenset({"40001", "40P01"})
-#: As which PostgreSQL knows our sessions.
+#: As which PostgreSQL knows our sessions; those of an executor with its id behind it.
 APPLICATION: Final = "agpt-server"
+#: A regular expression of these.
+SERVERS: Final = rf"^{APPLICATION}( [0-9a-f-]{{36}})?$"
 #: As which the sessions of the doctor, who asks whether there are any of those.
 DOCTOR: Final = f"{APPLICATION} doctor"
 #: A side that has vanished without a word is missed after so long, by the other one: the machine
@@ -57,19 +59,31 @@ _KEEPALIVES: Final = {
 #: A client that is silent for so long in the middle of a transaction is frozen, or gone.
 STALLED_S: Final = 10
 #: For each session. A transaction of ours takes milliseconds; one whose process is frozen must not
-#: keep the others out (in the middle of a pipeline it does not count as idle: stalled.py). What takes
-#: longer on purpose (moves, upgrades, repairs) sets its own.
+#: keep the others out (after, or in the middle of, a pipeline it has no such limit: stalled.py). What
+#: takes longer on purpose (moves, upgrades, repairs) sets its own.
 _SERVER: Final = {
     "idle_in_transaction_session_timeout": STALLED_S * 1000,
     "lock_timeout": 10_000,
     "statement_timeout": 120_000,
     **_KEEPALIVES,
 }
+#: A transaction of an executor that is gone is ended if it is so old: who lives after all needs less.
+_OLD_S: Final = 3
+_FREE: Final = """
+SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = current_user AND application_name = ANY(%s)
+AND xact_start < clock_timestamp() - make_interval(secs => %s)
+"""
 _SESSION: Final = {
     "connect_timeout": 10,
     "options": " ".join(f"-c {name}={value}" for name, value in _SERVER.items()),
     **{name.replace("tcp_keepalives", "keepalives"): one for name, one in _KEEPALIVES.items()},
 }
+
+
+def application_of(owner: str) -> str:
+    """Return as which PostgreSQL knows the sessions of an executor; an empty id: of all others."""
+    return f"{APPLICATION} {owner}".rstrip()
 
 
 def engine_for(url: str, *, application: str = APPLICATION) -> Engine:
@@ -122,16 +136,27 @@ def _prepare(raw: Any, _: object) -> None:
 class PostgresDatabase(Database):
     """One database of a PostgreSQL server."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, owner: str = "") -> None:
         """
         Take the address of a database that has its tables. Connects on first use.
+
+        Args:
+            owner: The executor whose sessions they are; empty: nobody's.
 
         Raises:
             CannotStart: If it is no address of PostgreSQL.
         """
-        self._engine = engine_for(url)
+        self._engine = engine_for(url, application=application_of(owner))
         self._is_down = False
         super().__init__(shown(url), open_writer=self._open, open_reader=self._open)
+
+    async def free_rows(self, owners: Collection[str]) -> int:
+        names = [application_of(owner) for owner in sorted(owners)]
+
+        def free(connection: Connection) -> int:
+            return int(connection.exec_driver_sql(_FREE, (names, _OLD_S)).scalar_one())
+
+        return await self.read(free)
 
     def _in_transaction(self, connection: Connection, work: Work[T]) -> T:
         return self._until_made(connection, "BEGIN ISOLATION LEVEL SERIALIZABLE", work)

@@ -197,13 +197,13 @@ def sessions_at(url: str) -> str:
 
 
 def _sessions(connection: Connection) -> str:
-    from backend.adapters.storage.postgres import APPLICATION  # noqa: PLC0415 - see dialects.py
+    from backend.adapters.storage.postgres import SERVERS  # noqa: PLC0415 - see dialects.py
 
     found = connection.exec_driver_sql(
         "SELECT count(*) AS sessions, string_agg(DISTINCT host(client_addr), ', ') AS machines"
-        " FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+        " FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ %s"
         " AND pid <> pg_backend_pid()",
-        (APPLICATION,),
+        (SERVERS,),
     ).one()
     if not found.sessions:
         return ""

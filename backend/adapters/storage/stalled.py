@@ -1,8 +1,10 @@
-"""Sessions of PostgreSQL whose client is frozen in the middle of a pipeline: members end them.
+"""Sessions of PostgreSQL whose client is frozen in the middle of a transaction: members end them.
 
-PostgreSQL ends a transaction whose client has been silent for long, but not one whose client has
-sent a part of a pipeline and is silent then: to it, that is at work, and no limit of statements
-runs between two of them. What it has locked would stay so until the client wakes.
+PostgreSQL ends a transaction whose client has been silent for long, but not all of them. One whose
+client has sent a part of a pipeline counts as at work, and no limit of statements runs between two
+of them. And any message ends the wait, also one that does nothing: after a pipeline the driver
+sends a Flush behind the Sync, and from then on the session is idle in transaction without a limit.
+What it has locked would stay so until the client wakes.
 """
 
 import asyncio
@@ -20,13 +22,15 @@ log = structlog.get_logger(__name__)
 
 _LOOK_S: Final = 5.0
 # Each message of a pipeline sets `query_start`. COPY waits for what the client sends, too: it is a
-# move's, whose source may be slow.
+# move's, whose source may be slow. Who only reads (a backup, the doctor) has no id of a transaction,
+# keeps nobody waiting, and may be silent between two tables.
 _END: Final = """
 SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE datname = current_database() AND usename = current_user
 AND starts_with(application_name, %s)
-AND state = 'active' AND wait_event = 'ClientRead' AND NOT starts_with(query, 'COPY')
-AND query_start < clock_timestamp() - make_interval(secs => %s)
+AND wait_event = 'ClientRead' AND NOT starts_with(query, 'COPY')
+AND (state = 'active' OR state = 'idle in transaction' AND backend_xid IS NOT NULL)
+AND greatest(query_start, state_change) < clock_timestamp() - make_interval(secs => %s)
 """
 
 

@@ -59,6 +59,7 @@ def open_storage(
     path: Path | str,
     *,
     url: str = "",
+    owner: str = "",
     synchronous: str = "FULL",
     large: ValueStore | None = None,
     inline_bytes: int = 256 * _KILOBYTE,
@@ -70,6 +71,7 @@ def open_storage(
     Args:
         url: Of a database of PostgreSQL, which is taken instead; *path* then only says beside what
             the files of runs lie.
+        owner: The executor whose it is: PostgreSQL knows its sessions by it. Empty: nobody's.
         synchronous: SQLite's setting; FULL survives a power cut, NORMAL may lose the last commits,
             OFF is for what nobody will look at again.
         large: Where large values lie; None: in files beside *path*.
@@ -78,16 +80,18 @@ def open_storage(
     """
     files = large or ValueFiles(Path(path).parent / FILES, durable=synchronous != "OFF")
     values = Values(files, inline_bytes=inline_bytes, value_bytes=value_bytes)
-    return SqlStorage(open_rows(path, url=url, synchronous=synchronous), values)
+    return SqlStorage(open_rows(path, url=url, owner=owner, synchronous=synchronous), values)
 
 
-def open_rows(path: Path | str, *, url: str = "", synchronous: str = "FULL") -> Database:
+def open_rows(
+    path: Path | str, *, url: str = "", owner: str = "", synchronous: str = "FULL"
+) -> Database:
     """Return the database at *url*, of PostgreSQL; without one, that in the file at *path*."""
     if not url:
         return SqliteDatabase(path, synchronous=synchronous)
     from backend.adapters.storage.postgres import PostgresDatabase  # noqa: PLC0415 - see dialects.py
 
-    return PostgresDatabase(url)
+    return PostgresDatabase(url, owner=owner)
 
 
 class SqlStorage:
@@ -219,6 +223,9 @@ class SqlStorage:
         if await self.database.read(lambda c: c.execute(reserved).first()) is None:
             return 0
         return await self.database.write(lambda c: reservations.settle_dead(c, owners))
+
+    async def free_rows(self, owners: frozenset[str]) -> int:
+        return await self.database.free_rows(owners)
 
     async def free_budget_waits(self, *, now_us: int) -> tuple[list[ExecutionId], int]:
         waits = select(budget_waits.c.run_id).limit(1)

@@ -305,6 +305,40 @@ async def test_an_executor_that_is_back_keeps_what_it_begins(house: House) -> No
     assert set(attempts) <= set(owners)
 
 
+class Rows:
+    """Storage of a house in which "a" had something under way."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def owners(self) -> frozenset[str]:
+        return frozenset({"a", "c"})
+
+    async def settle_dead_calls(self, owners: frozenset[str] | None = None) -> int:
+        self.asked.append(f"settle {','.join(sorted(owners or ()))}")
+        return 0
+
+    async def free_rows(self, owners: frozenset[str]) -> int:
+        self.asked.append(f"free {','.join(sorted(owners))}")
+        return 1
+
+
+async def test_rows_of_the_gone_are_freed_before_anybody_needs_them_and_as_long_as_they_are_gone() -> (
+    None
+):
+    """A frozen one can get a lock that it has waited for after others have missed it."""
+    rows, peers = Rows(), FewPeers()
+    fleet = Fleet("b", storage=rows, peers=peers, seats=MemorySeats(SharedSeats(), "b"))
+
+    await fleet.look(lambda: None)
+    assert rows.asked == []
+    peers.dead.add("a")
+    await fleet.look(lambda: None)
+    await fleet.look(lambda: None)
+
+    assert rows.asked == ["free a", "settle a", "free a"]
+
+
 async def until(check: Callable[[], bool]) -> None:
     """Wait for what tells nobody."""
     async with asyncio.timeout(20):

@@ -104,7 +104,7 @@ BOUNDED_TOO = {
     ("Deliveries.expire", "SCAN ids"): "a step for each webhook of which something is kept",
 }
 #: What does not ask the database.
-NO_STATEMENT = {"of", "close", "stage", "split", "runs_of"}
+NO_STATEMENT = {"of", "close", "free_rows", "stage", "split", "runs_of"}
 #: Those whose calls are named with their port.
 SMALL_PORTS = (
     AgentAlerts,

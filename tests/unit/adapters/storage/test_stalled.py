@@ -1,13 +1,20 @@
 """Processes that are frozen with rows locked: others end what they have begun, and nothing else."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, update
 
-from backend.adapters.storage import stalled
-from backend.adapters.storage.postgres import APPLICATION, DOCTOR, PostgresDatabase
+from backend.adapters.storage import postgres, stalled
+from backend.adapters.storage.postgres import (
+    APPLICATION,
+    DOCTOR,
+    PostgresDatabase,
+    application_of,
+)
 from backend.adapters.storage.stalled import end_stalled, keep_ending_stalled
 from backend.adapters.storage.tables import users
 from backend.telemetry import Metrics
@@ -18,6 +25,8 @@ from tests.unit.adapters.storage.test_postgres import add, total
 
 pytestmark = pytest.mark.service("postgres")
 
+GONE = "8d9a8b3a-5a8e-4a51-9d05-3a4e1c6f7a10"
+LIVES = "f1f0a2f4-7f0e-4a4e-8a8f-0c9f1c0a3b77"
 #: What a process did before it was frozen.
 LOCKS = "UPDATE users SET email = 'frozen' WHERE id = 'ann'"
 
@@ -37,8 +46,15 @@ async def database(url: str) -> AsyncIterator[PostgresDatabase]:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take whoever is silent for one that is frozen."""
+    """Take whoever is silent for one that is frozen, and every transaction for an old one."""
     monkeypatch.setattr(stalled, "STALLED_S", 0.0)
+    monkeypatch.setattr(postgres, "_OLD_S", 0.0)
+
+
+def waits_for_rows(url: str) -> None:
+    with psycopg.connect(url, options="-c lock_timeout=1000") as connection:
+        connection.execute(LOCKS)
+        connection.rollback()
 
 
 def change(connection: Connection) -> None:
@@ -46,11 +62,12 @@ def change(connection: Connection) -> None:
 
 
 @pytest.mark.usefixtures("soon")
-@pytest.mark.parametrize("name", [APPLICATION, DOCTOR])
+@pytest.mark.parametrize("name", [APPLICATION, application_of(LIVES), DOCTOR])
+@pytest.mark.parametrize("state", ["active", "idle in transaction"])
 async def test_rows_that_a_frozen_process_has_locked_become_free(
-    database: PostgresDatabase, url: str, name: str
+    database: PostgresDatabase, url: str, name: str, state: str
 ) -> None:
-    with frozen_session(url, name, statement=LOCKS):
+    with frozen_session(url, name, state=state, statement=LOCKS):
         waits = asyncio.create_task(database.write(change))
         await asyncio.sleep(0.2)
         assert not waits.done()
@@ -61,18 +78,37 @@ async def test_rows_that_a_frozen_process_has_locked_become_free(
 
 @pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize(
-    ("name", "state"),
+    ("name", "state", "statement"),
     [
-        ("psql", "active"),  # not ours
-        (APPLICATION, "idle"),
-        (APPLICATION, "idle in transaction"),  # PostgreSQL ends it
+        ("psql", "active", LOCKS),  # not ours
+        ("psql", "idle in transaction", LOCKS),
+        (APPLICATION, "idle", ""),
+        (APPLICATION, "idle in transaction", "SELECT id FROM users"),  # a backup
     ],
 )
 async def test_nobody_else_is_ended(
-    database: PostgresDatabase, url: str, name: str, state: str
+    database: PostgresDatabase, url: str, name: str, state: str, statement: str
 ) -> None:
-    with frozen_session(url, name, state=state, statement=LOCKS):
+    with frozen_session(url, name, state=state, statement=statement):
         assert await end_stalled(database) == 0
+
+
+async def test_postgresql_itself_does_not_end_who_is_frozen_after_a_pipeline(
+    database: PostgresDatabase, url: str
+) -> None:
+    """If this fails one day, its limit is enough for who is frozen between two pipelines."""
+    limit = "SET idle_in_transaction_session_timeout = 100"
+    with frozen_session(url, APPLICATION, state="idle") as one:
+        one.execute(limit)
+        one.execute("BEGIN")
+        one.cursor().executemany("UPDATE users SET email = %s", [("a",), ("b",)])
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            await asyncio.to_thread(waits_for_rows, url)
+    with frozen_session(url, APPLICATION, state="idle") as one:
+        one.execute(limit)
+        one.execute("BEGIN")
+        one.execute("UPDATE users SET email = 'a'")
+        await asyncio.to_thread(waits_for_rows, url)
 
 
 async def test_who_has_been_silent_for_a_moment_is_left_alone(
@@ -100,3 +136,60 @@ async def test_it_is_done_again_and_again_and_counted(database: PostgresDatabase
         keeps.cancel()
         await asyncio.wait([keeps])
     assert b"stalled_sessions_ended_total 1.0" in metrics.text()
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("state", ["active", "idle in transaction"])
+async def test_what_a_gone_executor_has_locked_becomes_free_whatever_its_session_does(
+    database: PostgresDatabase, url: str, state: str
+) -> None:
+    with frozen_session(url, application_of(GONE), state=state, statement=LOCKS):
+        waits = asyncio.create_task(database.write(change))
+        await asyncio.sleep(0.2)
+        assert not waits.done()
+        assert await database.free_rows({GONE, LIVES}) == 1
+        await waits
+    assert await database.read(total) == "changed"
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("name", [APPLICATION, application_of(LIVES), "psql"])
+async def test_only_what_gone_executors_do_is_ended(
+    database: PostgresDatabase, url: str, name: str
+) -> None:
+    with frozen_session(url, name, state="idle in transaction", statement=LOCKS):
+        assert await database.free_rows({GONE}) == 0
+
+
+@pytest.mark.usefixtures("soon")
+async def test_who_was_taken_for_gone_goes_on(database: PostgresDatabase, url: str) -> None:
+    """Its connection between two transactions is left alone; in one it is made anew."""
+    mistaken = PostgresDatabase(url, owner=GONE)
+    try:
+        await mistaken.write(change)
+        assert await database.free_rows({GONE}) == 0
+        begun, may_end = threading.Event(), threading.Event()
+        tries = []
+
+        def slowly(connection: Connection) -> None:
+            change(connection)
+            tries.append(connection)
+            begun.set()
+            may_end.wait()
+            change(connection)  # it is told here
+
+        writes = asyncio.create_task(mistaken.write(slowly))
+        await asyncio.to_thread(begun.wait)
+        assert await database.free_rows({GONE}) == 1
+        may_end.set()
+        await writes
+        assert len(tries) == 2
+    finally:
+        await mistaken.close()
+
+
+async def test_a_transaction_that_has_just_begun_is_left_alone(
+    database: PostgresDatabase, url: str
+) -> None:
+    with frozen_session(url, application_of(GONE), statement=LOCKS):
+        assert await database.free_rows({GONE}) == 0
