@@ -25,6 +25,9 @@ LOOK_S: Final = 1.0
 _BELIEVED_S: Final = 2.5 * LOOK_S
 #: Each so many looks all is read, and the seats are put right.
 _ALL_EACH: Final = 5
+#: For so many looks what the gone have open is ended. Who is frozen can still be given locks that it
+#: waited for, for some seconds; after that nothing of it moves until it is back.
+_FREED_LOOKS: Final = 60
 
 
 class FleetStorage(Protocol):
@@ -63,6 +66,7 @@ class Fleet(Elsewhere):
         self._row_owners: frozenset[str] = frozenset()
         self.gone: frozenset[str] = frozenset()
         self._settled: frozenset[str] = frozenset()
+        self._missed: dict[str, int] = {}  #: those that are gone: for how many looks
         self.taken_over = 0
         self.on_loss: Callable[[], None] = lambda: None
 
@@ -193,8 +197,7 @@ class Fleet(Elsewhere):
         known = (self._row_owners | await self._seats.owners()) - {self.me}
         # All anew, each time: who was frozen, or cut off, may be back.
         gone = await self.peers.gone(known) if known else frozenset()
-        if gone and (freed := await self._storage.free_rows(gone)):
-            log.warning("rows_of_gone_executors_freed", owners=sorted(gone), sessions=freed)
+        await self._free_rows(gone)
         self._settled &= gone
         if news := gone - self._settled:
             # First what their calls may have taken: a call that is made again is counted again.
@@ -211,6 +214,12 @@ class Fleet(Elsewhere):
         if self._looks % _ALL_EACH == 0:
             await self._seats.hold(list(self._held.values()))
         changed()
+
+    async def _free_rows(self, gone: frozenset[str]) -> None:
+        self._missed = {owner: self._missed.get(owner, 0) + 1 for owner in gone}
+        fresh = frozenset(one for one, looks in self._missed.items() if looks <= _FREED_LOOKS)
+        if fresh and (freed := await self._storage.free_rows(fresh)):
+            log.warning("rows_of_gone_executors_freed", owners=sorted(fresh), sessions=freed)
 
 
 def _seat(stored: StoredRun) -> Seat:

@@ -67,6 +67,12 @@ _SERVER: Final = {
     "statement_timeout": 120_000,
     **_KEEPALIVES,
 }
+_SESSION: Final = {
+    "connect_timeout": 10,
+    "options": " ".join(f"-c {name}={value}" for name, value in _SERVER.items()),
+    **{name.replace("tcp_keepalives", "keepalives"): one for name, one in _KEEPALIVES.items()},
+}
+
 #: A transaction of an executor that is gone is ended if it is so old: who lives after all needs less.
 _OLD_S: Final = 3
 _FREE: Final = """
@@ -74,11 +80,6 @@ SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE datname = current_database() AND usename = current_user AND application_name = ANY(%s)
 AND xact_start < clock_timestamp() - make_interval(secs => %s)
 """
-_SESSION: Final = {
-    "connect_timeout": 10,
-    "options": " ".join(f"-c {name}={value}" for name, value in _SERVER.items()),
-    **{name.replace("tcp_keepalives", "keepalives"): one for name, one in _KEEPALIVES.items()},
-}
 
 
 def application_of(owner: str) -> str:
