@@ -91,6 +91,9 @@ class Rows(Protocol):
     def ticks(self) -> AbstractContextManager[Callable[[], object]]:
         """Give a cheap question whose answer changes when anybody commits something of a run."""
 
+    def open_transactions(self) -> list[str]:
+        """Return who has a transaction open now, for how long, and what it is at: for who looks for a cause."""
+
     def close(self) -> None:
         """Let go of the database. Twice is harmless."""
 
@@ -121,6 +124,10 @@ class SqliteRows:
         """Ask SQLite for its counter of commits."""
         with self._reading() as connection:
             yield lambda: connection.execute("PRAGMA data_version").fetchone()
+
+    def open_transactions(self) -> list[str]:
+        """Nobody can tell."""
+        return []
 
     def close(self) -> None:
         """Nothing is open."""

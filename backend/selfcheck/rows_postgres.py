@@ -17,6 +17,15 @@ WITNESS: Final = "agpt-selfcheck"
 _TICK: Final = (
     "SELECT count(*), sum(revision::bigint) FROM executions WHERE status IN ('QUEUED', 'RUNNING')"
 )
+_OPEN: Final = r"""
+SELECT concat_ws(', ', application_name, state, wait_event,
+    'since ' || round(extract(epoch FROM clock_timestamp() - xact_start), 1) || ' s',
+    'silent for ' || round(extract(epoch FROM clock_timestamp() - state_change), 1) || ' s',
+    left(regexp_replace(query, '\s+', ' ', 'g'), 80))
+FROM pg_stat_activity
+WHERE datname = current_database() AND xact_start IS NOT NULL AND application_name <> %s
+ORDER BY xact_start
+"""
 #: There are no numbers of rows, and ids of runs that were asked for with a key are in no order.
 _NEWEST: Final = "WHERE ended_us IS NOT NULL ORDER BY ended_us DESC"
 #: Each question is a round trip, and work for a server that has enough.
@@ -50,6 +59,11 @@ class PostgresRows:
                 return connection.execute(_TICK).fetchone()
 
             yield tick
+
+    def open_transactions(self) -> list[str]:
+        """Return all of them but our own."""
+        with self._session() as connection:
+            return [row[0] for row in connection.execute(_OPEN, (WITNESS,))]
 
     def close(self) -> None:
         """End the sessions."""

@@ -128,8 +128,10 @@ class Storm:
             had = self._witness.runs_of(owners)
             if not until(lambda: not self._witness.runs_of(owners), limit_s=plan.frozen_s):
                 left = ", ".join(sorted(self._witness.runs_of(owners)))
+                opened = "; ".join(self._witness.open_transactions())
                 self.surprises.append(
-                    f"after {plan.frozen_s:.0f} seconds nobody has the runs of a frozen executor: {left}"
+                    f"after {plan.frozen_s:.0f} seconds nobody has the runs of a frozen executor:"
+                    f" {left} (open transactions: {opened or 'none'})"
                 )
             elif self._witness.have_moved(had, owners):  # not: they ended just before
                 self.takeovers_s.append(time.monotonic() - begun)

@@ -128,6 +128,10 @@ class Witness:
             found = [snapshot.run(run_id) for run_id in run_ids]
         return any(row is not None and row.owner not in owners for row in found)
 
+    def open_transactions(self) -> list[str]:
+        """See Rows."""
+        return self._rows.open_transactions()
+
     def graph_ids(self) -> Mapping[str, str]:
         """Return the graph of each run."""
         with self._rows.snapshot() as snapshot:

@@ -1,5 +1,6 @@
 """The witness sees what is committed, and only that; it looks at a real database, of each kind."""
 
+import re
 import threading
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from backend.selfcheck.rows_postgres import PostgresRows
 from backend.selfcheck.witness import Witness
 from backend.testing.storage import ANN, GRAPH, RUN, change, commit, new_run
 from tests.databases import Rows
+from tests.frozen import frozen_session
 
 
 @pytest.fixture
@@ -129,3 +131,23 @@ async def test_all_that_was_committed_is_read_at_the_end(
     assert [row.status for row in runs.values()] == ["RUNNING"]
     assert nodes == {}
     assert witness.graph_ids() == {RUN: GRAPH.id}
+
+
+async def test_who_has_a_transaction_open_is_told(
+    storage: SqlStorage, rows: Rows, witness: Witness
+) -> None:
+    url = rows.place.url
+    assert witness.open_transactions() == []
+    if not url:
+        return
+    with frozen_session(url, "agpt-server x", state="idle in transaction", statement=_UPDATE):
+        [found] = witness.open_transactions()
+
+    assert re.fullmatch(
+        r"agpt-server x, idle in transaction, ClientRead, since \d\.\d s, silent for \d\.\d s, "
+        + re.escape(_UPDATE),
+        found,
+    )
+
+
+_UPDATE = "UPDATE users SET email = 'a'"
