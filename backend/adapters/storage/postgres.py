@@ -152,7 +152,8 @@ class PostgresDatabase(Database):
         super().__init__(shown(url), open_writer=self._open, open_reader=self._open)
 
     async def free_rows(self, owners: Collection[str]) -> int:
-        names = [application_of(owner) for owner in sorted(owners)]
+        # Sessions without an id are everybody's.
+        names = [application_of(owner) for owner in sorted(owners) if owner]
 
         def free(connection: Connection) -> int:
             return int(connection.exec_driver_sql(_FREE, (names, _OLD_S)).scalar_one())
