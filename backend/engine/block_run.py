@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from backend.core import json
@@ -220,6 +221,14 @@ class BlockRun:
     def _told(self, text: str) -> str:
         redactor = self.context.redactor
         return text if redactor is None else redactor.text(text)
+
+
+@dataclass(slots=True)
+class Inline:
+    """A pure node under way: its loop runs it, a slice of time at a time."""
+
+    run: BlockRun
+    outputs: Iterator[tuple[str, Any]]
 
 
 def kind_of(error: Exception, named: BlockError) -> Failure:

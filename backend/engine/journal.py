@@ -75,6 +75,7 @@ class _Part:
     run: Journaled
     ended: bool
     over: bool
+    goes_on: bool  #: it is the first one here of a run that has a history
     waiters: list[asyncio.Future[None]]
     events: list[tuple[str, RunChanged | NodeChanged]]
 
@@ -211,6 +212,7 @@ class Journal:
             run=run,
             ended=execution.status in FINAL,
             over=execution.status in FINAL or execution.status is Status.REVIEW,
+            goes_on=not run.claimed and run.stored.record.revision > 1,
             waiters=waiters,
             events=self._events(run, nodes) if execution.revision > known else [],
         )
@@ -238,11 +240,16 @@ class Journal:
         return events
 
     def _publish(self, part: _Part) -> None:
+        record = part.run.stored.record
+        topics = (run_topic(record.id), graph_topic(record.graph_id))
+        if part.goes_on:
+            # Where it was before, it may be told late, or never: look before newer numbers come.
+            for topic in filter(self.publisher.wanted, topics):
+                self.publisher.publish(topic, Attached(topic=topic))
         for topic, event in part.events:
             self.publisher.publish(topic, event)
         told = {topic for topic, _ in part.events}
-        record = part.run.stored.record
-        for topic in (run_topic(record.id), graph_topic(record.graph_id)):
+        for topic in topics:
             # Somebody who came while this was being committed may have looked into storage before
             # it was there: look again.
             if topic not in told and self.publisher.wanted(topic):

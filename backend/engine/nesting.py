@@ -179,9 +179,7 @@ class Nesting:
         loop = await self._children.stop_child(child.id)
         if loop is None:
             return
-        over = asyncio.Event()
-        loop.on_end.append(lambda _: over.set())
-        await over.wait()
+        await ended(loop)
 
     def _settle(self, execution: NodeExecution, child: NewExecution, end: ChildEnd) -> None:
         if end.status is Status.COMPLETED:
@@ -192,6 +190,14 @@ class Nesting:
             reason += f": {end.stats.error}"
         spec = execution.node.block
         raise BlockExecutionError(reason, block_name=spec.name, block_id=spec.id)
+
+
+async def ended(loop: "RunLoop") -> None:
+    """Wait until nothing more happens to *loop* here."""
+    if not loop.over:
+        over = asyncio.Event()
+        loop.on_end.append(lambda _: over.set())
+        await over.wait()
 
 
 async def _patiently(work: Callable[[], Awaitable[T]]) -> T:

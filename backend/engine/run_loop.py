@@ -7,8 +7,7 @@ own, after what led to it is on disk.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, Final, assert_never
 
 import structlog
@@ -18,6 +17,7 @@ from backend.core.errors import AgentServerError
 from backend.core.execution import Execution, NodeExecution
 from backend.core.records import NewExecution, NoticeRecord
 from backend.core.reviews import NONE_YET, DecisionPending, Question, ReviewRecord
+from backend.core.status import Status
 from backend.core.step import (
     CancelNode,
     Event,
@@ -37,7 +37,7 @@ from backend.core.step import (
 )
 from backend.core.step import Effect as StepEffect
 from backend.engine import block_run
-from backend.engine.block_run import BlockRun
+from backend.engine.block_run import BlockRun, Inline
 from backend.engine.handed_on import HandedOn
 from backend.engine.nesting import Emitted
 from backend.engine.node_task import GRACE_S, NodeTask
@@ -55,14 +55,6 @@ SLICE_S: Final = 0.005
 #: Node executions that a run may be ahead of the disk. All of them go into one transaction, and
 #: everybody else who writes waits for it: a loop of pure nodes must not make it a long one.
 NODES_AHEAD: Final = 500
-
-
-@dataclass(slots=True)
-class _Inline:
-    """A pure node under way."""
-
-    run: BlockRun
-    outputs: Iterator[tuple[str, Any]]
 
 
 class RunLoop:
@@ -92,7 +84,7 @@ class RunLoop:
         self.handed_on = HandedOn(tools.limits.value_bytes)
         self._tools = tools
         self._effects: deque[StepEffect] = deque()
-        self._inline: deque[_Inline] = deque()
+        self._inline: deque[Inline] = deque()
         self._tasks: dict[int, NodeTask] = {}
         self._pumping = False
         self._over = False  # ended on disk, taken by somebody else, or given up at shutdown
@@ -148,6 +140,11 @@ class RunLoop:
     def over(self) -> bool:
         """Whether nothing more happens to the run here: ended, given up, or somebody else's."""
         return self._over
+
+    @property
+    def rests(self) -> bool:
+        """Whether it waits for people. Others write its row then; a change here takes no number."""
+        return self.execution.status is Status.REVIEW
 
     @property
     def busy(self) -> bool:
@@ -227,8 +224,8 @@ class RunLoop:
         self._tools.journal.mark(self)
 
     def happened(self, event: Event) -> None:
-        """Take *event*, and do what follows from it."""
-        if self._over:
+        """Take *event*, and do what follows from it; who rests is stopped by its row: see `rests`."""
+        if self._over or (self.rests and isinstance(event, StopAsked | RunBroken)):
             return
         self._apply(event)
         self.pump()
@@ -312,7 +309,7 @@ class RunLoop:
             self._apply(NodeEnded(ordinal=execution.ordinal, at_us=self.now(), error=str(exc)))
             return
         if run.effect is Effect.PURE and run.is_inline and not run.price:
-            self._inline.append(_Inline(run, run.outputs()))
+            self._inline.append(Inline(run, run.outputs()))
             return
         self.start_task(NodeTask(self, self._tools, run))
 

@@ -18,6 +18,7 @@ from backend.engine.attempts import Attempts
 from backend.engine.fleet import Fleet
 from backend.engine.holds import HoldWatch
 from backend.engine.loading import RunLoader
+from backend.engine.nesting import ended
 from backend.engine.rest import Rest
 from backend.engine.run_loop import RunLoop
 from backend.engine.tools import EngineTools
@@ -374,6 +375,9 @@ class Worker:
     async def stop_child(self, run_id: ExecutionId) -> RunLoop | None:
         """Stop a child, one that waits for people too; return its loop; None if it had ended."""
         loop = await self.begin_child(run_id, to_stop=True)
+        if loop is not None and loop.rests:
+            await ended(loop)
+            loop = None  # its row has it now
         if loop is None:
             await self._storage.stop_paused(run_id, now_us=self._tools.clock.now_us())
             loop = await self.begin_child(run_id, to_stop=True)

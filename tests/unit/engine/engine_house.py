@@ -125,13 +125,17 @@ class Events:
         self.texts: list[NodeText] = []
         self.too_early: list[RunChanged | NodeChanged] = []
         self.told_all_at: list[int] = []  #: how much was seen before, each time
+        self.looks: list[
+            tuple[str, int]
+        ] = []  #: who was told to look, and how much was seen before
         self._path = path
 
     def wanted(self, topic: str) -> bool:
         return topic.startswith("run:")
 
     def publish(self, topic: str, change: Change) -> None:
-        del topic
+        if isinstance(change, Attached):
+            self.looks.append((topic, len(self.seen)))
         if isinstance(change, Attached | NoticeTold):
             return
         if isinstance(change, NodeText):

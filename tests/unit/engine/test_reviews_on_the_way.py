@@ -1,6 +1,7 @@
 """Runs that wait for people, over crashes, in other runs, and when they are stopped."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -252,3 +253,55 @@ async def test_a_stop_that_comes_while_a_run_is_about_to_wait_is_not_lost(house:
 
     assert run.status is Status.TERMINATED
     assert review_rows(house) == [("REJECTED", STOPPED, 1)]
+
+
+@pytest.mark.parametrize("noted", ["before", "after"])
+async def test_a_stop_that_meets_the_commit_of_a_pause_takes_no_number_twice(
+    house: House, noted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row is queued again under the next number; who has seen that wants no older news."""
+    await house.add(ASKING)
+    commit = house.storage.commit
+    numbers: list[tuple[str, int]] = []
+
+    async def slow(staged: Any) -> Any:
+        pauses = any(row[0] == Status.REVIEW.value for row in staged.run_rows)
+        if pauses and noted == "before":
+            await stop(house, run_id)
+        refused = await commit(staged)
+        if pauses:
+            if noted == "after":
+                await stop(house, run_id)
+            numbers.extend(house.rows("SELECT status, revision FROM executions"))
+            await asyncio.sleep(0.05)  # the executor hears of it
+        return refused
+
+    monkeypatch.setattr(house.storage, "commit", slow)
+    async with house.engine():
+        run_id = await house.submit("asking", run="x")
+        house.signals.signal(SignalKind.RUN, run_id)
+        run = await house.ended(run_id)
+
+    assert run.status is Status.TERMINATED
+    [(status, queued_at)] = numbers
+    assert status == Status.QUEUED.value
+    assert queued_at not in {event.record.revision for event in house.events.seen}
+    assert (queued_at,) not in house.rows("SELECT revision FROM node_executions")
+
+
+async def test_who_watches_looks_before_news_of_a_run_that_goes_on(house: House) -> None:
+    """Another executor may have had it before, and tell what it did too late or never."""
+    await house.add(ASKING)
+    run_id = await house.submit("asking", run="x")
+    topic = f"run:{run_id}"
+    async with house.engine():
+        [review] = await open_reviews(house)
+    assert (topic, 0) not in house.events.looks
+    told = len(house.events.seen)
+    await answer(house, yes(review))
+
+    async with house.engine():
+        await house.ended(run_id)
+
+    assert (topic, told) in house.events.looks
+    assert len(house.events.seen) > told
