@@ -24,9 +24,10 @@ async def open_cluster(
     Become a member of the cluster; *stack* leaves it.
 
     Args:
-        owner: The id of an executor; empty: it is none. It has a second connection to the broker, on which it publishes
-            nothing: who publishes is not read when the broker is short of memory, and the sign of
-            life, and the look for those of others, must not stop with that.
+        owner: The id of an executor; empty: it is none. An executor has a second connection to the
+            broker, on which it publishes nothing: who publishes is not read when the broker is
+            short of memory, and the sign of life, and the look for those of others, must not stop
+            with that.
 
     Raises:
         CannotStart: If the database or the broker does not answer, or this one has other keys.

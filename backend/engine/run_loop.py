@@ -143,7 +143,7 @@ class RunLoop:
 
     @property
     def rests(self) -> bool:
-        """Whether it waits for people. Others write its row then; a change here takes no number."""
+        """Whether it waits for people: others write its row then, and only they may number changes."""
         return self.execution.status is Status.REVIEW
 
     @property

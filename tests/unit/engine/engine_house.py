@@ -125,9 +125,8 @@ class Events:
         self.texts: list[NodeText] = []
         self.too_early: list[RunChanged | NodeChanged] = []
         self.told_all_at: list[int] = []  #: how much was seen before, each time
-        self.looks: list[
-            tuple[str, int]
-        ] = []  #: who was told to look, and how much was seen before
+        #: Topics that were told to look, and how much was seen before.
+        self.looks: list[tuple[str, int]] = []
         self._path = path
 
     def wanted(self, topic: str) -> bool:
