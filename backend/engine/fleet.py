@@ -60,6 +60,9 @@ class Fleet(Elsewhere):
         self.peers = peers
         self._storage = storage
         self._seats = seats
+        # One thing with the seats at a time: who puts them right while an exchange is under way takes
+        # those away that it has taken and not yet heard of.
+        self._seating = asyncio.Lock()
         self._held: dict[str, Seat] = {}
         self._left: list[Seat] = []
         self._looks = 0
@@ -140,15 +143,16 @@ class Fleet(Elsewhere):
             self.full_users.discard(seat.user_id)
 
     async def _exchange(self, wanted: Sequence[Seat]) -> None:
-        left, self._left = self._left, []
-        try:
-            seated = await self._seats.exchange(
-                wanted, left=[seat.run_id for seat in left], gone=self.gone
-            )
-        except Unavailable:
-            self._left = [*left, *self._left]
-            raise
-        self._held.update((seat.run_id, seat) for seat in wanted if seat.run_id in seated.taken)
+        async with self._seating:
+            left, self._left = self._left, []
+            try:
+                seated = await self._seats.exchange(
+                    wanted, left=[seat.run_id for seat in left], gone=self.gone
+                )
+            except Unavailable:
+                self._left = [*left, *self._left]
+                raise
+            self._held.update((seat.run_id, seat) for seat in wanted if seat.run_id in seated.taken)
         self.full_graphs.update(seated.full_graphs)
         self.full_users.update(seated.full_users)
 
@@ -212,7 +216,8 @@ class Fleet(Elsewhere):
         if self._left:
             await self._exchange(())
         if self._looks % _ALL_EACH == 0:
-            await self._seats.hold(list(self._held.values()))
+            async with self._seating:
+                await self._seats.hold(list(self._held.values()))
         changed()
 
     async def _free_rows(self, gone: frozenset[str]) -> None:

@@ -2,18 +2,20 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from backend.core.ids import ExecutionId
 from backend.core.status import Status
 from backend.engine.engine import Engine
 from backend.engine.fleet import Fleet
 from backend.engine.tools import Limits
 from backend.ports.dispatch import SignalKind
+from backend.ports.seats import Seat, Seated
 from tests.seats import MemorySeats, SharedSeats
 from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, agent, graph
 from tests.unit.engine.engine_house import ANN, House
@@ -227,6 +229,46 @@ async def test_a_limit_holds_over_all_executors(house: House) -> None:
     assert at_once == 3
     assert executors.seats.most == 3
     assert {run.status for run in runs} == {Status.COMPLETED}
+
+
+class LateAnswers(MemorySeats):
+    """Tells what came of an exchange when a test lets it: others come between, as at a database."""
+
+    def __init__(self, shared: SharedSeats, me: str) -> None:
+        super().__init__(shared, me)
+        self.done, self.answer = asyncio.Event(), asyncio.Event()
+
+    async def exchange(
+        self, wanted: Sequence[Seat], *, left: Collection[ExecutionId], gone: Collection[str]
+    ) -> Seated:
+        seated = await super().exchange(wanted, left=left, gone=gone)
+        self.done.set()
+        await self.answer.wait()
+        return seated
+
+
+async def test_seats_are_put_right_without_those_that_are_being_taken(house: House) -> None:
+    """Else a run would be under way without one, and another would begin in its place."""
+    await house.add(EVERYTHING)
+    [stored] = await house.storage.load_runs([await house.submit("everything", run=1)])
+    shared = SharedSeats()
+    seats = LateAnswers(shared, "a")
+    fleet = Fleet("a", storage=Rows(), peers=FewPeers(), seats=seats)
+    async with asyncio.TaskGroup() as group:
+        seated = group.create_task(fleet.seated([stored], refused=lambda _: None))
+        await seats.done.wait()
+        looks = group.create_task(looked(fleet))
+        await asyncio.wait([looks], timeout=0.1)  # it does not end before the exchange
+        seats.answer.set()
+
+    assert seated.result() == [stored]
+    assert list(shared.taken) == [stored.record.id]
+
+
+async def looked(fleet: Fleet) -> None:
+    """Look until the seats have been put right."""
+    for _ in range(5):
+        await fleet.look(lambda: None)
 
 
 async def test_a_stop_reaches_the_executor_that_has_the_run(house: House) -> None:
