@@ -1,10 +1,13 @@
 """Sessions of PostgreSQL as a process leaves them that is frozen at a certain moment."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import psycopg
+
+_LIMIT_S: Final = 20.0
 
 
 @contextmanager
@@ -39,8 +42,10 @@ def frozen_session(
             raw.send_flush_request()  # the driver does, too
             raw.flush()
         with psycopg.connect(url, autocommit=True) as witness:
+            end = time.monotonic() + _LIMIT_S
             while witness.execute(query, (raw.backend_pid, state)).fetchone() == (0,):
-                pass
+                assert time.monotonic() < end, f"no session is {state}"
+                time.sleep(0.01)
         yield made
     finally:
         made.close()

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -27,6 +26,7 @@ pytestmark = [
 AT_ONCE = 6
 #: A frozen executor is taken over when the broker has cut it off.
 FROZEN_S = 90.0
+_CONNECTED = "broker_connected_again"
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +166,7 @@ def test_a_frozen_executor_is_replaced_and_changes_nothing_when_it_wakes(
     run_id = rest.start(graph, run="r")
     outside.wait_for(STEPS // 2)
     owner, before = owner_of(cluster, run_id), cluster.owners(run_id)
+    connected = owner.log("ExecutionManager").count(_CONNECTED)
     mine = application_of(before[run_id] or "")
     locks = f"SELECT id FROM executions WHERE id = '{run_id}' FOR UPDATE"
     # With its supervisor, which would start it anew. Of the whole server REST is frozen by nobody.
@@ -185,7 +186,11 @@ def test_a_frozen_executor_is_replaced_and_changes_nothing_when_it_wakes(
     assert_completed(run)
     assert_done_once("r", outside.of("r"))
     after = cluster.owners(run_id)
-    time.sleep(2)  # what it wakes up with reaches the database, if anything does
+    # What it wakes up with reaches the database before that, if anything does.
+    until(
+        lambda: owner.log("ExecutionManager").count(_CONNECTED) > connected,
+        what="the executor that woke",
+    )
     assert (cluster.owners(run_id), rest.run(graph, run_id)) == (after, run)
 
 
