@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 
 from bench import graphs, workloads
 from bench.client import Client
+from bench.cores import can_limit, limited
 from bench.outside import Outside
 from bench.server import Server, server
 
@@ -26,11 +27,16 @@ _LONG_WAIT_S: Final = 0.4
 #: … and how many of them a run has: a second of waiting, so that slots are what there is too few of.
 _STEPS: Final = 10
 _EXECUTORS: Final = {_WAIT_S: (1, 2, 3), _LONG_WAIT_S: (1, 2)}
+#: What an executor has where each has its own: two of them leave more than a core to all else.
+_OWN_CORES: Final = 0.4
 
 
 async def cluster(*, runs: int = 1000) -> dict[str, Any]:
     """
     Return W1 and W2 on both, and how many waiting runs a second one, two and three executors end.
+
+    Where processes can be given cores of their own, also how many more two end that have so: else
+    they share those of this machine with all that they work for.
 
     The addresses are those of DATABASE_URL and RABBITMQ_URL, or the usual ones of this machine; a
     database of its own is made there, and dropped.
@@ -45,11 +51,22 @@ async def cluster(*, runs: int = 1000) -> dict[str, Any]:
         here = found[f"waits_of_{wait_s:g}_s"] = {}
         for count in counts:
             here[str(count)] = await _with_executors(count, wait_s, runs)
-        here["gain_of_two"] = round(here["2"]["runs_per_s"] / here["1"]["runs_per_s"], 2)
+        here["gain_of_two"] = _gain(here)
+    if can_limit():
+        here = found[f"waits_of_{_WAIT_S:g}_s_{_OWN_CORES:g}_cores_each"] = {}
+        for count in (1, 2):
+            here[str(count)] = await _with_executors(count, _WAIT_S, runs, cores=_OWN_CORES)
+        here["gain_of_two"] = _gain(here)
     return found
 
 
-async def _with_executors(count: int, wait_s: float, runs: int) -> dict[str, Any]:
+def _gain(of_counts: dict[str, Any]) -> float:
+    return round(float(of_counts["2"]["runs_per_s"] / of_counts["1"]["runs_per_s"]), 2)
+
+
+async def _with_executors(
+    count: int, wait_s: float, runs: int, *, cores: float | None = None
+) -> dict[str, Any]:
     outside = Outside(wait_s)
     async with outside.serve() as origin, _settings() as settings:
         settings |= {
@@ -57,33 +74,38 @@ async def _with_executors(count: int, wait_s: float, runs: int) -> dict[str, Any
             "MAX_CONCURRENT_GRAPH_EXECUTIONS_PER_USER": "1000",
             "MAX_RUNS_PER_USER": "1000",
         }
-        return await _waiting(settings, outside, origin, count, runs)
+        with ExitStack() as stack:
+            members = [stack.enter_context(server(**settings))]
+            for _ in range(count - 1):
+                ports = ("EXECUTION_MANAGER_PORT",)
+                more = server(program="backend.exec", wait_for=ports, **settings)
+                members.append(stack.enter_context(more))
+            if cores is not None:
+                for member in members:
+                    pid = member.find("ExecutionManager").pid
+                    stack.enter_context(limited(pid, cores=cores))
+            return await _waiting(settings, outside, origin, members[0], runs)
 
 
 async def _waiting(
-    settings: dict[str, Any], outside: Outside, origin: str, executors: int, runs: int
+    settings: dict[str, Any], outside: Outside, origin: str, place: Server, runs: int
 ) -> dict[str, Any]:
-    """Return how fast *executors* end runs of one step that waits, and that none was lost."""
-    with ExitStack() as stack:
-        place = stack.enter_context(server(**settings))
-        for _ in range(executors - 1):
-            ports = ("EXECUTION_MANAGER_PORT",)
-            stack.enter_context(server(program="backend.exec", wait_for=ports, **settings))
-        client = await Client.open(place.port, place.token)
-        saved = await client.ask("POST", "/api/graphs", {"graph": graphs.requests(origin, _STEPS)})
-        path = f"/api/graphs/{saved['id']}"
-        started = time.perf_counter()
-        await _start(place, f"{path}/execute/{saved['version']}", runs)
-        # Only then it is looked: who looks takes the cores that the cluster is to have.
-        await outside.wait_for(runs * _STEPS)
-        with psycopg.connect(settings["DATABASE_URL"], autocommit=True) as connection:
-            while True:
-                if _ended(connection) >= runs:
-                    break
-                await asyncio.sleep(0.05)
-        took_s = time.perf_counter() - started
-        await client.close()
-        by_owner = _by_owner(settings["DATABASE_URL"])
+    """Return how fast all executors end runs of steps that wait, and that none was lost."""
+    client = await Client.open(place.port, place.token)
+    saved = await client.ask("POST", "/api/graphs", {"graph": graphs.requests(origin, _STEPS)})
+    path = f"/api/graphs/{saved['id']}"
+    started = time.perf_counter()
+    await _start(place, f"{path}/execute/{saved['version']}", runs)
+    # Only then it is looked: who looks takes the cores that the cluster is to have.
+    await outside.wait_for(runs * _STEPS)
+    with psycopg.connect(settings["DATABASE_URL"], autocommit=True) as connection:
+        while True:
+            if _ended(connection) >= runs:
+                break
+            await asyncio.sleep(0.05)
+    took_s = time.perf_counter() - started
+    await client.close()
+    by_owner = _by_owner(settings["DATABASE_URL"])
     return {"runs": runs, "runs_per_s": round(runs / took_s, 1), "of_each_executor": by_owner}
 
 
