@@ -6,7 +6,7 @@ Linux only, and only for who may make control groups (version 1 or 2): root, mos
 import itertools
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -50,7 +50,8 @@ def limited(pid: int, *, cores: float) -> Iterator[None]:
     finally:
         # What is in it goes back to where everybody is: a group with processes cannot be removed.
         for one in (group / "cgroup.procs").read_text().split():
-            (_parent() / "cgroup.procs").write_text(one)
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                (_parent() / "cgroup.procs").write_text(one)
         group.rmdir()
 
 
