@@ -54,7 +54,7 @@ class Admission:
         """Say whether *stored* may begin, and count it then; else it waits its turn."""
         user_id, graph_id = key = _key(stored)
         # Who is to be stopped is let in: nothing of it is run.
-        if stored.depth or stored.record.stop_us is not None or self._has_room(key):
+        if stored.depth or stored.record.stop_us is not None or self.has_room(key):
             if not stored.depth:
                 self._active[key] += 1
                 self._users[user_id] += 1
@@ -126,7 +126,8 @@ class Admission:
         users = {*self._users, *self._elsewhere.full_users}
         return [user_id for user_id in users if self.is_full(user_id)]
 
-    def _has_room(self, key: Key) -> bool:
+    def has_room(self, key: Key) -> bool:
+        """Say whether one more run of a user and graph may begin now."""
         if key in self._elsewhere.full_graphs:
             return False
         return self._active[key] < self._per_graph and not self.is_full(key[0])
@@ -135,7 +136,7 @@ class Admission:
         """Take the next of a user's runs that may begin; the user's graphs take turns."""
         graphs = self._waiting.get(user_id, OrderedDict())
         for graph_id in list(graphs):
-            if not self._has_room((user_id, graph_id)):
+            if not self.has_room((user_id, graph_id)):
                 continue
             waiting = graphs.pop(graph_id)
             run_id, _ = waiting.popitem(last=False)

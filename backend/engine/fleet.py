@@ -6,16 +6,18 @@ who lives costs work done twice in memory, and nothing that is on disk.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Final, Protocol
 
 import structlog
 
 from backend.core.errors import Unavailable
+from backend.core.ids import ExecutionId
 from backend.core.status import Status
 from backend.engine.admission import Elsewhere
 from backend.ports.peers import Peers
-from backend.ports.seats import Seat, Seats
+from backend.ports.seats import Key, Seat, Seats
 from backend.ports.storage import StoredRun
 
 log = structlog.get_logger()
@@ -64,6 +66,7 @@ class Fleet(Elsewhere):
         # those away that it has taken and not yet heard of.
         self._seating = asyncio.Lock()
         self._held: dict[str, Seat] = {}
+        self._interrupted: dict[ExecutionId, Key] = {}
         self._left: list[Seat] = []
         self._looks = 0
         self._row_owners: frozenset[str] = frozenset()
@@ -133,6 +136,31 @@ class Fleet(Elsewhere):
             for run in runs:
                 if run.record.id not in having:
                     refused(run)
+
+    def interrupted(self, limit: int, has_room: Callable[[Key], bool]) -> list[ExecutionId]:
+        """
+        Return runs that were under way at executors that are gone, and may have room now.
+
+        They go before all that has not begun: else whoever has many runs that wait, and no room
+        for more, waits for these until none is left that waits.
+        """
+        ids = (run_id for run_id, key in self._interrupted.items() if has_room(key))
+        return list(islice(ids, limit))
+
+    def note_interrupted(
+        self,
+        looked_at: Iterable[ExecutionId],
+        free: Iterable[StoredRun],
+        *,
+        begun: Iterable[StoredRun],
+    ) -> None:
+        """Note those of *looked_at* that are *free*, were begun by the gone, and not by us now."""
+        for run_id in looked_at:
+            self._interrupted.pop(run_id, None)
+        here = {run.record.id for run in begun}
+        for run in free:
+            if run.owner in self.gone and not run.depth and run.record.id not in here:
+                self._interrupted[run.record.id] = (run.record.user_id, run.record.graph_id)
 
     def left(self, stored: StoredRun) -> None:
         """Note that a run is not here any more; its seat is given back with the next exchange."""
@@ -211,6 +239,8 @@ class Fleet(Elsewhere):
             self.taken_over += len(news)
             self.on_loss()
         self.gone = gone
+        if not gone:
+            self._interrupted.clear()  # who was believed gone is back, or all of theirs has ended
         self.full_graphs.clear()
         self.full_users.clear()
         if self._left:

@@ -189,17 +189,18 @@ class Worker:
         resumed = [i for i in self._watchers if i not in self.active_runs]
         if resumed and (self._more or any(i in self._asked for i in resumed)):
             await self._begin_all(resumed, fresh=False)
+        if self._fleet is not None and self.free:
+            first = self._fleet.interrupted(self.free, self._admission.has_room)
+            await self._begin_all(first, fresh=False)
         while self.free:
             count = min(self.free, _LOADED_AT_ONCE)
-            ids = self._asked.take(count, is_full=self._admission.is_full)
-            if not ids:
+            if not (ids := self._asked.take(count, is_full=self._admission.is_full)):
                 break
             await self._begin_all(ids, fresh=True)
         if self._more and self.free:
             self._more = False
-            limit = self.free
             ids = await self._storage.unfinished(
-                limit=limit,
+                limit=(limit := self.free),
                 exclude=list(self.active_runs),
                 full=self._admission.full(),
                 full_users=self._admission.full_users(),
@@ -229,17 +230,18 @@ class Worker:
         self._loading.update(ids)
         try:
             loaded = await self._storage.load_runs(ids)
-            new = [
+            free = [
                 stored
                 for stored in loaded
                 if stored.record.id not in self.active_runs
                 and (self._fleet is None or self._fleet.may_take(stored))
                 and not self._holds.cover(stored)
-                and self._admission.admit(stored)
             ]
+            new = [stored for stored in free if self._admission.admit(stored)]
             if self._fleet is not None:
                 new = await self._fleet.seated(new, refused=self._admission.take_back)
-            # Together: what a sweep finds waits for its claim, all of them for one commit.
+                self._fleet.note_interrupted(ids, free, begun=new)
+            # Together: what a sweep finds waits for its claim, all for one commit.
             for some in ([s for s in new if not s.depth], [s for s in new if s.depth]):
                 await asyncio.gather(*(self._begin_admitted(s, fresh=fresh) for s in some))
         finally:

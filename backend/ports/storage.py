@@ -259,11 +259,12 @@ class EngineStorage(NodeSteps, Protocol):
 
         Args:
             exclude: Not these.
-            full: Not those of these users and graphs, except nested ones.
-            full_users: Not those of these users, except nested ones.
-            takeable: Of what others have begun, only what belongs to these executors; what waits is
-                anybody's. Of nested ones those whose root the first of them has, or whose root
-                belongs to these and is over. None: all.
+            full: Not those of these users and graphs, except nested ones and those that others in
+                *takeable* have begun.
+            full_users: Not those of these users, with the same exceptions.
+            takeable: Who asks, and executors that are gone. Of what others have begun, only what
+                belongs to these; what waits is anybody's. Of nested ones those whose root the first
+                of them has, or whose root belongs to these and is over. None: all.
 
         What is paused is left out.
         """
@@ -275,7 +276,7 @@ class EngineStorage(NodeSteps, Protocol):
         """Return what an operator has paused, oldest first."""
 
     async def load_runs(self, ids: Sequence[ExecutionId]) -> list[StoredRun]:
-        """Return those of *ids* that are unfinished."""
+        """Return those of *ids* that are unfinished, in that order."""
 
     async def finished_run(self, run_id: ExecutionId) -> ExecutionRecord | None:
         """Return a run that has ended."""

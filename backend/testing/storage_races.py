@@ -1,11 +1,14 @@
 """The spec of storage, more of it: runs that end, stop or begin at once, and blocks alone. See storage.py."""
 
+from dataclasses import replace
+
 import pytest
 
 from backend.core import alone
+from backend.core.ids import ExecutionId
 from backend.core.status import Status
 from backend.ports.storage import Storage
-from backend.testing.storage import ANN, BOB, RUN, StorageSpec, change, commit, new_run
+from backend.testing.storage import ANN, BOB, GRAPH, RUN, StorageSpec, change, commit, new_run
 
 
 class StorageRacesSpec(StorageSpec):
@@ -26,6 +29,41 @@ class StorageRacesSpec(StorageSpec):
         run = await storage.of(ANN).execution(RUN)
         assert run is not None
         assert (run.status, run.revision) == (Status.COMPLETED, 9)
+
+    async def test_what_a_gone_executor_has_begun_is_found_though_its_user_is_full(
+        self, storage: Storage
+    ) -> None:
+        """Whoever takes it over begins it before others: it must hear of it while there is no room."""
+        for run in (RUN, ExecutionId("theirs"), ExecutionId("waits")):
+            await storage.submit(new_run(run))
+        await commit(storage, "gone", change(claim=True))
+        await commit(storage, "lives", replace(change(claim=True), run_id=ExecutionId("theirs")))
+
+        mine, found = [
+            await storage.unfinished(
+                limit=9,
+                exclude=[],
+                full=[(ANN, GRAPH.id)],
+                full_users=[ANN],
+                takeable=takeable,
+            )
+            for takeable in (["me"], ["me", "gone"])
+        ]
+
+        assert (mine, found) == ([], [RUN])
+
+    async def test_runs_are_read_in_the_order_in_which_they_are_asked_for(
+        self, storage: Storage
+    ) -> None:
+        """Rows that change may come last: what was under way before what waits, else not."""
+        ids = [ExecutionId(f"r{number}") for number in range(6)]
+        for run_id in ids:
+            await storage.submit(new_run(run_id))
+        begun = [replace(change(claim=True), run_id=run_id) for run_id in ids[:2]]
+        await commit(storage, "one", *begun)
+
+        for order in (ids, ids[::-1], [ids[3], ids[0], ids[5]]):
+            assert [one.record.id for one in await storage.load_runs(order)] == order
 
     @pytest.mark.parametrize("end", [Status.TERMINATED, Status.FAILED])
     async def test_what_an_ended_run_left_running_must_stop(

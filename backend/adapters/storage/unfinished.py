@@ -62,12 +62,12 @@ def unfinished(
         query = query.where(_is_takeable(takeable))
     if exclude:
         query = query.where(_E.id.not_in(exclude))
+    # Who is told of what was under way with somebody who is gone can begin it before all others.
+    always = or_(_E.parent_id.is_not(None), _E.owner.in_((takeable or ())[1:]))
     if full_users:
-        query = query.where(or_(_E.user_id.not_in(full_users), _E.parent_id.is_not(None)))
+        query = query.where(or_(_E.user_id.not_in(full_users), always))
     for user_id, graph_id in full:
-        query = query.where(
-            or_(_E.user_id != user_id, _E.graph_id != graph_id, _E.parent_id.is_not(None))
-        )
+        query = query.where(or_(_E.user_id != user_id, _E.graph_id != graph_id, always))
     waiting = query.order_by(_E.created_us).limit(_MOST_LOOKED_AT).subquery().c
     turn = func.row_number().over(partition_by=waiting.user_id, order_by=waiting.created_us)
     found = connection.execute(select(waiting.id).order_by(turn, waiting.created_us).limit(limit))
@@ -98,8 +98,12 @@ def owners(connection: Connection) -> frozenset[str]:
 def load_runs(
     connection: Connection, values: Values, ids: Sequence[ExecutionId]
 ) -> list[StoredRun]:
-    """Return those of *ids* that are unfinished."""
-    return [_stored_run(row, values) for row in connection.execute(_LOAD_RUNS, {"ids": ids})]
+    """Return those of *ids* that are unfinished, in that order."""
+    found = {
+        ExecutionId(row.id): _stored_run(row, values)
+        for row in connection.execute(_LOAD_RUNS, {"ids": ids})
+    }
+    return [found[run_id] for run_id in dict.fromkeys(ids) if run_id in found]
 
 
 # Made once: to build a statement costs more than to run it.

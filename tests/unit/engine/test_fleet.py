@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,6 @@ from backend.engine.engine import Engine
 from backend.engine.fleet import Fleet
 from backend.engine.tools import Limits
 from backend.ports.dispatch import SignalKind
-from backend.ports.seats import Seat, Seated
 from tests.seats import MemorySeats, SharedSeats
 from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, agent, graph
 from tests.unit.engine.engine_house import ANN, House
@@ -231,44 +230,37 @@ async def test_a_limit_holds_over_all_executors(house: House) -> None:
     assert {run.status for run in runs} == {Status.COMPLETED}
 
 
-class LateAnswers(MemorySeats):
-    """Tells what came of an exchange when a test lets it: others come between, as at a database."""
+async def test_what_the_dead_had_under_way_goes_before_all_that_waits(house: House) -> None:
+    """Where a user has come to a limit, it would wait for all of his runs that came after it."""
+    await house.add(WAITING)
+    house.notes.hold = asyncio.Event()
+    executors = Executors(house, SharedSeats(per_graph=1))
+    limits = Limits(runs_per_graph=1)
+    [first, *others] = [await house.submit("waiting", run=number) for number in range(6)]
+    async with executors("a", limits=limits):
+        house.signals.signal(SignalKind.RUN, first, ANN)
+        await house.notes.held.wait()
+    executors.seats.taken.clear()  # others have seen that it is gone, and the next run is begun
+    house.notes.held.clear()
+    async with executors("b", limits=limits) as b:
+        for run_id in others:
+            house.signals.signal(SignalKind.RUN, run_id, ANN)
+        await house.notes.held.wait()
+        [begun] = b.worker.active_runs
+        executors.peers.dead.add("a")
+        await until(lambda: bool(b.worker.limits().full_graphs) and bool(waits_first(b)))
+        house.notes.hold.set()
+        runs = {run_id: await house.ended(run_id) for run_id in (first, *others)}
 
-    def __init__(self, shared: SharedSeats, me: str) -> None:
-        super().__init__(shared, me)
-        self.done, self.answer = asyncio.Event(), asyncio.Event()
-
-    async def exchange(
-        self, wanted: Sequence[Seat], *, left: Collection[ExecutionId], gone: Collection[str]
-    ) -> Seated:
-        seated = await super().exchange(wanted, left=left, gone=gone)
-        self.done.set()
-        await self.answer.wait()
-        return seated
-
-
-async def test_seats_are_put_right_without_those_that_are_being_taken(house: House) -> None:
-    """Else a run would be under way without one, and another would begin in its place."""
-    await house.add(EVERYTHING)
-    [stored] = await house.storage.load_runs([await house.submit("everything", run=1)])
-    shared = SharedSeats()
-    seats = LateAnswers(shared, "a")
-    fleet = Fleet("a", storage=Rows(), peers=FewPeers(), seats=seats)
-    async with asyncio.TaskGroup() as group:
-        seated = group.create_task(fleet.seated([stored], refused=lambda _: None))
-        await seats.done.wait()
-        looks = group.create_task(looked(fleet))
-        await asyncio.wait([looks], timeout=0.1)  # it does not end before the exchange
-        seats.answer.set()
-
-    assert seated.result() == [stored]
-    assert list(shared.taken) == [stored.record.id]
+    order = sorted(runs, key=lambda run_id: runs[run_id].ended_us or 0)
+    assert order[:2] == [begun, first]
+    assert {run.status for run in runs.values()} == {Status.COMPLETED}
 
 
-async def looked(fleet: Fleet) -> None:
-    """Look until the seats have been put right."""
-    for _ in range(5):
-        await fleet.look(lambda: None)
+def waits_first(engine: Engine) -> list[ExecutionId]:
+    """Return the runs that go before others as soon as there is room."""
+    assert engine.fleet is not None
+    return engine.fleet.interrupted(1, lambda _: True)
 
 
 async def test_a_stop_reaches_the_executor_that_has_the_run(house: House) -> None:

@@ -52,6 +52,46 @@ class FarSeats(MemorySeats):
             raise Unavailable("the database does not answer")
 
 
+class LateAnswers(MemorySeats):
+    """Tells what came of an exchange when a test lets it: others come between, as at a database."""
+
+    def __init__(self, shared: SharedSeats, me: str) -> None:
+        super().__init__(shared, me)
+        self.done, self.answer = asyncio.Event(), asyncio.Event()
+
+    async def exchange(
+        self, wanted: Sequence[Seat], *, left: Collection[ExecutionId], gone: Collection[str]
+    ) -> Seated:
+        seated = await super().exchange(wanted, left=left, gone=gone)
+        self.done.set()
+        await self.answer.wait()
+        return seated
+
+
+async def test_seats_are_put_right_without_those_that_are_being_taken(house: House) -> None:
+    """Else a run would be under way without one, and another would begin in its place."""
+    await house.add(EVERYTHING)
+    [stored] = await house.storage.load_runs([await house.submit("everything", run=1)])
+    shared = SharedSeats()
+    seats = LateAnswers(shared, "a")
+    fleet = Fleet("a", storage=Rows(), peers=FewPeers(), seats=seats)
+    async with asyncio.TaskGroup() as group:
+        seated = group.create_task(fleet.seated([stored], refused=lambda _: None))
+        await seats.done.wait()
+        looks = group.create_task(looked(fleet))
+        await asyncio.wait([looks], timeout=0.1)  # it does not end before the exchange
+        seats.answer.set()
+
+    assert seated.result() == [stored]
+    assert list(shared.taken) == [stored.record.id]
+
+
+async def looked(fleet: Fleet) -> None:
+    """Look until the seats have been put right."""
+    for _ in range(5):
+        await fleet.look(lambda: None)
+
+
 class Members:
     """Executors that begin runs of one agent and end them, as a seed says."""
 
