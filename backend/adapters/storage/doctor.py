@@ -191,7 +191,12 @@ class SqlRecords:
         return [ExecutionId(row.id) for row in found]
 
     def overdue_notices(self, *, before_us: int) -> int:
-        overdue = (_M.status == NoticeStatus.QUEUED.value, _M.next_us < before_us)
+        # One that is to leave at once is due since ever: it cannot be late before it was there.
+        overdue = (
+            _M.status == NoticeStatus.QUEUED.value,
+            _M.next_us < before_us,
+            _M.created_us < before_us,
+        )
         return int(self._one(select(func.count()).select_from(notices).where(*overdue)) or 0)
 
     def failed_notices(self) -> FailedNotices:

@@ -161,7 +161,7 @@ def test_a_schedule_that_cannot_be_read_is_told(file: SickDatabase, statement: s
             doctor.SCHEDULES_FIRE,
             "schedule daily",
         ),
-        ("UPDATE notices SET next_us = 1", doctor.NOTICES_LEAVE, "notices"),
+        ("UPDATE notices SET next_us = 1, created_us = 1", doctor.NOTICES_LEAVE, "notices"),
     ],
 )
 def test_what_is_late_is_wrong_only_while_somebody_is_there_to_do_it(
@@ -171,6 +171,12 @@ def test_what_is_late_is_wrong_only_while_somebody_is_there_to_do_it(
 
     assert broken(examined(file)) == {rule: [row]}
     assert broken(examined(file, NOBODY)) == {}
+
+
+def test_a_notice_that_was_just_made_and_may_leave_at_once_is_not_late(file: SickDatabase) -> None:
+    file.do(f"UPDATE notices SET next_us = 0, created_us = {NOW_US - 5 * SECOND_US}")
+
+    assert broken(examined(file)) == {}
 
 
 def test_letters_that_nobody_got_are_told_until_somebody_looks_at_them(
