@@ -241,7 +241,7 @@ class Worker:
             if self._fleet is not None:
                 new = await self._fleet.seated(new, refused=self._admission.take_back)
                 self._fleet.note_interrupted(ids, free, begun=new)
-            # Together: what a sweep finds waits for its claim, all for one commit.
+            # Together: what a sweep finds waits for its claim, all of them for one commit.
             for some in ([s for s in new if not s.depth], [s for s in new if s.depth]):
                 await asyncio.gather(*(self._begin_admitted(s, fresh=fresh) for s in some))
         finally:

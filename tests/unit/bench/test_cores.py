@@ -19,7 +19,7 @@ def test_a_limited_process_has_its_share_of_a_core_and_no_more() -> None:
             process = psutil.Process(busy.pid)
             with limited(busy.pid, cores=0.1):
                 before, begun = process.cpu_times().user, time.monotonic()
-                time.sleep(0.5)
+                time.sleep(0.5)  # a share is one of time: some must pass
                 used, passed = process.cpu_times().user - before, time.monotonic() - begun
             assert used < passed / 3  # kernels count in steps of 0.01 s, and let bursts end
             assert process.is_running()

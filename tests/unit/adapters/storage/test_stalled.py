@@ -146,6 +146,8 @@ async def test_it_is_done_again_and_again_and_counted(
     keeps.cancel()
     await asyncio.wait([keeps])
 
+    assert b"stalled_sessions_ended_total 2.0" in metrics.text()  # these two, and nobody else
+
 
 async def until_counted(metrics: Metrics, ended: int) -> None:
     async with asyncio.timeout(20):
