@@ -77,6 +77,7 @@ class NodeTask:
     def start(self) -> None:
         """Begin; from the event loop's thread."""
         self.task = self._tools.spawn(self._work())
+        self.task.add_done_callback(self._tell_if_never_begun)
 
     def cancel(self) -> None:
         """Cancel the block; one that has not ended a little later is left alone."""
@@ -90,6 +91,11 @@ class NodeTask:
         self._is_left_alone = True
         self.task.cancel()
         self._loop.forget_task(self)
+
+    def _tell_if_never_begun(self, task: "asyncio.Task[None]") -> None:
+        # A task that is cancelled before its first turn ends without entering `_work` at all.
+        if task.cancelled() and not self._is_left_alone:
+            self._loop.happened(NodeCancelled(ordinal=self.ordinal, at_us=self._loop.now()))
 
     async def _work(self) -> None:
         loop, ordinal = self._loop, self._run.execution.ordinal

@@ -6,6 +6,8 @@ import pytest
 
 from backend.core.ids import ExecutionId
 from backend.core.status import FINAL, Status
+from backend.engine.engine import Engine
+from backend.engine.run_loop import RunLoop
 from backend.ports.dispatch import SignalKind
 from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, agent, graph
 from tests.unit.engine.engine_house import House
@@ -117,6 +119,35 @@ async def test_a_stop_is_not_forgotten_when_the_engine_dies(house: House) -> Non
     assert run.status is Status.TERMINATED
     assert statuses(house, "executions") == {"TERMINATED"}
     assert len(house.notes.runs) == runs
+
+
+async def test_a_node_that_is_stopped_before_its_task_has_had_a_turn_ends_too(
+    house: House,
+) -> None:
+    await house.add(WAITING)
+    async with house.engine() as engine:
+        run_id = await house.submit("waiting", run="x")
+        house.signals.signal(SignalKind.RUN, run_id)
+        async with asyncio.timeout(5):
+            # Who looks in each turn of the event loop sees a task before its first one.
+            while (loop := _at_work(engine, run_id)) is None:  # noqa: ASYNC110 - see above
+                await asyncio.sleep(0)
+
+        loop.stop()
+        run = await house.ended(run_id, limit_s=5)
+
+    assert run.status is Status.TERMINATED
+    assert house.notes.runs == []
+    nodes = {str(n.node_id): n.status for n in await house.nodes(run_id)}
+    assert nodes["does"] is Status.TERMINATED
+
+
+def _at_work(engine: Engine, run_id: ExecutionId) -> RunLoop | None:
+    """Return the run's loop once a node of it has a task."""
+    loop = engine.worker.active_runs.get(run_id)
+    if loop is None or not any(map(loop.task_of, loop.execution.running)):
+        return None
+    return loop
 
 
 @pytest.mark.slow
