@@ -177,6 +177,7 @@ class _Check:
             followed=watchers.followed,
             answers=answers,
             broken=_doctor(self._site.place),
+            defects=self._site.defects(),
             left=left,
             surprises=surprises,
         )

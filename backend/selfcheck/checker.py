@@ -20,6 +20,7 @@ def check(history: History) -> list[Violation]:
         *check_calls(history),
         *check_events(history),
         *(Violation(rule=Rule.DOCTOR, detail=one) for one in history.broken),
+        *(Violation(rule=Rule.DEFECTS, detail=one) for one in history.defects),
         *(Violation(rule=Rule.LEFT, detail=one) for one in history.left),
         *(Violation(rule=Rule.SERVER, detail=one) for one in history.surprises),
     ]

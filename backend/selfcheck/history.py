@@ -142,6 +142,7 @@ class History:
         followed: Runs that a WebSocket client followed.
         answers: By run id.
         broken: What the doctor found.
+        defects: Errors of their own that services have noted in their logs.
         left: Processes, ports and sockets that were still there after the stop.
         surprises: What the server did without being told: it ended, it did not start.
     """
@@ -158,5 +159,6 @@ class History:
     followed: frozenset[str] = frozenset()
     answers: Mapping[str, Answer] = field(default_factory=dict)
     broken: Sequence[str] = ()
+    defects: Sequence[str] = ()
     left: Sequence[str] = ()
     surprises: Sequence[str] = ()

@@ -28,6 +28,7 @@ class Rule(Enum):
     CALLS = "A run makes the calls outside that it has to, in their order, while it runs."
     EVENTS = "Events are numbered, tell what is committed, and tell all of it."
     DOCTOR = "`agpt doctor` finds nothing."
+    DEFECTS = "No service notes an error of its own in its log."
     LEFT = "A server that has stopped leaves no process, port, socket or session behind."
     SERVER = "A server ends when it is told to or killed, and starts again."
 

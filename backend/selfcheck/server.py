@@ -11,6 +11,7 @@ from typing import Final
 
 from backend.core import json
 from backend.core.errors import CannotStart
+from backend.selfcheck.defects import defects_in
 from backend.selfcheck.plan import EXECUTOR, SERVICES
 from backend.selfcheck.processes import descendants, free_ports, processes_with, until
 from backend.settings import Settings
@@ -159,6 +160,10 @@ class PrivateServer:
         joined = [json.loads(line) for line in said.split("\n") if f'"{_JOINED}"' in line]
         self._executors |= {one["executor"] for one in joined}
         return frozenset(self._executors)
+
+    def defects(self) -> list[str]:
+        """Return the errors of its own that it has noted, in sentences."""
+        return defects_in(self.data_dir / "logs", self._said)
 
     def supervisor(self) -> Identity | None:
         """Return the supervisor, if it lives."""

@@ -107,6 +107,14 @@ class Site:
         """Stop all as an operator does; return what went wrong, in sentences."""
         return [said for one in reversed(self.members) for said in one.stop()]
 
+    def defects(self) -> list[str]:
+        """Return the errors of their own that services have noted."""
+        return [
+            f"{found} ({one.name})" if len(self.members) > 1 else found
+            for one in self.members
+            for found in one.defects()
+        ]
+
     def left_behind(self, owners: Collection[str]) -> list[str]:
         """
         Return what is still there when all have stopped.

@@ -218,6 +218,10 @@ FALSE = {
         lambda: replace(true_history(), broken=["a rule"]),
         (Rule.DOCTOR, ""),
     ),
+    "an error that a service has noted": (
+        lambda: replace(true_history(), defects=["run_stuck"]),
+        (Rule.DEFECTS, ""),
+    ),
     "a process that is left": (
         lambda: replace(true_history(), left=["process 7 still runs"]),
         (Rule.LEFT, ""),
