@@ -31,6 +31,9 @@ log = structlog.get_logger()
 OUTPUTS_AHEAD: Final = 500
 #: How long a block that was cancelled may take to clean up.
 GRACE_S: Final = 1.0
+#: In so many parts: where everything stood still for a while (a frozen process, a slow disk), one
+#: part is gone at most, and the block still has the others to clean up in.
+_LOOKS: Final = 4
 #: The longest that a service may make a node wait before its next try.
 _MOST_PATIENCE_S: Final = 3600.0
 #: So old may be the last word that a run is ours when something is done for it outside; a silent
@@ -84,7 +87,7 @@ class NodeTask:
         self.task.cancel()
         # A node that runs an agent ends when that has: its blocks have their own grace.
         if not self._run.execution.node.is_agent:
-            asyncio.get_running_loop().call_later(GRACE_S, self._look_whether_gone)
+            self._look_later(_LOOKS)
 
     def let_go(self) -> None:
         """End the block without a word about it: it is run again another time."""
@@ -311,11 +314,19 @@ class NodeTask:
 
     # Blocks that do not stop.
 
-    def _look_whether_gone(self) -> None:
+    def _look_later(self, looks: int) -> None:
+        later = asyncio.get_running_loop().call_later
+        later(GRACE_S / _LOOKS, self._look_whether_gone, looks - 1)
+
+    def _look_whether_gone(self, looks: int) -> None:
+        """Leave the block alone if it still works at the last of its *looks*."""
         if self.task.done() or self._is_left_alone or self._loop.over:
             return
         if not (self._is_late or self._is_stopping()):
             return  # it has stopped, and this is its next try
+        if looks:
+            self._look_later(looks)
+            return
         self._is_left_alone = True
         execution = self._run.execution
         block = execution.node.block.name

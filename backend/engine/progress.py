@@ -8,7 +8,7 @@ from its rows, as after a crash; where that helps nothing, it fails after a few 
 import asyncio
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -28,6 +28,8 @@ log = structlog.get_logger()
 #: The lease, three misses of 10 s, and 30 s more.
 PATIENCE_S: Final = 60.0
 EVERY_S: Final = 10.0
+#: What the time between two looks counts at the most.
+_MOST_BETWEEN_S: Final = 2 * EVERY_S
 #: Runs that were let go and are remembered.
 _MOST_KNOWN: Final = 1_000
 
@@ -37,7 +39,15 @@ class _Sight:
     loop: RunLoop
     revision: int
     reason: str
-    since_s: float
+    stood_s: float  # for so long
+    seen_s: float  # when it was seen last
+
+    def is_of_same(self, other: "_Sight") -> bool:
+        """Whether nothing has happened to the run between the two."""
+        return self.loop is other.loop and (self.revision, self.reason) == (
+            other.revision,
+            other.reason,
+        )
 
 
 class ProgressWatch:
@@ -70,7 +80,7 @@ class ProgressWatch:
             if reason is None:
                 continue
             sight = self._noted(run_id, loop, reason, seen.get(run_id))
-            if self._tools.clock.monotonic_s() - sight.since_s < self._patience_s:
+            if sight.stood_s < self._patience_s:
                 loop.pump()  # where all that is missing is a push
                 continue
             del self._seen[run_id]
@@ -98,13 +108,15 @@ class ProgressWatch:
     def _noted(
         self, run_id: ExecutionId, loop: RunLoop, reason: str, before: _Sight | None
     ) -> _Sight:
-        """Return since when a run stands still as it does now."""
-        revision = loop.execution.revision
-        same = before is not None and before.loop is loop
-        if before is None or not same or (before.revision, before.reason) != (revision, reason):
-            before = _Sight(loop, revision, reason, self._tools.clock.monotonic_s())
-        self._seen[run_id] = before
-        return before
+        """Return for how long a run has stood still as it does now."""
+        revision, now_s = loop.execution.revision, self._tools.clock.monotonic_s()
+        sight = _Sight(loop, revision, reason, 0.0, now_s)
+        if before is not None and before.is_of_same(sight):
+            # While nobody looked the whole process may have stood still, for no run's sake.
+            passed_s = min(now_s - before.seen_s, _MOST_BETWEEN_S)
+            sight = replace(sight, stood_s=before.stood_s + passed_s)
+        self._seen[run_id] = sight
+        return sight
 
 
 def why_still(loop: RunLoop) -> str | None:

@@ -1,12 +1,14 @@
 """Runs that are stopped: queued, at work, deaf for a while, nested, at any moment."""
 
 import asyncio
+import time
 
 import pytest
 
 from backend.core.ids import ExecutionId
 from backend.core.status import FINAL, Status
 from backend.engine.engine import Engine
+from backend.engine.node_task import GRACE_S
 from backend.engine.run_loop import RunLoop
 from backend.ports.dispatch import SignalKind
 from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, agent, graph
@@ -87,6 +89,21 @@ async def test_a_run_at_work_ends_as_stopped_when_its_nodes_have_cleaned_up(
     nodes = {str(n.node_id): n.status for n in await house.nodes(run_id)}
     assert (run.status, nodes["does"]) == (Status.TERMINATED, Status.TERMINATED)
     assert told.status is Status.TERMINATED
+
+
+async def test_a_node_that_had_no_time_to_clean_up_is_not_called_deaf(house: House) -> None:
+    await house.add(WAITING)
+    async with house.engine() as engine:
+        run_id = await house.submit("waiting", run="x")
+        await house.notes.held.wait()
+
+        engine.worker.active_runs[run_id].stop()
+        time.sleep(1.5 * GRACE_S)  # noqa: ASYNC251 - everything stands still, as in a frozen process
+        run = await house.ended(run_id)
+
+    assert run.status is Status.TERMINATED
+    [node] = [node for node in await house.nodes(run_id) if node.node_id == "does"]
+    assert (node.status, node.error) == (Status.TERMINATED, None)
 
 
 async def test_all_nested_runs_are_stopped_with_their_root(house: House) -> None:
