@@ -50,18 +50,11 @@ class HoldWatch:
         storage: EngineStorage,
         tools: "EngineTools",
         active: Mapping[ExecutionId, RunLoop],
-        ended: Callable[[RunLoop], None],
     ) -> None:
-        """
-        Look after *active*.
-
-        Args:
-            ended: Called with each run that was let go.
-        """
+        """Look after *active*."""
         self._storage = storage
         self._tools = tools
         self._active = active
-        self._ended = ended
         self._holds = Holds()
         self._letting_go: dict[ExecutionId, asyncio.Task[None]] = {}
 
@@ -88,7 +81,7 @@ class HoldWatch:
 
     async def _let_go(self, loop: RunLoop) -> None:
         if await let_go(loop, self._tools.journal, lambda: self.cover(loop.stored)):
-            self._ended(loop)
+            loop.tell_end()
 
     def _forget(self, run_id: ExecutionId, _: object) -> None:
         del self._letting_go[run_id]
@@ -101,16 +94,16 @@ async def let_go(loop: RunLoop, journal: Journal, is_held: Callable[[], bool]) -
     Returns:
         Whether it was given up: not when it ended, was stopped, or is paused no more.
     """
+    if not loop.moves():
+        return False
     loop.hold()
     while loop.busy:
         await asyncio.sleep(_LOOK_S)
-        if loop.over or loop.execution.stop_as is not None:
+        if not loop.moves():
             return False
         if not is_held():
             loop.go_on()
             return False
-    if loop.over:
-        return False
     await loop.give_up()
     with contextlib.suppress(StaleAttempt):
         await journal.saved(loop)

@@ -176,10 +176,12 @@ class Nesting:
     async def _stop(self, parent: "RunLoop", child: NewExecution) -> None:
         # Cancelled while it was being added, it may still be on its way to the disk.
         await parent.add_child(child)
-        loop = await self._children.stop_child(child.id)
-        if loop is None:
-            return
-        await ended(loop)
+        while (loop := await self._children.stop_child(child.id)) is not None:
+            await ended(loop)
+            if loop.execution.status in FINAL or parent.over:
+                return
+            # It was let go before its end: an operator pauses it, or its rows were not taken.
+            await asyncio.sleep(_AGAIN_S)
 
     def _settle(self, execution: NodeExecution, child: NewExecution, end: ChildEnd) -> None:
         if end.status is Status.COMPLETED:

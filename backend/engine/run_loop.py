@@ -55,6 +55,7 @@ SLICE_S: Final = 0.005
 #: Node executions that a run may be ahead of the disk. All of them go into one transaction, and
 #: everybody else who writes waits for it: a loop of pure nodes must not make it a long one.
 NODES_AHEAD: Final = 500
+_GOING: Final = frozenset({Status.QUEUED, Status.RUNNING})
 
 
 class RunLoop:
@@ -63,6 +64,7 @@ class RunLoop:
 
     Attributes:
         on_end: Called once, when the end of the run is on disk.
+        held: Whether it starts no more nodes.
         emitted: What its output blocks gave, for the parent of a nested run; None elsewhere.
     """
 
@@ -79,6 +81,7 @@ class RunLoop:
         self.decisions = NONE_YET
         self.waiters: list[asyncio.Future[None]] = []
         self.on_end: list[Callable[[RunLoop], None]] = []
+        self.held = False
         self.emitted: Emitted | None = None
         self.open_calls = OpenCalls()
         self.handed_on = HandedOn(tools.limits.value_bytes)
@@ -88,7 +91,6 @@ class RunLoop:
         self._tasks: dict[int, NodeTask] = {}
         self._pumping = False
         self._over = False  # ended on disk, taken by somebody else, or given up at shutdown
-        self._held = False  # no new nodes: the executor is shutting down
 
     # What the worker does with a run.
 
@@ -113,7 +115,7 @@ class RunLoop:
 
     def stop(self) -> None:
         """End the run as TERMINATED; its nodes are cancelled and awaited."""
-        self._held = False
+        self.held = False
         self._inline.clear()
         self.happened(StopAsked(at_us=self.now()))
 
@@ -124,17 +126,12 @@ class RunLoop:
 
     def hold(self) -> None:
         """Start no more nodes; what runs may end."""
-        self._held = True
+        self.held = True
 
     def go_on(self) -> None:
         """Undo `hold`."""
-        self._held = False
+        self.held = False
         self.pump()
-
-    @property
-    def held(self) -> bool:
-        """Whether it starts no more nodes."""
-        return self._held
 
     @property
     def over(self) -> bool:
@@ -143,8 +140,13 @@ class RunLoop:
 
     @property
     def rests(self) -> bool:
-        """Whether it waits for people: others write its row then, and only they may number changes."""
+        """Whether it waits for people: others write its row then, and only they number changes."""
         return self.execution.status is Status.REVIEW
+
+    def moves(self) -> bool:
+        """Whether it goes on here: no end, pause or stop of it is on its way."""
+        run = self.execution
+        return run.status in _GOING and run.stop_as is None and not self._over
 
     @property
     def busy(self) -> bool:
@@ -157,7 +159,7 @@ class RunLoop:
     @property
     def is_idle(self) -> bool:
         """Whether it has nothing to do by itself: what happens next comes from a node's task."""
-        return not (self._held or self._pumping or self._inline or self._effects)
+        return not (self.held or self._pumping or self._inline or self._effects)
 
     def task_of(self, ordinal: int) -> NodeTask | None:
         """Return what works on a node execution; None if nothing does."""
@@ -167,12 +169,12 @@ class RunLoop:
     async def give_up(self) -> None:
         """Cancel what runs and forget the run here; its rows say where another may go on."""
         self._over = True
-        tasks = [node.task for node in self._tasks.values()]
-        for task in tasks:
+        for task in (tasks := [node.task for node in self._tasks.values()]):
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=GRACE_S)
-        self.note_life()
+        if self.execution.status in _GOING:
+            self.note_life()
 
     def note_life(self) -> None:
         """Let the disk have that no executor was lost up to here; see engine/poison.py."""
@@ -237,7 +239,7 @@ class RunLoop:
         self._pumping = True
         until = time.perf_counter() + SLICE_S
         try:
-            while not (self._held or self._is_far_ahead()) and self._do_next(until):
+            while not (self.held or self._is_far_ahead()) and self._do_next(until):
                 if time.perf_counter() > until:
                     asyncio.get_running_loop().call_soon(self.pump)
                     return

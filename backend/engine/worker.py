@@ -64,7 +64,7 @@ class Worker:
         per_user = limits.runs_per_user or max(1, slots * 3 // 4)
         self._admission = Admission(limits.runs_per_graph, per_user, self._resting_of, fleet)
         self._watchers: dict[ExecutionId, Callable[[RunLoop], None]] = {}
-        self._holds = HoldWatch(storage, tools, self.active_runs, self._ended)
+        self._holds = HoldWatch(storage, tools, self.active_runs)
         self._full = False
         self._looks_soon = False
         self._held = False

@@ -19,10 +19,11 @@ TWO_STEPS = graph(
     {"in": INPUT, "waits": ("WaitsBlock", {}), "then": ("KeyedBlock", {}), "out": OUTPUT},
     "in.result -> waits.value\nwaits.result -> then.value\nthen.result -> out.value",
 )
+THROUGH = "in.result -> does.run\ndoes.answer -> out.value"
 OUTER = graph(
     "outer",
     {"in": INPUT, "does": agent("two"), "out": OUTPUT},
-    "in.result -> does.run\ndoes.answer -> out.value",
+    THROUGH,
     (TWO_STEPS,),
 )
 QUICK = graph(
@@ -156,6 +157,42 @@ async def test_nested_runs_are_paused_with_their_root_or_alone(house: House, wha
 
     assert (run.status, run.outputs) == (Status.COMPLETED, {"answer": ["x."]})
     assert set(house.notes.count().values()) == {1}
+
+
+WAITS = graph(
+    "waits",
+    {"in": INPUT, "does": ("WaitsBlock", {}), "out": OUTPUT},
+    "in.result -> does.value\ndoes.result -> out.value",
+)
+MIDDLE = graph("middle", {"in": INPUT, "does": agent("waits"), "out": OUTPUT}, THROUGH)
+TOP = graph("top", {"in": INPUT, "does": agent("middle"), "out": OUTPUT}, THROUGH, (MIDDLE, WAITS))
+
+
+@pytest.mark.parametrize("how", ["stopped", "failed"])
+async def test_what_is_being_stopped_is_not_paused_any_more(house: House, how: str) -> None:
+    """Its parent waits for its end; what is below it takes a while to clean up."""
+    await house.add(TOP)
+    house.notes.deaf_s = 0.3
+    async with house.engine() as engine:
+        run_id = await at_its_first_step(house, "top")
+        root = engine.worker.active_runs[run_id]
+        middle = next(loop for loop in engine.worker.active_runs.values() if loop.stored.depth == 1)
+
+        if how == "stopped":
+            await house.user.ask_stop(run_id, now_us=house.clock.now_us())
+            house.signals.signal(SignalKind.STOP, run_id)
+        else:
+            root.fail("its time is up")
+        await until(lambda: middle.execution.stop_as is not None)
+        await house.storage.hold(Hold(kind=HoldKind.GRAPH, id="middle"))
+        engine.worker.look()
+        run = await house.ended(run_id, limit_s=5)
+        await left(engine)
+
+    wanted = Status.TERMINATED if how == "stopped" else Status.FAILED
+    assert run.status is wanted
+    ends = {row[0] for row in house.rows("SELECT status FROM executions WHERE depth > 0")}
+    assert ends == {"TERMINATED"}
 
 
 @pytest.mark.slow
