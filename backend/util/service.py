@@ -3,7 +3,7 @@
 import signal
 from typing import TYPE_CHECKING, ClassVar
 
-from backend.core.errors import AgentServerError
+from backend.core.errors import AgentServerError, Unavailable
 from backend.util.child import Surroundings
 from backend.util.control import ServiceStarted
 from backend.util.handle import BEAT_S
@@ -64,6 +64,10 @@ class AsyncService(AppProcess):
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._serve(settings, around))
+        except Unavailable as exc:
+            # What it needs is away for a moment: the supervisor starts it again.
+            structlog.get_logger().warning("service_failed", reason=str(exc))
+            raise
         except AgentServerError as exc:
             structlog.get_logger().error("service_failed", reason=str(exc))
             raise

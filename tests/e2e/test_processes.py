@@ -1,5 +1,6 @@
 """The process contract, with real processes and real kills."""
 
+import json
 import os
 import signal
 import socket
@@ -95,6 +96,21 @@ def test_a_killed_service_is_started_again_alone(start: Start, name: str) -> Non
 
     assert pid_in(again) != pid_in(line)
     assert len(events(server, "ready")) == 4
+
+
+def test_a_service_that_lacks_for_a_moment_what_it_needs_is_tried_again_and_is_no_error(
+    start: Start, tmp_path: Path
+) -> None:
+    server = start("Engine=away_at_second_start")
+    [line] = server.wait_for("Engine ready")
+
+    os.kill(pid_in(line), signal.SIGKILL)
+    server.wait_for("Engine ready")
+
+    said = (tmp_path / "data" / "logs" / "Engine.log").read_text().splitlines()
+    levels = {one["event"]: one["level"] for one in map(json.loads, said)}
+    assert events(server, "starting").count("Engine") == 3
+    assert levels["service_failed"] == "warning"
 
 
 def test_a_service_that_is_told_to_end_by_a_stranger_is_started_again(start: Start) -> None:
