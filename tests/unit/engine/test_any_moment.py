@@ -17,7 +17,7 @@ from backend.engine.progress import why_still
 from backend.ports.dispatch import SignalKind
 from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, graph, with_policy
 from tests.unit.engine.engine_house import LIMIT_S, House
-from tests.unit.engine.engine_reviews import ASK, LOOP, NESTED, answer, no, until, yes
+from tests.unit.engine.engine_reviews import ASK, LOOP, OUTER, answer, no, until, yes
 
 #: One tool asks a person, the other is quick.
 TOOLS = graph(
@@ -33,6 +33,7 @@ TOOLS = graph(
     "calls.result -> out.value",
 )
 THROUGH = "in.result -> does.value\ndoes.result -> out.value"
+QUICK = graph("quick", {"in": INPUT, "does": ("KeyedBlock", {}), "out": OUTPUT}, THROUGH)
 #: Its time is up in the middle, again and again.
 LATE = with_policy(
     graph("late", {"in": INPUT, "does": ("WaitsBlock", {}), "out": OUTPUT}, THROUGH),
@@ -62,7 +63,8 @@ GRAPHS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "flaky": (FLAKY, "x", {"answer": ["x/first", "x/second"]}),
     "late": (LATE, "x", {}),
     "loop": (LOOP, 1, {"answer": [3]}),
-    "nested": (NESTED, "x", {}),
+    "outer": (OUTER, "x", {}),
+    "quick": (QUICK, "x", {"answer": ["x."]}),
     "tools": (TOOLS, "x", {}),
 }
 #: What happens, as often beside each other as it stands here.
@@ -121,7 +123,7 @@ class Life:
         kind = self.choice.choice(list(HoldKind))
         names = {
             HoldKind.RUN: self.choice.choice(list(self.runs)),
-            HoldKind.GRAPH: self.choice.choice(list(GRAPHS)),
+            HoldKind.GRAPH: self.choice.choice([*GRAPHS, "asking", "middle", "inner"]),
             HoldKind.SERVER: "",
         }
         return Hold(kind=kind, id=str(names[kind]), created_us=1)
