@@ -97,17 +97,23 @@ class NodeTask:
 
     def _tell_if_never_begun(self, task: "asyncio.Task[None]") -> None:
         # A task that is cancelled before its first turn ends without entering `_work` at all.
-        if task.cancelled() and not self._is_left_alone:
-            self._loop.happened(NodeCancelled(ordinal=self.ordinal, at_us=self._loop.now()))
+        if task.cancelled():
+            self._cancelled()
+
+    def _cancelled(self) -> None:
+        # Without a stop the whole process is on its way out: its rows say where the run goes on.
+        # To take it for the node's end would pass over whatever the node has not given yet.
+        if self._is_left_alone or not self._is_stopping():
+            return
+        loop, used = self._loop, self._run.usage.models
+        loop.happened(NodeCancelled(ordinal=self.ordinal, at_us=loop.now(), models=used))
 
     async def _work(self) -> None:
         loop, ordinal = self._loop, self._run.execution.ordinal
         try:
             failed = await self._outcome()
         except asyncio.CancelledError:
-            if not self._is_left_alone:
-                used = self._run.usage.models
-                loop.happened(NodeCancelled(ordinal=ordinal, at_us=loop.now(), models=used))
+            self._cancelled()
         except StaleAttempt:
             # A step was refused, maybe before the run itself was: its next commit tells.
             self._tools.journal.mark(loop)

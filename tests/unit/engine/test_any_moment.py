@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from random import Random
 from typing import Any
 
@@ -14,8 +14,10 @@ from backend.core.records import Hold, HoldKind
 from backend.core.status import FINAL, Status
 from backend.engine.engine import Engine
 from backend.engine.progress import why_still
+from backend.engine.tools import Limits
 from backend.ports.dispatch import SignalKind
 from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, graph, with_policy
+from tests.unit.engine.engine_executors import Executors
 from tests.unit.engine.engine_house import LIMIT_S, House
 from tests.unit.engine.engine_reviews import ASK, LOOP, OUTER, answer, no, until, yes
 
@@ -170,8 +172,10 @@ class Life:
 
 
 @asynccontextmanager
-async def watched(life: Life, **settings: Any) -> AsyncIterator[Engine]:
-    async with life.house.engine(**settings) as engine:
+async def watched(
+    life: Life, executor: AbstractAsyncContextManager[Engine]
+) -> AsyncIterator[Engine]:
+    async with executor as engine:
         watching = asyncio.create_task(life.watch(engine))
         try:
             yield engine
@@ -200,7 +204,7 @@ async def prove(life: Life, *, engines: int) -> None:
         assert run.status is Status.COMPLETED, (name, run.status, run.stats)
         wanted = GRAPHS[name][2]
         if wanted and run_id not in life.denied:
-            assert run.outputs == wanted, name
+            assert run.outputs == wanted, (name, run.outputs, run.stats)
 
 
 @pytest.mark.slow
@@ -210,7 +214,7 @@ async def test_at_any_moment_one_engine(house: House, seed: int, slots: int) -> 
     for made, _, _ in GRAPHS.values():
         await house.add(made)
     life = Life(house, seed)
-    async with watched(life, slots=slots) as engine:
+    async with watched(life, house.engine(slots=slots)) as engine:
         await life.go_on(150)
         await life.end()
         await until(lambda: not engine.worker.active)
@@ -227,9 +231,39 @@ async def test_at_any_moment_engines_that_die(house: House, seed: int) -> None:
         await house.add(made)
     life = Life(house, seed)
     for _ in range(6):
-        async with watched(life, slots=20):
+        async with watched(life, house.engine(slots=20)):
             await life.go_on(25)
-    async with watched(life, slots=20):
+    async with watched(life, house.engine(slots=20)):
         await life.end()
 
     await prove(life, engines=7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+async def test_at_any_moment_executors_that_share_runs_and_die(
+    house: House, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.engine.fleet.LOOK_S", 0.02)
+    monkeypatch.setattr("backend.engine.worker.SWEEP_S", 0.02)
+    for made, _, _ in GRAPHS.values():
+        await house.add(made)
+    life, executors = Life(house, seed), Executors(house)
+    limits = Limits(runs_per_graph=3, runs_per_user=8)
+    alive: dict[str, AsyncExitStack] = {}
+    try:
+        for number in range(9):
+            alive[f"{number}"] = stack = AsyncExitStack()
+            executor = executors(f"{number}", slots=6, limits=limits)
+            await stack.enter_async_context(watched(life, executor))
+            await life.go_on(20)
+            if len(alive) > 2:
+                gone = life.choice.choice(list(alive))
+                await alive.pop(gone).aclose()
+                executors.peers.dead.add(gone)
+        await life.end()
+    finally:
+        for stack in alive.values():
+            await stack.aclose()
+
+    await prove(life, engines=9)

@@ -14,8 +14,9 @@ from backend.ports.seats import Seat, Seated
 from backend.ports.storage import StoredRun
 from tests.seats import MemorySeats, SharedSeats
 from tests.unit.engine.engine_blocks import EVERYTHING
+from tests.unit.engine.engine_executors import FewPeers
 from tests.unit.engine.engine_house import House
-from tests.unit.engine.test_fleet import FewPeers, Rows
+from tests.unit.engine.test_fleet import Rows
 
 LIMIT = 3
 RUNS = 40

@@ -55,6 +55,28 @@ async def test_a_run_whose_task_is_lost_goes_on_by_itself(house: House) -> None:
     assert run.attempt == 2
 
 
+async def test_a_node_that_was_cancelled_though_nobody_asked_for_it_is_not_passed_over(
+    house: House,
+) -> None:
+    """As all tasks are when the process ends."""
+    async with at_work(house) as (engine, run_id, loop):
+        [ordinal] = loop.execution.running
+        node = loop.task_of(ordinal)
+        assert node is not None
+        node.task.cancel()
+        await asyncio.wait([node.task])
+        await engine.journal.flush()
+
+        [does] = [one for one in await house.nodes(run_id) if one.node_id == "does"]
+        assert does.status is Status.RUNNING
+        assert house.notes.hold is not None
+        house.notes.hold.set()
+        assert await impatient(engine).look() == [run_id]
+        run = await house.ended(run_id)
+
+    assert (run.status, run.outputs) == (Status.COMPLETED, {"answer": ["x"]})
+
+
 async def test_what_is_lost_is_waited_for_as_long_as_the_lease_and_half_a_minute(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
