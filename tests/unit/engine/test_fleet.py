@@ -57,8 +57,9 @@ async def test_three_executors_share_runs_and_do_nothing_twice(house: House) -> 
 async def test_whoever_has_a_free_slot_takes_of_what_waits(house: House) -> None:
     await house.add(WAITING)
     house.notes.hold = asyncio.Event()
-    executors = Executors(house)
-    async with executors("a", slots=4) as a, executors("b", slots=4) as b:
+    executors, limits = Executors(house), Limits(runs_per_graph=8, runs_per_user=8)
+    a_, b_ = (executors(name, slots=4, limits=limits) for name in "ab")
+    async with a_ as a, b_ as b:
         ids = [await house.submit("waiting", run=number) for number in range(8)]
         async with asyncio.timeout(20):
             while len(house.notes.runs) < len(ids):  # noqa: ASYNC110 - each is at work
