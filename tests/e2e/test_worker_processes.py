@@ -90,11 +90,16 @@ def figure(server: Server, name: str) -> float:
     return float(found[1])
 
 
+def written(note: Path) -> str | None:
+    """Return what is in *note*; None while there is nothing: it is there before it is written."""
+    return (note.read_text() if note.exists() else "") or None
+
+
 def begun(server: Server, note: Path) -> tuple[str, str, int]:
     """Start a run that never ends; return it with its worker, which is at work."""
     graph_id = server.rest.add(busy(note, for_ever=True))
     run_id = server.rest.start(graph_id)
-    pid = int(str(until(lambda: note.exists() and note.read_text(), what="the block to begin")))
+    pid = int(until(lambda: written(note), what="the block to begin"))
     return graph_id, run_id, pid
 
 
