@@ -101,12 +101,23 @@ class NodeTask:
             self._cancelled()
 
     def _cancelled(self) -> None:
-        # Without a stop the whole process is on its way out: its rows say where the run goes on.
-        # To take it for the node's end would pass over whatever the node has not given yet.
-        if self._is_left_alone or not self._is_stopping():
+        if self._is_left_alone:
             return
         loop, used = self._loop, self._run.usage.models
-        loop.happened(NodeCancelled(ordinal=self.ordinal, at_us=loop.now(), models=used))
+        if self._is_stopping():
+            loop.happened(NodeCancelled(ordinal=self.ordinal, at_us=loop.now(), models=used))
+        else:
+            # Either the whole process ends, and its rows say where the run goes on, or the block
+            # did it: who is still here a moment later knows. Nothing is passed over meanwhile.
+            asyncio.get_running_loop().call_later(GRACE_S, self._fail_as_cancelled)
+
+    def _fail_as_cancelled(self) -> None:
+        loop = self._loop
+        if not loop.over and loop.task_of(self.ordinal) is None:
+            loop.end_node(
+                self._run, f"{self._run.execution.node.block.name} cancelled its own task"
+            )
+            loop.pump()
 
     async def _work(self) -> None:
         loop, ordinal = self._loop, self._run.execution.ordinal

@@ -1,5 +1,9 @@
 """Time limits, retries, failures that end runs, and answers about what may have happened."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
 import pytest
 import structlog
 
@@ -9,7 +13,18 @@ from backend.core.records import NodeRecord
 from backend.core.reviews import ReviewRecord
 from backend.core.status import Status
 from backend.engine.tools import Limits
-from tests.unit.engine.engine_blocks import INPUT, OUTPUT, agent, graph, with_policy
+from backend.sdk import BlockContext, Effect
+from tests.unit.engine.engine_blocks import (
+    INPUT,
+    OUTPUT,
+    AnyInput,
+    AnyOutput,
+    Noting,
+    agent,
+    graph,
+    offer,
+    with_policy,
+)
 from tests.unit.engine.engine_house import Fault, House
 from tests.unit.engine.engine_reviews import answer, no, open_reviews, until, yes
 
@@ -322,3 +337,34 @@ async def test_a_node_that_is_interrupted_again_after_a_yes_fails(house: House) 
 
     assert (runs, len(house.notes.runs)) == (2, 2)
     assert "UnknownOutcome" in ((await done(house, run_id)).error or "")
+
+
+class CancelsBlock(Noting):
+    """Ends its own task, as a library that mixes up its scopes does."""
+
+    id = "00000000-0000-4000-8000-0000000000c1"
+    effect = Effect.READ
+    Input, Output = AnyInput, AnyOutput
+
+    async def run(self, inputs: AnyInput, context: BlockContext) -> AsyncIterator[tuple[str, Any]]:
+        self.note(context)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+        yield "result", inputs.value
+
+
+async def test_a_block_that_cancels_its_own_task_has_failed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(monkeypatch, CancelsBlock)
+    await house.add(one("CancelsBlock"))
+    async with house.engine():
+        run_id = await house.submit("one", run="x")
+        run = await house.ended(run_id, limit_s=5)
+
+    node = await done(house, run_id)
+    assert (run.status, node.status) == (Status.COMPLETED, Status.FAILED)
+    assert node.error == "CancelsBlock cancelled its own task"
+    assert len(house.notes.runs) == 1
