@@ -174,9 +174,13 @@ class Nesting:
         return True
 
     async def _stop(self, parent: "RunLoop", child: NewExecution) -> None:
-        # Cancelled while it was being added, it may still be on its way to the disk.
-        await parent.add_child(child)
-        while (loop := await self._children.stop_child(child.id)) is not None:
+        while True:
+            # Cancelled while it was being added, it may still be on its way to the disk. Raises
+            # StaleAttempt where others have both by now: they see to it.
+            await parent.add_child(child)
+            loop = await self._children.stop_child(child.id)
+            if loop is None:
+                return
             await ended(loop)
             if loop.execution.status in FINAL or parent.over:
                 return
