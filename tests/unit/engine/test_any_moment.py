@@ -69,6 +69,8 @@ GRAPHS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "quick": (QUICK, "x", {"answer": ["x."]}),
     "tools": (TOOLS, "x", {}),
 }
+#: `make chaos` tries more of them.
+SEEDS = [*range(3), *(pytest.param(seed, marks=pytest.mark.chaos) for seed in range(3, 40))]
 #: What happens, as often beside each other as it stands here.
 DEEDS = ["start"] * 6 + ["stop"] * 2 + ["answer"] * 3 + ["hold"] + ["let go"] * 2
 
@@ -209,7 +211,7 @@ async def prove(life: Life, *, engines: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("slots", [100, 3])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_at_any_moment_one_engine(house: House, seed: int, slots: int) -> None:
     for made, _, _ in GRAPHS.values():
         await house.add(made)
@@ -225,7 +227,7 @@ async def test_at_any_moment_one_engine(house: House, seed: int, slots: int) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_at_any_moment_engines_that_die(house: House, seed: int) -> None:
     for made, _, _ in GRAPHS.values():
         await house.add(made)
@@ -240,7 +242,7 @@ async def test_at_any_moment_engines_that_die(house: House, seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_at_any_moment_executors_that_share_runs_and_die(
     house: House, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
