@@ -112,11 +112,10 @@ class NodeTask:
             asyncio.get_running_loop().call_later(GRACE_S, self._fail_as_cancelled)
 
     def _fail_as_cancelled(self) -> None:
-        loop = self._loop
-        if not loop.over and loop.task_of(self.ordinal) is None:
-            loop.end_node(
-                self._run, f"{self._run.execution.node.block.name} cancelled its own task"
-            )
+        loop, execution = self._loop, self._run.execution
+        is_open = self.ordinal in loop.execution.running and loop.task_of(self.ordinal) is None
+        if is_open and not loop.over:  # else it was stopped meanwhile, or others go on with it
+            loop.end_node(self._run, f"{execution.node.block.name} cancelled its own task")
             loop.pump()
 
     async def _work(self) -> None:

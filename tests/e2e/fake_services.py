@@ -64,11 +64,12 @@ class Fake(AsyncService):
             raise CannotStart("The moon is in the wrong house.")
         if self.fault == "broken":
             raise RuntimeError("nobody expected this")
-        starts = Path(os.environ["AGPT_DATA_DIR"]) / f"starts-of-{self.service_name}"
-        with starts.open("a", encoding="utf-8") as file:
-            file.write("x")
-        if self.fault == "away_at_second_start" and starts.stat().st_size == 2:
-            raise Unavailable("the database does not answer")
+        if self.fault == "away_at_second_start":
+            starts = Path(os.environ["AGPT_DATA_DIR"]) / "starts"
+            with starts.open("a", encoding="utf-8") as file:
+                file.write("x")
+            if starts.stat().st_size == 2:
+                raise Unavailable("the database does not answer")
         if self.fault == "dies_once":
             mark = Path(os.environ["AGPT_DATA_DIR"]) / "died"
             if not mark.exists():

@@ -6,10 +6,18 @@ from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import pytest
+
 from backend.engine.engine import Engine
 from backend.engine.fleet import Fleet
 from tests.seats import MemorySeats, SharedSeats
 from tests.unit.engine.engine_house import House
+
+
+def look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let executors look often: what is tested is what is seen, not when."""
+    monkeypatch.setattr("backend.engine.fleet.LOOK_S", 0.02)
+    monkeypatch.setattr("backend.engine.worker.SWEEP_S", 0.02)
 
 
 class FewPeers:

@@ -17,7 +17,7 @@ from backend.engine.progress import why_still
 from backend.engine.tools import Limits
 from backend.ports.dispatch import SignalKind
 from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, graph, with_policy
-from tests.unit.engine.engine_executors import Executors
+from tests.unit.engine.engine_executors import Executors, look_often
 from tests.unit.engine.engine_house import LIMIT_S, House
 from tests.unit.engine.engine_reviews import ASK, LOOP, OUTER, answer, no, until, yes
 
@@ -173,6 +173,12 @@ class Life:
             await asyncio.sleep(0.3)
 
 
+async def life_in(house: House, seed: int) -> Life:
+    for made, _, _ in GRAPHS.values():
+        await house.add(made)
+    return Life(house, seed)
+
+
 @asynccontextmanager
 async def watched(
     life: Life, executor: AbstractAsyncContextManager[Engine]
@@ -187,6 +193,7 @@ async def watched(
 
 
 async def prove(life: Life, *, engines: int) -> None:
+    """Assert that all is as it must be, where so many *engines* had the runs one after the other."""
     house = life.house
     assert life.still == []
     counts = house.notes.count()
@@ -213,9 +220,7 @@ async def prove(life: Life, *, engines: int) -> None:
 @pytest.mark.parametrize("slots", [100, 3])
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_at_any_moment_one_engine(house: House, seed: int, slots: int) -> None:
-    for made, _, _ in GRAPHS.values():
-        await house.add(made)
-    life = Life(house, seed)
+    life = await life_in(house, seed)
     async with watched(life, house.engine(slots=slots)) as engine:
         await life.go_on(150)
         await life.end()
@@ -229,9 +234,7 @@ async def test_at_any_moment_one_engine(house: House, seed: int, slots: int) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_at_any_moment_engines_that_die(house: House, seed: int) -> None:
-    for made, _, _ in GRAPHS.values():
-        await house.add(made)
-    life = Life(house, seed)
+    life = await life_in(house, seed)
     for _ in range(6):
         async with watched(life, house.engine(slots=20)):
             await life.go_on(25)
@@ -246,11 +249,8 @@ async def test_at_any_moment_engines_that_die(house: House, seed: int) -> None:
 async def test_at_any_moment_executors_that_share_runs_and_die(
     house: House, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.engine.fleet.LOOK_S", 0.02)
-    monkeypatch.setattr("backend.engine.worker.SWEEP_S", 0.02)
-    for made, _, _ in GRAPHS.values():
-        await house.add(made)
-    life, executors = Life(house, seed), Executors(house)
+    look_often(monkeypatch)
+    life, executors = await life_in(house, seed), Executors(house)
     limits = Limits(runs_per_graph=3, runs_per_user=8)
     alive: dict[str, AsyncExitStack] = {}
     try:

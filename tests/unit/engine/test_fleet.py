@@ -14,7 +14,7 @@ from backend.engine.tools import Limits
 from backend.ports.dispatch import SignalKind
 from tests.seats import MemorySeats, SharedSeats
 from tests.unit.engine.engine_blocks import EVERYTHING, INPUT, OUTPUT, agent, graph
-from tests.unit.engine.engine_executors import Executors, FewPeers
+from tests.unit.engine.engine_executors import Executors, FewPeers, look_often
 from tests.unit.engine.engine_house import ANN, House
 
 WAITING = graph(
@@ -29,9 +29,7 @@ WAITING = graph(
 
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look often: what is tested is what is seen, not when."""
-    monkeypatch.setattr("backend.engine.fleet.LOOK_S", 0.02)
-    monkeypatch.setattr("backend.engine.worker.SWEEP_S", 0.02)
+    look_often(monkeypatch)
 
 
 async def test_three_executors_share_runs_and_do_nothing_twice(house: House) -> None:

@@ -77,35 +77,28 @@ async def test_a_node_that_was_cancelled_though_nobody_asked_for_it_is_not_passe
     assert (run.status, run.outputs) == (Status.COMPLETED, {"answer": ["x"]})
 
 
-async def test_what_is_lost_is_waited_for_as_long_as_the_lease_and_half_a_minute(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with at_work(house) as (engine, run_id, loop):
-        loop._tasks.clear()
-        now_s = house.clock.monotonic_s()
-        monkeypatch.setattr(house.clock, "monotonic_s", lambda: now_s)
-
-        found = []
-        for passed_s in (0.0, 10.0, 25.0, 41.0, 59.0, 61.0):
-            monkeypatch.setattr(house.clock, "monotonic_s", lambda s=passed_s: now_s + s)
-            found.append(await engine.watch.look())
-
-        assert found == [[], [], [], [], [], [run_id]]
-
-
-async def test_the_time_of_a_frozen_process_counts_for_none_of_its_runs(
-    house: House, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        # As long as the lease and half a minute.
+        pytest.param((0.0, 10.0, 25.0, 41.0, 59.0, 61.0), id="looks"),
+        # The time of a frozen process counts for none of its runs.
+        pytest.param((0.0, 300.0, 310.0, 325.0, 341.0), id="frozen"),
+    ],
+)
+async def test_what_is_lost_is_waited_for_as_long_as_somebody_looked(
+    house: House, monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, ...]
 ) -> None:
     async with at_work(house) as (engine, run_id, loop):
         loop._tasks.clear()
         now_s = house.clock.monotonic_s()
 
         found = []
-        for passed_s in (0.0, 300.0, 310.0, 325.0, 341.0):
+        for passed_s in seconds:
             monkeypatch.setattr(house.clock, "monotonic_s", lambda s=passed_s: now_s + s)
             found.append(await engine.watch.look())
 
-        assert found == [[], [], [], [], [run_id]]
+        assert found == [[] for _ in seconds[1:]] + [[run_id]]
 
 
 async def test_a_run_that_the_worker_forgets_is_begun_again_from_its_rows(house: House) -> None:
